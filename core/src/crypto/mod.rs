@@ -1,0 +1,18 @@
+//! The one place of cryptography: keys, signature schemes, hashing.
+//!
+//! Everything else in this crate verifies through [`PublicKey`], so that the list of accepted
+//! algorithms is [`Scheme`] and nothing else. The primitives come from a [`backend`], AWS-LC
+//! natively and RustCrypto in wasm, which give the same answer for every key and signature.
+//! Verification only: no private key and no randomness is ever needed.
+
+pub mod backend;
+mod hash;
+mod key;
+mod pem;
+mod scheme;
+mod signature;
+
+pub use self::hash::{Hash, sha256, sha384, sha512};
+pub use self::key::{KeyError, PublicKey};
+pub use self::scheme::{KeyKind, Scheme, SignatureEncoding};
+pub use self::signature::SignatureError;
