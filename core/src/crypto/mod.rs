@@ -11,8 +11,12 @@ mod key;
 mod pem;
 mod scheme;
 mod signature;
+mod sigstore;
+mod webpki;
 
 pub use self::hash::{Hash, sha256, sha384, sha512};
 pub use self::key::{KeyError, PublicKey};
 pub use self::scheme::{KeyKind, Scheme, SignatureEncoding};
 pub use self::signature::SignatureError;
+pub use self::sigstore::install_sigstore_provider;
+pub use self::webpki::webpki_algorithms;
