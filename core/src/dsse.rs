@@ -1,0 +1,133 @@
+//! DSSE envelopes with exactly one signature.
+//!
+//! Dead Simple Signing Envelope v1.0. An envelope with two signatures lets two checks
+//! look at different ones, so it cannot be represented here.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use serde::Deserialize;
+
+use crate::json;
+use crate::reason::{Code, Reason};
+
+/// An envelope, its signature not verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Envelope {
+    payload_type: String,
+    payload: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+impl Envelope {
+    /// Reads an envelope.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, Reason> {
+        let wire: EnvelopeWire = json::parse(bytes).map_err(|error| {
+            Reason::new(
+                Code::EnvelopeMalformed,
+                format!("not a DSSE envelope: {error}"),
+            )
+        })?;
+        wire.try_into()
+    }
+
+    /// The payload type, which the signature covers.
+    pub(crate) fn payload_type(&self) -> &str {
+        &self.payload_type
+    }
+
+    /// The payload as received. Not verified.
+    pub(crate) fn payload(&self) -> &[u8] {
+        &self.payload
+    }
+
+    /// The one signature.
+    pub(crate) fn signature(&self) -> &[u8] {
+        &self.signature
+    }
+
+    /// What was signed: the pre-authentication encoding of type and payload.
+    pub(crate) fn signed_bytes(&self) -> Vec<u8> {
+        let mut bytes = format!(
+            "DSSEv1 {} {} {} ",
+            self.payload_type.len(),
+            self.payload_type,
+            self.payload.len()
+        )
+        .into_bytes();
+        bytes.extend_from_slice(&self.payload);
+        bytes
+    }
+}
+
+/// An envelope as JSON has it. Bundles embed the same form.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct EnvelopeWire {
+    payload_type: String,
+    payload: String,
+    signatures: Vec<SignatureWire>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct SignatureWire {
+    sig: String,
+}
+
+impl TryFrom<EnvelopeWire> for Envelope {
+    type Error = Reason;
+
+    fn try_from(wire: EnvelopeWire) -> Result<Self, Reason> {
+        let malformed = |why: String| Reason::new(Code::EnvelopeMalformed, why);
+        let [signature] = wire.signatures.as_slice() else {
+            return Err(malformed(format!(
+                "expected a DSSE envelope with exactly one signature, found {}",
+                wire.signatures.len()
+            )));
+        };
+        let decode = |what: &str, text: &str| {
+            STANDARD
+                .decode(text)
+                .or_else(|_| URL_SAFE.decode(text))
+                .map_err(|_| malformed(format!("the envelope's {what} is not base64")))
+        };
+        let envelope = Self {
+            payload: decode("payload", &wire.payload)?,
+            signature: decode("signature", &signature.sig)?,
+            payload_type: wire.payload_type,
+        };
+        if envelope.signature.is_empty() {
+            return Err(malformed("the envelope's signature is empty".to_owned()));
+        }
+        Ok(envelope)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signed_bytes_are_the_pre_authentication_encoding() {
+        // The example of the DSSE specification.
+        let envelope = Envelope {
+            payload_type: "http://example.com/HelloWorld".to_owned(),
+            payload: b"hello world".to_vec(),
+            signature: vec![0],
+        };
+        assert_eq!(
+            envelope.signed_bytes(),
+            b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
+        );
+    }
+
+    #[test]
+    fn only_one_signature_is_representable_tob_9() {
+        for count in [0, 2] {
+            let signatures = vec![r#"{"sig":"AA=="}"#; count].join(",");
+            let text = format!(r#"{{"payloadType":"t","payload":"","signatures":[{signatures}]}}"#);
+            let reason = Envelope::parse(text.as_bytes()).unwrap_err();
+            assert_eq!(reason.code, Code::EnvelopeMalformed);
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Evidence: everything about an image that a verdict is made from.
+//!
+//! Evidence is raw bytes. It is untrusted by definition: whoever carries it may
+//! have changed it. Digests are never read from it, only computed over it, so a
+//! blob that was altered is a blob with another digest, and is not found.
+//!
+//! The serialised form, the *evidence pack*, is documented in [`pack`].
+
+pub mod pack;
+
+use std::sync::Arc;
+
+use crate::digest::Digest;
+use crate::reference::Reference;
+use crate::time::UnixTime;
+
+/// What was asked, and all the bytes found to answer it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// The question.
+    pub request: Request,
+    /// The image.
+    pub subject: Subject,
+    /// What was found beside the image, in the order of discovery.
+    pub artifacts: Vec<Artifact>,
+    /// Answers about the revocation of certificates, where they were fetched.
+    pub revocation: Vec<RevocationAnswer>,
+}
+
+/// The question: an image, and what decides which policies apply to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    /// The image as it was asked for, byte for byte.
+    pub image: String,
+    /// The Kubernetes namespace that wants to run it.
+    pub namespace: Option<String>,
+    /// The one policy to judge by, instead of all that match.
+    pub policy: Option<String>,
+}
+
+/// The image: the manifest (or index) that a digest names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// The normalised reference that was asked for.
+    pub reference: Reference,
+    /// The media type under which the registry gave the manifest.
+    pub media_type: String,
+    /// The manifest.
+    pub manifest: Blob,
+}
+
+impl Subject {
+    /// The image's digest: that of the manifest bytes, under the algorithm the
+    /// reference names if it names one.
+    pub fn digest(&self) -> Digest {
+        match self.reference.digest() {
+            Some(asked) => self.manifest.digest_like(asked),
+            None => self.manifest.digest(),
+        }
+    }
+}
+
+/// A manifest that belongs, or claims to belong, to the image, with its blobs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Artifact {
+    /// How it was found.
+    pub source: Source,
+    /// The artifact's own manifest.
+    pub manifest: Blob,
+    /// The blobs its manifest names, in any order.
+    pub blobs: Vec<Blob>,
+    /// What could not be included, and why.
+    pub omitted: Vec<Omission>,
+}
+
+impl Artifact {
+    /// The blob with this digest, if the evidence has it.
+    pub fn blob(&self, digest: &Digest) -> Option<&Blob> {
+        self.blobs
+            .iter()
+            .find(|blob| blob.digest_like(digest) == *digest)
+    }
+}
+
+/// How an artifact was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Source {
+    /// Cosign's tag `sha256-<hex>.sig`.
+    CosignSignatureTag,
+    /// Cosign's tag `sha256-<hex>.att`.
+    CosignAttestationTag,
+    /// The referrers API (OCI distribution specification v1.1).
+    ReferrersApi,
+    /// The referrers tag schema `sha256-<hex>`, the fallback of the same specification.
+    ReferrersTag,
+}
+
+impl Source {
+    /// The stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CosignSignatureTag => "cosign_signature_tag",
+            Self::CosignAttestationTag => "cosign_attestation_tag",
+            Self::ReferrersApi => "referrers_api",
+            Self::ReferrersTag => "referrers_tag",
+        }
+    }
+
+    /// Whether the artifact was listed as a referrer, and so must name its subject.
+    pub fn is_referrer(self) -> bool {
+        matches!(self, Self::ReferrersApi | Self::ReferrersTag)
+    }
+
+    /// Reads the stable name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [
+            Self::CosignSignatureTag,
+            Self::CosignAttestationTag,
+            Self::ReferrersApi,
+            Self::ReferrersTag,
+        ]
+        .into_iter()
+        .find(|source| source.name() == name)
+    }
+}
+
+/// Something that was seen but is not in the evidence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Omission {
+    /// The digest of what is missing, as its descriptor gave it.
+    pub digest: Option<Digest>,
+    /// Why, in a few words: `larger than 33554432 bytes`.
+    pub why: String,
+}
+
+/// The answer of a revocation service, as fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RevocationAnswer {
+    /// What was asked.
+    pub kind: RevocationKind,
+    /// The URL, from a certificate.
+    pub url: String,
+    /// The SHA-256 fingerprint of the certificate asked about; for a CRL, of its issuer.
+    pub certificate: Digest,
+    /// When the answer came.
+    pub fetched_at: UnixTime,
+    /// The bytes, or why there are none.
+    pub outcome: Result<Blob, String>,
+}
+
+/// The two ways to ask about revocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RevocationKind {
+    /// A certificate revocation list, base or delta (RFC 5280 section 5).
+    Crl,
+    /// An OCSP response (RFC 6960).
+    Ocsp,
+}
+
+/// Bytes and their digest, computed here. Cheap to clone.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Blob {
+    bytes: Arc<[u8]>,
+    sha256: Digest,
+}
+
+impl Blob {
+    /// Takes the bytes and hashes them.
+    pub fn new(bytes: impl Into<Arc<[u8]>>) -> Self {
+        let bytes = bytes.into();
+        Self {
+            sha256: Digest::sha256(&bytes),
+            bytes,
+        }
+    }
+
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Their SHA-256 digest.
+    pub fn digest(&self) -> Digest {
+        self.sha256
+    }
+
+    /// Their digest under the algorithm of `other`.
+    pub fn digest_like(&self, other: &Digest) -> Digest {
+        match other {
+            Digest::Sha256(_) => self.sha256,
+            Digest::Sha512(_) => Digest::of(other.algorithm(), &self.bytes),
+        }
+    }
+}
+
+impl std::fmt::Debug for Blob {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Blob({} bytes, {})", self.bytes.len(), self.sha256)
+    }
+}

@@ -1,0 +1,330 @@
+//! The evidence pack, schema version 1: [`Evidence`] as one JSON document.
+//!
+//! ```json
+//! {
+//!   "schemaVersion": 1,
+//!   "request": {"image": "app:1.0", "namespace": "prod", "policy": null},
+//!   "subject": {"reference": "r.example.com/app:1.0", "mediaType": "…", "manifest": "<base64>"},
+//!   "artifacts": [{"source": "referrers_api", "manifest": "<base64>", "blobs": ["<base64>"],
+//!                  "omitted": [{"digest": "sha256:…", "why": "larger than 33554432 bytes"}]}],
+//!   "revocation": [{"kind": "crl", "url": "…", "certificate": "sha256:…",
+//!                   "fetchedAt": "2026-01-31T12:00:00Z", "data": "<base64>", "error": null}]
+//! }
+//! ```
+//!
+//! There are no digests of the bytes in it: they are computed when it is read.
+//! Reading is bounded by [`limits`] and strict: an unknown field, a repeated key or
+//! an unknown source is an error, because a pack is written by a program.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Artifact, Blob, Evidence, Omission, Request, RevocationAnswer, RevocationKind, Source, Subject,
+};
+use crate::digest::Digest;
+use crate::json;
+use crate::limits;
+use crate::reference::Reference;
+use crate::time::UnixTime;
+
+/// The version of the format that is written and read.
+pub const SCHEMA_VERSION: u32 = 1;
+
+impl Evidence {
+    /// Writes the evidence pack; equal evidence gives equal bytes.
+    pub fn to_pack(&self) -> Vec<u8> {
+        let wire = PackWire::from(self);
+        // Serialising strings, numbers and lists into memory cannot fail.
+        serde_json::to_vec(&wire).unwrap_or_default()
+    }
+
+    /// Reads an evidence pack.
+    ///
+    /// # Errors
+    /// If it is larger than [`limits::PACK_BYTES`] (in base64: a third more), is not
+    /// a pack of version 1, or exceeds a limit on counts or sizes.
+    pub fn from_pack(bytes: &[u8]) -> Result<Self, PackError> {
+        let most = limits::PACK_BYTES / 3 * 4;
+        if bytes.len() > most {
+            return Err(PackError::TooLarge {
+                what: "pack",
+                bytes: bytes.len(),
+                most,
+            });
+        }
+        json::check(bytes)?;
+        let wire: PackWire = serde_json::from_slice(bytes).map_err(json::JsonError::from)?;
+        wire.try_into()
+    }
+}
+
+/// Why some bytes are not an evidence pack.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PackError {
+    /// Not the JSON of a pack.
+    #[error("not an evidence pack: {0}")]
+    Json(#[from] json::JsonError),
+    /// A version this program does not know.
+    #[error("expected an evidence pack of schemaVersion {SCHEMA_VERSION}, found {0}")]
+    Version(u32),
+    /// Too many bytes.
+    #[error("the {what} has {bytes} bytes, more than the {most} allowed")]
+    TooLarge {
+        /// What is too large.
+        what: &'static str,
+        /// How large it is.
+        bytes: usize,
+        /// How large it may be.
+        most: usize,
+    },
+    /// Too many of something.
+    #[error("the pack has {found} {what}, more than the {most} allowed")]
+    TooMany {
+        /// What there is too much of.
+        what: &'static str,
+        /// How many there are.
+        found: usize,
+        /// How many there may be.
+        most: usize,
+    },
+    /// A field that is not base64.
+    #[error("{0} is not standard base64 with padding")]
+    Base64(&'static str),
+    /// An artifact source that does not exist.
+    #[error("unknown artifact source {0:?}")]
+    Source(String),
+    /// A revocation answer with both or neither of data and error.
+    #[error("a revocation answer has either data or an error")]
+    Revocation,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct PackWire {
+    schema_version: u32,
+    request: RequestWire,
+    subject: SubjectWire,
+    artifacts: Vec<ArtifactWire>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    revocation: Vec<RevocationWire>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RequestWire {
+    image: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    namespace: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    policy: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct SubjectWire {
+    reference: Reference,
+    media_type: String,
+    manifest: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ArtifactWire {
+    source: String,
+    manifest: String,
+    blobs: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    omitted: Vec<OmissionWire>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct OmissionWire {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    digest: Option<Digest>,
+    why: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RevocationWire {
+    kind: RevocationKindWire,
+    url: String,
+    certificate: Digest,
+    fetched_at: UnixTime,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    data: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum RevocationKindWire {
+    Crl,
+    Ocsp,
+}
+
+impl From<&Evidence> for PackWire {
+    fn from(evidence: &Evidence) -> Self {
+        let encode = |blob: &Blob| STANDARD.encode(blob.bytes());
+        Self {
+            schema_version: SCHEMA_VERSION,
+            request: RequestWire {
+                image: evidence.request.image.clone(),
+                namespace: evidence.request.namespace.clone(),
+                policy: evidence.request.policy.clone(),
+            },
+            subject: SubjectWire {
+                reference: evidence.subject.reference.clone(),
+                media_type: evidence.subject.media_type.clone(),
+                manifest: encode(&evidence.subject.manifest),
+            },
+            artifacts: evidence
+                .artifacts
+                .iter()
+                .map(|artifact| ArtifactWire {
+                    source: artifact.source.name().to_owned(),
+                    manifest: encode(&artifact.manifest),
+                    blobs: artifact.blobs.iter().map(encode).collect(),
+                    omitted: artifact
+                        .omitted
+                        .iter()
+                        .map(|omission| OmissionWire {
+                            digest: omission.digest,
+                            why: omission.why.clone(),
+                        })
+                        .collect(),
+                })
+                .collect(),
+            revocation: evidence
+                .revocation
+                .iter()
+                .map(|answer| RevocationWire {
+                    kind: match answer.kind {
+                        RevocationKind::Crl => RevocationKindWire::Crl,
+                        RevocationKind::Ocsp => RevocationKindWire::Ocsp,
+                    },
+                    url: answer.url.clone(),
+                    certificate: answer.certificate,
+                    fetched_at: answer.fetched_at,
+                    data: answer.outcome.as_ref().ok().map(encode),
+                    error: answer.outcome.as_ref().err().cloned(),
+                })
+                .collect(),
+        }
+    }
+}
+
+impl TryFrom<PackWire> for Evidence {
+    type Error = PackError;
+
+    fn try_from(wire: PackWire) -> Result<Self, PackError> {
+        if wire.schema_version != SCHEMA_VERSION {
+            return Err(PackError::Version(wire.schema_version));
+        }
+        at_most("artifacts", wire.artifacts.len(), limits::ARTIFACTS)?;
+        at_most(
+            "revocation answers",
+            wire.revocation.len(),
+            limits::ARTIFACTS,
+        )?;
+        Ok(Self {
+            request: Request {
+                image: wire.request.image,
+                namespace: wire.request.namespace,
+                policy: wire.request.policy,
+            },
+            subject: Subject {
+                reference: wire.subject.reference,
+                media_type: wire.subject.media_type,
+                manifest: decode(
+                    "subject manifest",
+                    &wire.subject.manifest,
+                    limits::MANIFEST_BYTES,
+                )?,
+            },
+            artifacts: wire
+                .artifacts
+                .into_iter()
+                .map(Artifact::try_from)
+                .collect::<Result<_, _>>()?,
+            revocation: wire
+                .revocation
+                .into_iter()
+                .map(RevocationAnswer::try_from)
+                .collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl TryFrom<ArtifactWire> for Artifact {
+    type Error = PackError;
+
+    fn try_from(wire: ArtifactWire) -> Result<Self, PackError> {
+        at_most(
+            "blobs in one artifact",
+            wire.blobs.len(),
+            limits::LAYERS + 1,
+        )?;
+        let source = Source::from_name(&wire.source).ok_or(PackError::Source(wire.source))?;
+        Ok(Self {
+            source,
+            manifest: decode("artifact manifest", &wire.manifest, limits::MANIFEST_BYTES)?,
+            blobs: wire
+                .blobs
+                .iter()
+                .map(|blob| decode("blob", blob, limits::BLOB_BYTES))
+                .collect::<Result<_, _>>()?,
+            omitted: wire
+                .omitted
+                .into_iter()
+                .map(|omission| Omission {
+                    digest: omission.digest,
+                    why: omission.why,
+                })
+                .collect(),
+        })
+    }
+}
+
+impl TryFrom<RevocationWire> for RevocationAnswer {
+    type Error = PackError;
+
+    fn try_from(wire: RevocationWire) -> Result<Self, PackError> {
+        let outcome = match (wire.data, wire.error) {
+            (Some(data), None) => Ok(decode("revocation data", &data, limits::BLOB_BYTES)?),
+            (None, Some(error)) => Err(error),
+            _ => return Err(PackError::Revocation),
+        };
+        Ok(Self {
+            kind: match wire.kind {
+                RevocationKindWire::Crl => RevocationKind::Crl,
+                RevocationKindWire::Ocsp => RevocationKind::Ocsp,
+            },
+            url: wire.url,
+            certificate: wire.certificate,
+            fetched_at: wire.fetched_at,
+            outcome,
+        })
+    }
+}
+
+fn at_most(what: &'static str, found: usize, most: usize) -> Result<(), PackError> {
+    if found > most {
+        return Err(PackError::TooMany { what, found, most });
+    }
+    Ok(())
+}
+
+fn decode(what: &'static str, text: &str, most: usize) -> Result<Blob, PackError> {
+    let bytes = text.len() / 4 * 3;
+    if bytes > most + 2 {
+        return Err(PackError::TooLarge { what, bytes, most });
+    }
+    let bytes = STANDARD.decode(text).map_err(|_| PackError::Base64(what))?;
+    Ok(Blob::new(bytes))
+}

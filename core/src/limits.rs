@@ -1,0 +1,56 @@
+//! What is counted before it is parsed, and how much of it is too much.
+//!
+//! An attacker may push anything beside an image. These bounds keep the cost of
+//! looking at it independent of what was pushed. Each is generous beside what
+//! cosign, notation and GitHub write.
+
+/// Bytes of one manifest: the OCI distribution specification asks registries to
+/// accept 4 MiB, and notation-go stops there.
+pub const MANIFEST_BYTES: usize = 4 << 20;
+
+/// Bytes of one blob of evidence (a payload, bundle or envelope): notation-go's
+/// 32 MiB, which fits the largest SBOM attestations seen (17 to 22 MB).
+pub const BLOB_BYTES: usize = 32 << 20;
+
+/// Bytes of a whole evidence pack, decoded.
+pub const PACK_BYTES: usize = 256 << 20;
+
+/// Artifacts of one image that are looked at.
+pub const ARTIFACTS: usize = 256;
+
+/// Layers of one artifact; cosign stops at 1000 (CVE-2024-29903), one `.sig` tag
+/// of a much-signed image has tens.
+pub const LAYERS: usize = 256;
+
+/// Signatures (candidates) of one image over all artifacts.
+pub const CANDIDATES: usize = 1024;
+
+/// Transparency log entries of one bundle (CVE-2024-45395).
+pub const LOG_ENTRIES: usize = 32;
+
+/// Signed timestamps of one bundle (CVE-2024-45395).
+pub const TIMESTAMPS: usize = 32;
+
+/// Subjects of one in-toto statement (CVE-2024-45395).
+pub const SUBJECTS: usize = 1024;
+
+/// Digests of one in-toto subject.
+pub const SUBJECT_DIGESTS: usize = 32;
+
+/// Certificates of one chain, leaf and root included.
+pub const CHAIN_CERTIFICATES: usize = 10;
+
+/// Depth of nested JSON objects and arrays.
+pub const JSON_DEPTH: usize = 128;
+
+/// Bytes of a payload of "simple signing"; real ones have a few hundred.
+pub const SIMPLE_SIGNING_BYTES: usize = 64 << 10;
+
+/// Bytes of one message in a verdict, so that hostile text stays short.
+pub const MESSAGE_BYTES: usize = 1024;
+
+/// Reasons listed for one authority, and for the verdict.
+pub const REASONS: usize = 16;
+
+/// Bytes of a verified predicate that a verdict still shows whole.
+pub const PREDICATE_BYTES: usize = 256 << 10;

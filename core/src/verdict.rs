@@ -1,0 +1,304 @@
+//! Verdicts: what was decided about an image, and why. Schema version 1.
+//!
+//! A verdict is a pure function of evidence, policies, trust material and time, and
+//! its JSON is deterministic: equal inputs give equal bytes, natively and in wasm.
+//! Everything it shows of signatures and attestations was verified. Numbers that may
+//! exceed 2^53 are strings, because Gatekeeper reads numbers as floating point.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::digest::Digest;
+use crate::policy::Action;
+use crate::reason::{Class, Reason};
+use crate::time::UnixTime;
+
+/// The version of the verdict's schema.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// What was decided about an image.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Verdict {
+    /// [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// The image.
+    pub image: Image,
+    /// Whether the image may run: every enforced policy that covers it passed, and at
+    /// least one policy covers it.
+    pub verified: bool,
+    /// The decision in a word.
+    pub outcome: Outcome,
+    /// The policies that cover the image.
+    pub policies: Vec<PolicyReport>,
+    /// Everybody whose verified signature on this image an authority accepted.
+    pub signers: Vec<Signer>,
+    /// The verified attestations that the policies list.
+    pub attestations: Vec<Attestation>,
+    /// What was enforced, logged or skipped.
+    pub checks: Vec<Check>,
+    /// Why not, the most telling first; the warnings of a policy in warn mode.
+    pub reasons: Vec<Reason>,
+    /// The digest of the trust material that was judged by.
+    pub trust_revision: Digest,
+    /// When this verdict must be made anew at the latest; absent: when its inputs change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub valid_until: Option<UnixTime>,
+}
+
+impl Verdict {
+    /// The verdict's JSON.
+    pub fn to_json(&self) -> Vec<u8> {
+        // Every map has string keys and every value is plain data: this cannot fail.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}
+
+/// The image of a verdict.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Image {
+    /// The image as it was asked for, byte for byte.
+    pub requested: String,
+    /// The normalised reference with the tag, if any, and the digest that was judged.
+    pub reference: String,
+    /// The digest that was judged.
+    pub digest: Digest,
+    /// The media type of the manifest.
+    pub media_type: String,
+}
+
+/// The decision in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Outcome {
+    /// Every policy that covers the image passed.
+    Verified,
+    /// Only policies in warn mode failed: let in **without** their proof.
+    Warned,
+    /// No policy covers the image, and the configuration lets such images in **unverified**.
+    NotCovered,
+    /// No policy covers the image.
+    NoPolicy,
+    /// There is no signature.
+    Unsigned,
+    /// There are signatures, but none that the policies trust.
+    Untrusted,
+    /// What claims to be a signature is broken or forged.
+    Invalid,
+}
+
+impl Outcome {
+    /// The stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Verified => "verified",
+            Self::Warned => "warned",
+            Self::NotCovered => "not_covered",
+            Self::NoPolicy => "no_policy",
+            Self::Unsigned => "unsigned",
+            Self::Untrusted => "untrusted",
+            Self::Invalid => "invalid",
+        }
+    }
+
+    /// Whether the image may run.
+    pub fn admits(self) -> bool {
+        matches!(self, Self::Verified | Self::Warned | Self::NotCovered)
+    }
+}
+
+impl From<Class> for Outcome {
+    fn from(class: Class) -> Self {
+        match class {
+            Class::NoPolicy => Self::NoPolicy,
+            Class::Unsigned => Self::Unsigned,
+            Class::Untrusted => Self::Untrusted,
+            Class::Invalid => Self::Invalid,
+        }
+    }
+}
+
+/// What became of one policy.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PolicyReport {
+    /// The policy's name.
+    pub name: String,
+    /// The digest of the policy.
+    pub revision: Digest,
+    /// `enforce` or `warn`.
+    pub mode: &'static str,
+    /// Whether it passed.
+    pub outcome: Passed,
+    /// Its authorities.
+    pub authorities: Vec<AuthorityReport>,
+    /// Why it failed beyond its authorities: thresholds and attestation rules.
+    pub reasons: Vec<Reason>,
+}
+
+/// What became of one authority.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuthorityReport {
+    /// The authority's name.
+    pub name: String,
+    /// Whether it vouches: for the image by a signature, or by an attestation the policy lists.
+    pub outcome: Passed,
+    /// Why not, the most telling first.
+    pub reasons: Vec<Reason>,
+}
+
+/// Passed or failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Passed {
+    /// Positive evidence was found.
+    Passed,
+    /// It was not.
+    Failed,
+}
+
+impl From<bool> for Passed {
+    fn from(passed: bool) -> Self {
+        match passed {
+            true => Self::Passed,
+            false => Self::Failed,
+        }
+    }
+}
+
+/// Somebody whose signature was verified.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Signer {
+    /// How the signer is known.
+    pub kind: SignerKind,
+    /// The policy and the authority that accepted the signature, as `policy/authority`.
+    pub authority: String,
+    /// The format of the signature, as `cosign_signature` or `sigstore_bundle_v0.3`.
+    pub format: String,
+    /// The digest of the artifact (its manifest) that carries the signature.
+    pub artifact: Digest,
+    /// The signature scheme, as `ecdsa-p256-sha256`.
+    pub scheme: String,
+    /// The key's name in the policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The SHA-256 fingerprint of the key (its SubjectPublicKeyInfo) or certificate, hex.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
+    /// The OIDC issuer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
+    /// The certificate's subject alternative name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// What kind of name the subject is: `email`, `uri` or `other_name`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject_type: Option<String>,
+    /// Every Fulcio claim, by its name in lower camel case.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub claims: BTreeMap<String, String>,
+    /// The X.509 subject of a Notary Project signer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub x509_subject: Option<String>,
+    /// Annotations, or user metadata, under the signature.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+    /// The verified times of the signature.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub times: Vec<VerifiedTime>,
+    /// The transparency logs that have the signature.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub logs: Vec<LogPosition>,
+}
+
+/// How a signer is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignerKind {
+    /// By a managed key.
+    Key,
+    /// By a Sigstore certificate.
+    Keyless,
+    /// By a Notary Project certificate.
+    Notation,
+}
+
+/// A time that somebody trusted vouches for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VerifiedTime {
+    /// The time.
+    pub time: UnixTime,
+    /// Who vouches: `transparency_log`, `timestamp_authority` or `signing_authority`.
+    pub source: String,
+    /// Its name: the log's or authority's URL, or its id.
+    pub name: String,
+}
+
+/// Where a transparency log has a signature.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LogPosition {
+    /// The log's URL.
+    pub log: String,
+    /// The log's id, hex.
+    pub id: String,
+    /// The index in the log. A string: it may exceed 2^53.
+    pub index: String,
+}
+
+/// A verified attestation.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Attestation {
+    /// The policy and the rule that it meets, as `policy/rule`.
+    pub rule: String,
+    /// The predicate type.
+    pub predicate_type: String,
+    /// Who made it.
+    pub signer: Signer,
+    /// The SHA-256 digest of the verified statement.
+    pub statement_digest: Digest,
+    /// The SHA-256 digest of the predicate, canonicalised (RFC 8785).
+    pub predicate_digest: Digest,
+    /// The predicate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub predicate: Option<Value>,
+    /// Why the predicate is not shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub predicate_omitted: Option<String>,
+}
+
+/// One check and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Check {
+    /// What was checked, and for whom, as `policy/authority: expiry`.
+    pub name: String,
+    /// What its failure does.
+    pub action: Action,
+    /// What became of it.
+    pub result: CheckResult,
+    /// More about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// What became of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckResult {
+    /// It passed.
+    Passed,
+    /// It failed.
+    Failed,
+    /// It was not made.
+    Skipped,
+}

@@ -1,0 +1,466 @@
+//! The verdict: which policies cover the image, who vouches for it, and whether
+//! that is enough.
+
+use std::collections::BTreeMap;
+
+use crate::candidate::{
+    self, Candidate, Context, Discovered, Judgement, Verified, VerifiedContent,
+};
+use crate::digest::Digest;
+use crate::evidence::Evidence;
+use crate::policy::{
+    AttestationRule, AuthorityKind, Mode, NoMatch, Policies, Policy, Require, StaticAction,
+};
+use crate::reason::{self, Code, Reason};
+use crate::time::UnixTime;
+use crate::trust::TrustMaterial;
+use crate::undecided::Undecided;
+use crate::verdict::{
+    Attestation, AuthorityReport, Check, Image, Outcome, Passed, PolicyReport, SCHEMA_VERSION,
+    Signer, Verdict,
+};
+
+/// Judges an image by its evidence.
+///
+/// 1. The image's manifest must have the digest that was asked for.
+/// 2. The policies that cover the image are found; there must be one.
+/// 3. The artifacts are read into candidates: signed things, not verified yet.
+/// 4. Each authority of each policy judges each candidate. A candidate passes when its
+///    signature, its signer and its times verify **and** its payload names this digest.
+/// 5. A policy passes when enough authorities signed the image, and each attestation
+///    rule is met by an attestation of a listed authority.
+/// 6. The image is verified when every enforced policy passes.
+///
+/// Not checked: whether the evidence is complete. Whoever left a signature out can make
+/// an image look unsigned, never the reverse.
+///
+/// # Errors
+/// Only if it cannot be decided: trust material is missing, or the request names a policy
+/// that does not exist. A forged signature is a verdict, not an error.
+pub fn verify(
+    evidence: &Evidence,
+    policies: &Policies,
+    trust: &TrustMaterial,
+    now: UnixTime,
+) -> Result<Verdict, Undecided> {
+    let digest = evidence.subject.digest();
+    let mut draft = Draft::new(evidence, digest, trust);
+
+    // (1) the image
+    if let Some(reason) = image_mismatch(evidence, digest) {
+        return Ok(draft.refused(reason));
+    }
+    // (2) the policies
+    let covering = covering(evidence, policies)?;
+    if covering.is_empty() {
+        return Ok(draft.without_policy(evidence, policies.no_match));
+    }
+    // (3) the candidates
+    let found = candidate::discover(evidence, &digest);
+    // (4) to (6)
+    for policy in covering {
+        let judged = judge_policy(policy, &found, evidence, digest, trust, now)?;
+        draft.add(policy, judged);
+    }
+    Ok(draft.finish(&found))
+}
+
+/// The reference may name a digest, and then the manifest must have it.
+fn image_mismatch(evidence: &Evidence, digest: Digest) -> Option<Reason> {
+    let asked = evidence.subject.reference.digest()?;
+    (*asked != digest).then(|| {
+        Reason::new(
+            Code::ImageDigestMismatch,
+            format!("expected a manifest with the digest {asked}, found one with {digest}"),
+        )
+    })
+}
+
+fn covering<'a>(evidence: &Evidence, policies: &'a Policies) -> Result<Vec<&'a Policy>, Undecided> {
+    match &evidence.request.policy {
+        Some(name) => match policies.named(name) {
+            Some(policy) => Ok(vec![policy]),
+            None => Err(Undecided::PolicyUnknown(name.clone())),
+        },
+        None => Ok(policies
+            .policies
+            .iter()
+            .filter(|policy| policy.scope.covers(&evidence.subject, &evidence.request))
+            .collect()),
+    }
+}
+
+/// What became of one policy, with its proof.
+struct Judged {
+    report: PolicyReport,
+    passed: bool,
+    signers: Vec<Signer>,
+    attestations: Vec<Attestation>,
+    checks: Vec<Check>,
+    reasons: Vec<Reason>,
+    valid_until: Option<UnixTime>,
+}
+
+/// What one authority found.
+#[derive(Default)]
+struct Findings {
+    signatures: Vec<Verified>,
+    attestations: Vec<Verified>,
+    failures: Vec<Reason>,
+    checks: Vec<Check>,
+    /// The fixed answer of a static authority.
+    passes_unverified: bool,
+}
+
+fn judge_policy(
+    policy: &Policy,
+    found: &Discovered,
+    evidence: &Evidence,
+    digest: Digest,
+    trust: &TrustMaterial,
+    now: UnixTime,
+) -> Result<Judged, Undecided> {
+    let mut findings = Vec::with_capacity(policy.authorities.len());
+    for authority in &policy.authorities {
+        let context = Context {
+            digest,
+            evidence,
+            trust,
+            now,
+            authority_name: format!("{}/{}", policy.name, authority.name),
+        };
+        findings.push(match &authority.trust {
+            AuthorityKind::Static(action) => fixed_answer(action),
+            _ => judge_candidates(authority, &found.candidates, &context)?,
+        });
+    }
+    let (signatures_suffice, mut reasons) = judge_require(policy, &findings, found);
+    let mut attestations = Vec::new();
+    for rule in &policy.attestations {
+        match judge_rule(policy, rule, &findings) {
+            Ok(attestation) => attestations.push(attestation),
+            Err(failures) => reasons.extend(failures),
+        }
+    }
+    let passed = signatures_suffice && attestations.len() == policy.attestations.len();
+    Ok(assemble(policy, findings, attestations, passed, reasons))
+}
+
+fn fixed_answer(action: &StaticAction) -> Findings {
+    match action {
+        StaticAction::DangerPassUnverified => Findings {
+            passes_unverified: true,
+            ..Findings::default()
+        },
+        StaticAction::Fail(message) => Findings {
+            failures: vec![Reason::new(Code::StaticFail, message.clone())],
+            ..Findings::default()
+        },
+    }
+}
+
+fn judge_candidates(
+    authority: &crate::policy::Authority,
+    candidates: &[Candidate],
+    context: &Context<'_>,
+) -> Result<Findings, Undecided> {
+    let mut findings = Findings::default();
+    for candidate in candidates {
+        match candidate.judge(authority, context)? {
+            Judgement::NotApplicable => {}
+            Judgement::Failed { reasons, checks } => {
+                findings.failures.extend(reasons);
+                findings.checks.extend(checks);
+            }
+            Judgement::Passed(verified) => match &verified.content {
+                VerifiedContent::ImageSignature => {
+                    match missing_annotation(authority, &verified.signer) {
+                        Some(reason) => findings.failures.push(reason),
+                        None => findings.signatures.push(*verified),
+                    }
+                }
+                VerifiedContent::Attestation(_) => findings.attestations.push(*verified),
+            },
+        }
+    }
+    Ok(findings)
+}
+
+fn missing_annotation(authority: &crate::policy::Authority, signer: &Signer) -> Option<Reason> {
+    let (key, expected) = authority
+        .annotations
+        .iter()
+        .find(|(key, expected)| signer.annotations.get(*key) != Some(expected))?;
+    let found = match signer.annotations.get(key) {
+        Some(found) => format!("found {found:?}"),
+        None => "found none".to_owned(),
+    };
+    Some(Reason::new(
+        Code::AnnotationMismatch,
+        format!("expected the signed annotation {key:?} to be {expected:?}, {found}"),
+    ))
+}
+
+/// Whether enough authorities signed the image, and if not, why.
+fn judge_require(
+    policy: &Policy,
+    findings: &[Findings],
+    found: &Discovered,
+) -> (bool, Vec<Reason>) {
+    let (count, of) = match &policy.require {
+        Require::AttestationsOnly => return (true, Vec::new()),
+        Require::AtLeast { count, of } => (*count, of),
+    };
+    let signed = |index: &&usize| {
+        findings
+            .get(**index)
+            .is_some_and(|f| !f.signatures.is_empty() || f.passes_unverified)
+    };
+    let vouching = of.iter().filter(signed).count();
+    if vouching >= count && count > 0 {
+        return (true, Vec::new());
+    }
+    let mut reasons = Vec::new();
+    if count > 1 {
+        let names: Vec<_> = of
+            .iter()
+            .filter_map(|index| policy.authority(*index))
+            .map(|authority| authority.name.as_str())
+            .collect();
+        reasons.push(Reason::new(
+            Code::ThresholdNotMet,
+            format!(
+                "expected image signatures by at least {count} of the authorities {}, found {vouching}",
+                names.join(", ")
+            ),
+        ));
+    }
+    let some_failed = findings.iter().any(|f| !f.failures.is_empty());
+    if !some_failed && vouching == 0 {
+        reasons.push(nothing_found(findings, found));
+    }
+    (false, reasons)
+}
+
+/// The image has no signature that any authority could have judged.
+fn nothing_found(findings: &[Findings], found: &Discovered) -> Reason {
+    if findings.iter().any(|f| !f.attestations.is_empty()) {
+        Reason::new(
+            Code::NoImageSignature,
+            "found verified attestations, but no signature of the image itself",
+        )
+    } else if found.candidates.is_empty() {
+        Reason::new(Code::NoSignatures, "the image has no signature")
+    } else {
+        Reason::new(
+            Code::SignatureKindMismatch,
+            format!(
+                "found {} signature(s), none of a kind that the policy's authorities accept",
+                found.candidates.len()
+            ),
+        )
+    }
+}
+
+/// Finds an attestation that meets the rule, or says why there is none.
+fn judge_rule(
+    policy: &Policy,
+    rule: &AttestationRule,
+    findings: &[Findings],
+) -> Result<Attestation, Vec<Reason>> {
+    let mut reasons = Vec::new();
+    let mut other_types = BTreeMap::new();
+    for verified in rule
+        .from
+        .iter()
+        .filter_map(|index| findings.get(*index))
+        .flat_map(|f| &f.attestations)
+    {
+        let VerifiedContent::Attestation(statement) = &verified.content else {
+            continue;
+        };
+        if statement.predicate_type() != rule.predicate_type {
+            other_types.insert(statement.predicate_type().to_owned(), ());
+            continue;
+        }
+        match statement.meets(&rule.conditions) {
+            Ok(()) => {
+                let name = format!("{}/{}", policy.name, rule.name);
+                return Ok(statement.report(name, verified.signer.clone()));
+            }
+            Err(reason) => reasons.push(reason),
+        }
+    }
+    if reasons.is_empty() {
+        let others = match other_types.len() {
+            0 => String::new(),
+            _ => format!(
+                "; verified attestations have the types {}",
+                other_types.into_keys().collect::<Vec<_>>().join(", ")
+            ),
+        };
+        reasons.push(Reason::new(
+            Code::NoMatchingAttestation,
+            format!(
+                "the rule {:?} expects a verified attestation of type {}{others}",
+                rule.name, rule.predicate_type
+            ),
+        ));
+    }
+    Err(reason::most_specific(reasons))
+}
+
+fn assemble(
+    policy: &Policy,
+    findings: Vec<Findings>,
+    attestations: Vec<Attestation>,
+    passed: bool,
+    own_reasons: Vec<Reason>,
+) -> Judged {
+    let mut judged = Judged {
+        report: PolicyReport {
+            name: policy.name.clone(),
+            revision: policy.revision,
+            mode: match policy.mode {
+                Mode::Enforce => "enforce",
+                Mode::Warn => "warn",
+            },
+            outcome: passed.into(),
+            authorities: Vec::new(),
+            reasons: reason::most_specific(own_reasons.clone()),
+        },
+        passed,
+        signers: Vec::new(),
+        attestations,
+        checks: Vec::new(),
+        reasons: own_reasons,
+        valid_until: None,
+    };
+    for (authority, findings) in policy.authorities.iter().zip(findings) {
+        let vouches = !findings.signatures.is_empty()
+            || findings.passes_unverified
+            || judged
+                .attestations
+                .iter()
+                .any(|a| findings.attestations.iter().any(|v| v.signer == a.signer));
+        for verified in findings.signatures.into_iter().chain(findings.attestations) {
+            judged.valid_until = earliest(judged.valid_until, verified.valid_until);
+            judged.signers.push(verified.signer);
+            judged.checks.extend(verified.checks);
+        }
+        judged.checks.extend(findings.checks);
+        let failures = reason::most_specific(findings.failures);
+        if !passed {
+            judged.reasons.extend(failures.iter().cloned());
+        }
+        judged.report.authorities.push(AuthorityReport {
+            name: authority.name.clone(),
+            outcome: Passed::from(vouches),
+            reasons: if vouches { Vec::new() } else { failures },
+        });
+    }
+    judged
+}
+
+fn earliest(a: Option<UnixTime>, b: Option<UnixTime>) -> Option<UnixTime> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}
+
+/// A verdict in the making.
+struct Draft {
+    verdict: Verdict,
+    enforced_failed: bool,
+    warned: bool,
+}
+
+impl Draft {
+    fn new(evidence: &Evidence, digest: Digest, trust: &TrustMaterial) -> Self {
+        Self {
+            verdict: Verdict {
+                schema_version: SCHEMA_VERSION,
+                image: Image {
+                    requested: evidence.request.image.clone(),
+                    reference: evidence.subject.reference.at(digest).to_string(),
+                    digest,
+                    media_type: evidence.subject.media_type.clone(),
+                },
+                verified: false,
+                outcome: Outcome::NoPolicy,
+                policies: Vec::new(),
+                signers: Vec::new(),
+                attestations: Vec::new(),
+                checks: Vec::new(),
+                reasons: Vec::new(),
+                trust_revision: trust.revision(),
+                valid_until: None,
+            },
+            enforced_failed: false,
+            warned: false,
+        }
+    }
+
+    fn refused(mut self, reason: Reason) -> Verdict {
+        self.verdict.outcome = reason.code.class().into();
+        self.verdict.reasons.push(reason);
+        self.verdict
+    }
+
+    fn without_policy(mut self, evidence: &Evidence, no_match: NoMatch) -> Verdict {
+        self.verdict.reasons.push(Reason::new(
+            Code::NoPolicy,
+            format!("no policy covers {}", evidence.subject.reference),
+        ));
+        if no_match == NoMatch::DangerAllowUnverified {
+            self.verdict.outcome = Outcome::NotCovered;
+            self.verdict.verified = true;
+        }
+        self.verdict
+    }
+
+    fn add(&mut self, policy: &Policy, judged: Judged) {
+        match (judged.passed, policy.mode) {
+            (true, _) => {}
+            (false, Mode::Enforce) => self.enforced_failed = true,
+            (false, Mode::Warn) => self.warned = true,
+        }
+        let verdict = &mut self.verdict;
+        verdict.policies.push(judged.report);
+        verdict.signers.extend(judged.signers);
+        verdict.attestations.extend(judged.attestations);
+        verdict.checks.extend(judged.checks);
+        verdict.reasons.extend(judged.reasons);
+        verdict.valid_until = earliest(verdict.valid_until, judged.valid_until);
+    }
+
+    fn finish(mut self, found: &Discovered) -> Verdict {
+        let verdict = &mut self.verdict;
+        verdict.signers.sort();
+        verdict.signers.dedup();
+        verdict.checks.sort();
+        verdict.checks.dedup();
+        if self.enforced_failed || self.warned {
+            verdict.reasons.extend(found.broken.iter().cloned());
+            verdict.reasons.extend(found.ignored.iter().cloned());
+        }
+        verdict.reasons = reason::most_specific(std::mem::take(&mut verdict.reasons));
+        verdict.outcome = match (self.enforced_failed, self.warned) {
+            (true, _) => refusal(&verdict.reasons),
+            (false, true) => Outcome::Warned,
+            (false, false) => Outcome::Verified,
+        };
+        verdict.verified = !verdict.policies.is_empty() && verdict.outcome.admits();
+        self.verdict
+    }
+}
+
+/// The class of the most telling reason.
+fn refusal(reasons: &[Reason]) -> Outcome {
+    reasons
+        .iter()
+        .map(|reason| reason.code.class())
+        .max()
+        .map_or(Outcome::Untrusted, Outcome::from)
+}
