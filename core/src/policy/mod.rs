@@ -1,10 +1,14 @@
 //! Policies: whom to trust for which images.
 //!
 //! The types here are checked: every list that must not be empty is not, every
-//! name resolves, every key is parsed. `file` reads the YAML that people write.
+//! name resolves, every key is parsed. [`file`] reads the YAML that people write.
 
 pub mod condition;
+pub mod file;
+mod reader;
 pub mod scope;
+mod trust_policy;
+mod yaml;
 
 use std::collections::BTreeMap;
 

@@ -16,6 +16,30 @@ pub use root::SigstoreRoot;
 
 pub(crate) use entity::{Content, Format, Material, SignedEntity};
 
+/// The Fulcio claims that identities may name (Fulcio, `docs/oid-info.md`).
+pub(crate) const CLAIMS: &[&str] = &[
+    "githubWorkflowTrigger",
+    "githubWorkflowSha",
+    "githubWorkflowName",
+    "githubWorkflowRepository",
+    "githubWorkflowRef",
+    "buildSignerURI",
+    "buildSignerDigest",
+    "runnerEnvironment",
+    "sourceRepositoryURI",
+    "sourceRepositoryDigest",
+    "sourceRepositoryRef",
+    "sourceRepositoryIdentifier",
+    "sourceRepositoryOwnerURI",
+    "sourceRepositoryOwnerIdentifier",
+    "buildConfigURI",
+    "buildConfigDigest",
+    "buildTrigger",
+    "runInvocationURI",
+    "sourceRepositoryVisibilityAtSigning",
+    "deploymentEnvironment",
+];
+
 /// Whether the manifest is that of a Sigstore bundle.
 pub(crate) fn claims(manifest: &Manifest) -> bool {
     let is_bundle = |media_type: &str| media_type.starts_with(bundle::MEDIA_TYPE_PREFIX);

@@ -1,0 +1,339 @@
+//! Reads policies from files: `TrustPolicy` documents, several per file.
+//!
+//! Every problem of every file is reported at once, with file, line and field. A set
+//! of policies with a problem is no set of policies: nothing of it is used.
+
+use std::fmt;
+
+use super::reader::{Field, Log};
+use super::{NoMatch, Policies, Policy, trust_policy, yaml};
+
+/// A file of policies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyFile {
+    /// Its name, for messages.
+    pub name: String,
+    /// Its text, YAML or JSON.
+    pub text: String,
+}
+
+/// Where a policy says that a key is, if not in the policy itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeySource {
+    /// `file: PATH`, as written. Relative to the policy's own file.
+    File {
+        /// The policy file that names it.
+        policy_file: String,
+        /// The path as written.
+        path: String,
+    },
+    /// `secret: {name, key}`: an entry of a Kubernetes Secret.
+    Secret {
+        /// The Secret's name.
+        name: String,
+        /// The entry.
+        key: String,
+    },
+}
+
+/// Fetches the bytes of a key that is not in the policy itself; or says why it can't.
+pub type ResolveKey<'a> = &'a dyn Fn(&KeySource) -> Result<Vec<u8>, String>;
+
+/// Reads all policies.
+///
+/// # Errors
+/// Every problem of every file: YAML that does not parse, unknown or missing fields,
+/// unreadable keys, empty lists, names that occur twice, no policy at all.
+pub fn load(
+    files: &[PolicyFile],
+    no_match: NoMatch,
+    resolve: ResolveKey<'_>,
+) -> Result<Policies, Vec<Problem>> {
+    let mut policies: Vec<Policy> = Vec::new();
+    let mut problems = Vec::new();
+    for file in files {
+        match read(file, resolve) {
+            Ok(read) => {
+                for (line, policy) in read {
+                    if policies.iter().any(|other| other.name == policy.name) {
+                        let message = format!("a policy named {:?} exists already", policy.name);
+                        problems.push(Problem::new(&file.name, line, "metadata.name", message));
+                    } else {
+                        policies.push(policy);
+                    }
+                }
+            }
+            Err(found) => problems.extend(found),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    Ok(Policies { policies, no_match })
+}
+
+/// Refuses the keys that are not in the policy itself: for callers without files.
+pub fn only_inline_keys(source: &KeySource) -> Result<Vec<u8>, String> {
+    Err(match source {
+        KeySource::File { path, .. } => {
+            format!("the file {path:?} cannot be read here: put the key into `data`")
+        }
+        KeySource::Secret { name, .. } => {
+            format!("the Secret {name:?} cannot be read here: put the key into `data`")
+        }
+    })
+}
+
+/// What is wrong in a file, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The file.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The field, as `spec.authorities[0].key.data`; empty for the document.
+    pub field: String,
+    /// What was expected and what was found.
+    pub message: String,
+}
+
+impl Problem {
+    /// A problem at a place.
+    pub fn new(file: &str, line: usize, field: &str, message: impl Into<String>) -> Self {
+        Self {
+            file: file.to_owned(),
+            line,
+            field: field.to_owned(),
+            message: message.into(),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: ", self.file, self.line)?;
+        if !self.field.is_empty() {
+            write!(f, "{}: ", self.field)?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+fn read(file: &PolicyFile, resolve: ResolveKey<'_>) -> Result<Vec<(usize, Policy)>, Vec<Problem>> {
+    let documents = yaml::documents(&file.name, &file.text).map_err(|problem| vec![problem])?;
+    if documents.is_empty() {
+        let message = "expected a document of kind TrustPolicy, found an empty file";
+        return Err(vec![Problem::new(&file.name, 1, "", message)]);
+    }
+    let mut policies = Vec::new();
+    let mut problems = Vec::new();
+    for document in &documents {
+        let log = Log::new(&file.name);
+        let policy = read_document(&Field::root(document, &log), &file.name, resolve);
+        let found = log.into_problems();
+        match policy {
+            Some(policy) if found.is_empty() => policies.push((document.line, policy)),
+            None if found.is_empty() => {
+                let message = "this document is not a policy that sealgate can read";
+                problems.push(Problem::new(&file.name, document.line, "", message));
+            }
+            _ => problems.extend(found),
+        }
+    }
+    if problems.is_empty() {
+        Ok(policies)
+    } else {
+        Err(problems)
+    }
+}
+
+/// Reads one document by its kind.
+fn read_document(document: &Field<'_>, file: &str, resolve: ResolveKey<'_>) -> Option<Policy> {
+    let mut fields = document.fields()?;
+    let version = fields.need("apiVersion")?.text()?;
+    let kind = fields.need("kind")?.text()?;
+    match (version, kind) {
+        ("sealgate.dev/v1alpha1", "TrustPolicy") => {
+            trust_policy::read(document, fields, file, resolve)
+        }
+        _ => {
+            document.problem(format!(
+                "expected kind TrustPolicy of sealgate.dev/v1alpha1, found {kind} of {version}"
+            ));
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::policy::{AuthorityKind, Mode, Require};
+
+    const KEY: &str = "-----BEGIN PUBLIC KEY-----
+      MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEv0DfPUEBNqOHzlGBUOZU6oR+w1Xp
+      jJ8LPhJ26JyqzeoQ8AaEfTvPy0IyvwM2qLUTlQVj+XgAbcdxf3o+n7jYLA==
+      -----END PUBLIC KEY-----";
+
+    fn load_one(text: &str) -> Result<Policies, Vec<Problem>> {
+        let file = PolicyFile {
+            name: "p.yaml".to_owned(),
+            text: text.to_owned(),
+        };
+        load(&[file], NoMatch::Deny, &only_inline_keys)
+    }
+
+    fn policy(spec: &str) -> String {
+        let mut text = "apiVersion: sealgate.dev/v1alpha1\nkind: TrustPolicy\n\
+                        metadata: {name: p}\nspec:\n  images: [{glob: \"**\"}]\n"
+            .to_owned();
+        for line in spec.lines() {
+            text.push_str(&format!("  {line}\n"));
+        }
+        text
+    }
+
+    const KEYLESS: &str = "authorities:
+- name: ci
+  keyless:
+    identities:
+    - issuer: https://issuer.example.com
+      subjectRegExp: 'https://github\\.com/acme/.+'
+      claims: {runnerEnvironment: github-hosted}";
+
+    #[test]
+    fn a_policy_of_every_kind_of_authority_is_read() {
+        let text = policy(&format!(
+            "{KEYLESS}
+- name: release
+  key:
+    data: |
+      {KEY}
+    validFor: {{start: 2026-01-01T00:00:00Z, end: 2026-12-31T00:00:00Z}}
+- name: notary
+  notation: {{trustStores: [\"ca:acme\"], trustedIdentities: [\"*\"], level: permissive}}
+require: {{atLeast: {{count: 2, of: [release, ci, notary]}}}}
+attestations:
+- name: provenance
+  predicateType: https://slsa.dev/provenance/v1
+  from: [ci]
+  conditions: [\"predicate.x == 1\"]"
+        ))
+        .replace("          MFk", "      MFk");
+        let policies = load_one(&text).unwrap();
+        let policy = policies.named("p").unwrap();
+        assert_eq!(policy.mode, Mode::Enforce);
+        assert_eq!(policy.authorities.len(), 3);
+        let of = vec![1, 0, 2];
+        assert_eq!(policy.require, Require::AtLeast { count: 2, of });
+        assert_eq!(policy.attestations.first().unwrap().from, [0]);
+        let AuthorityKind::Keyless(keyless) = &policy.authorities.first().unwrap().trust else {
+            panic!("expected a keyless authority");
+        };
+        assert_eq!(keyless.trust_root, "public-good");
+        assert_eq!(keyless.transparency_log, 1);
+        assert_eq!(keyless.certificate_transparency, 1);
+    }
+
+    #[test]
+    fn the_revision_depends_on_the_content_not_on_the_layout() {
+        let text = policy(KEYLESS);
+        let revision = |text: &str| load_one(text).unwrap().revision();
+        let spaced = text.replace("metadata: {name: p}", "# why\nmetadata:\n    name: \"p\"");
+        assert_eq!(revision(&text), revision(&spaced));
+        assert_ne!(revision(&text), revision(&text.replace("acme", "acne")));
+    }
+
+    #[test]
+    fn every_problem_is_reported_with_its_line_and_field() {
+        let text = policy(
+            "mode: enforced
+authorities:
+- name: a
+  key: {data: nonsense}
+- name: b
+  keyless: {identities: []}
+  colour: blue
+require: {atLeast: {count: 3}}",
+        );
+        let problems = load_one(&text).unwrap_err();
+        let fields: Vec<_> = problems
+            .iter()
+            .map(|p| (p.line, p.field.as_str()))
+            .collect();
+        assert_eq!(
+            fields,
+            [
+                (6, "spec.mode"),
+                (9, "spec.authorities[0].key.data"),
+                (11, "spec.authorities[1].keyless.identities"),
+                (12, "spec.authorities[1]"),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_could_never_refuse_or_never_pass_is_no_policy_atk_28() {
+        for (spec, expected) in [
+            ("authorities: []", "at least one entry"),
+            ("mode: warn", "expected a field \"authorities\""),
+            (
+                &format!("{KEYLESS}\nrequire: {{atLeast: {{count: 0}}}}"),
+                "expected a count from 1",
+            ),
+            (
+                &format!("{KEYLESS}\nrequire: {{atLeast: {{count: 2, of: [ci, ci]}}}}"),
+                "listed twice",
+            ),
+            (
+                &format!("{KEYLESS}\nrequire: attestationsOnly"),
+                "needs at least one entry in attestations",
+            ),
+            (
+                &KEYLESS.replace("issuer:", "issueer:"),
+                "unknown field \"issueer\"",
+            ),
+            (&KEYLESS.replace("acme/.+", "acme/("), "regex"),
+            (
+                &KEYLESS.replace("runnerEnvironment", "runnerEnv"),
+                "unknown claim",
+            ),
+        ] {
+            let problems = load_one(&policy(spec)).unwrap_err();
+            let all: Vec<_> = problems.iter().map(ToString::to_string).collect();
+            assert!(all.iter().any(|p| p.contains(expected)), "{spec}: {all:?}");
+        }
+    }
+
+    #[test]
+    fn hostile_yaml_is_refused() {
+        let deep = "[".repeat(100);
+        for (text, expected) in [
+            ("", "empty file"),
+            ("a: &x [1]\nb: *x", "aliases"),
+            ("a: 1\na: 2", "occurs twice"),
+            (deep.as_str(), "nested deeper"),
+            ("a: !!binary x", "tags"),
+            ("a: [", "not YAML"),
+            (
+                "kind: TrustPolicy\napiVersion: v1",
+                "expected kind TrustPolicy",
+            ),
+        ] {
+            let problems = load_one(text).unwrap_err();
+            assert!(
+                problems.iter().any(|p| p.message.contains(expected)),
+                "{problems:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn two_policies_of_one_name_are_refused() {
+        let text = policy(KEYLESS);
+        let problems = load_one(&format!("{text}---\n{text}")).unwrap_err();
+        assert_eq!(problems.first().unwrap().field, "metadata.name");
+    }
+}

@@ -1,0 +1,639 @@
+//! `TrustPolicy` of `sealgate.dev/v1alpha1`, as people write it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::json;
+
+use super::file::{KeySource, ResolveKey};
+use super::reader::{Field, Fields};
+use super::{
+    Action, AttestationRule, Authority, AuthorityKind, Condition, Identity, ImagePattern,
+    KeyAuthority, KeylessAuthority, Matcher, Mode, NamespacePattern, NotationAuthority,
+    NotationLevel, Pattern, Policy, Require, Scope, TrustedKey, VerifyTimestamp,
+};
+use crate::crypto::PublicKey;
+use crate::digest::Digest;
+use crate::time::Window;
+use crate::trust::StoreName;
+
+/// The trust root of a keyless authority that names none.
+const DEFAULT_TRUST_ROOT: &str = "public-good";
+
+/// Reads a document whose `apiVersion` and `kind` were taken. `None` only with a
+/// problem reported.
+pub(super) fn read(
+    document: &Field<'_>,
+    mut fields: Fields<'_>,
+    file: &str,
+    resolve: ResolveKey<'_>,
+) -> Option<Policy> {
+    let name = fields.need("metadata").and_then(|field| {
+        let mut metadata = field.fields()?;
+        let name = metadata
+            .need("name")
+            .and_then(|name| name.checked(policy_name));
+        metadata.take("labels");
+        metadata.take("annotations");
+        metadata.finish(&["name", "labels", "annotations"]);
+        name.map(str::to_owned)
+    });
+    let spec = fields.need("spec").and_then(|spec| spec.fields());
+    fields.take("status");
+    fields.finish(&["apiVersion", "kind", "metadata", "spec"]);
+    let mut reader = Reader {
+        file,
+        resolve,
+        external_keys: Vec::new(),
+    };
+    let spec = reader.spec(spec?)?;
+    Some(Policy {
+        name: name?,
+        revision: revision(document, &reader.external_keys),
+        ..spec
+    })
+}
+
+/// A digest over the document, whatever its layout, and the keys outside of it.
+fn revision(document: &Field<'_>, external_keys: &[String]) -> Digest {
+    let whole = json!({"document": document.node.to_json(), "keys": external_keys});
+    let canonical = serde_json_canonicalizer::to_vec(&whole).unwrap_or_default();
+    Digest::sha256(&canonical)
+}
+
+fn policy_name(text: &str) -> Result<&str, String> {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
+    match text.len() <= 253 && text.chars().all(allowed) {
+        true => Ok(text),
+        false => Err(format!(
+            "expected a name of lower-case letters, digits, '-' and '.', found {text:?}"
+        )),
+    }
+}
+
+struct Reader<'a> {
+    file: &'a str,
+    resolve: ResolveKey<'a>,
+    /// The fingerprints of keys that are not in the document itself.
+    external_keys: Vec<String>,
+}
+
+impl Reader<'_> {
+    fn spec(&mut self, mut spec: Fields<'_>) -> Option<Policy> {
+        let mode = spec.take("mode").map_or(Some(Mode::Enforce), |mode| {
+            mode.one_of(&[("enforce", Mode::Enforce), ("warn", Mode::Warn)])
+        });
+        let images = spec.need("images").and_then(|images| self.images(&images));
+        let namespaces = match spec.take("namespaces") {
+            None => Some(Vec::new()),
+            Some(list) => each(&list, |item| item.checked(NamespacePattern::new)),
+        };
+        let authorities = spec
+            .need("authorities")
+            .and_then(|list| each(&list, |item| self.authority(item)));
+        let names = authorities.as_deref().map(|list| self.names(&spec, list));
+        let attestations = match spec.take("attestations") {
+            None => Some(Vec::new()),
+            Some(list) => each(&list, |item| rule(item, names.as_ref()?)),
+        };
+        let require = match spec.take("require") {
+            None => names.as_ref().map(|names| Require::AtLeast {
+                count: 1,
+                of: (0..names.len()).collect(),
+            }),
+            Some(field) => require(&field, names.as_ref()),
+        };
+        if let (Some(Require::AttestationsOnly), Some([])) = (&require, attestations.as_deref()) {
+            spec.problem("require: attestationsOnly needs at least one entry in attestations");
+        }
+        if let Some(attestations) = &attestations {
+            let mut seen = BTreeSet::new();
+            for rule in attestations {
+                if !seen.insert(&rule.name) {
+                    spec.problem(format!("two attestations are named {:?}", rule.name));
+                }
+            }
+        }
+        spec.finish(&[
+            "mode",
+            "images",
+            "namespaces",
+            "authorities",
+            "require",
+            "attestations",
+        ]);
+        Some(Policy {
+            name: String::new(),
+            revision: Digest::sha256(b""),
+            mode: mode?,
+            scope: Scope {
+                images: images?,
+                namespaces: namespaces?,
+            },
+            authorities: authorities?,
+            require: require?,
+            attestations: attestations?,
+        })
+    }
+
+    fn images(&self, images: &Field<'_>) -> Option<Vec<ImagePattern>> {
+        each(images, |item| {
+            let mut fields = item.fields()?;
+            let glob = fields
+                .need("glob")
+                .and_then(|g| g.checked(ImagePattern::new));
+            fields.finish(&["glob"]);
+            glob
+        })
+    }
+
+    fn names(&self, spec: &Fields<'_>, authorities: &[Authority]) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for authority in authorities {
+            if names.contains(&authority.name) {
+                spec.problem(format!("two authorities are named {:?}", authority.name));
+            }
+            names.push(authority.name.clone());
+        }
+        names
+    }
+
+    fn authority(&mut self, field: &Field<'_>) -> Option<Authority> {
+        let mut fields = field.fields()?;
+        let name = fields
+            .need("name")
+            .and_then(|name| name.checked(policy_name));
+        let kinds: Vec<_> = ["key", "keys", "keyless", "notation"]
+            .into_iter()
+            .filter_map(|kind| Some((kind, fields.take(kind)?)))
+            .collect();
+        let trust = match kinds.as_slice() {
+            [("key" | "keys", keys)] => self.keys(keys, &mut fields).map(AuthorityKind::Key),
+            [("keyless", keyless)] => read_keyless(keyless).map(AuthorityKind::Keyless),
+            [("notation", notation)] => read_notation(notation).map(AuthorityKind::Notation),
+            other => {
+                field.problem(format!(
+                    "expected exactly one of key, keys, keyless and notation, found {}",
+                    match other.len() {
+                        0 => "none".to_owned(),
+                        _ => other
+                            .iter()
+                            .map(|(k, _)| *k)
+                            .collect::<Vec<_>>()
+                            .join(" and "),
+                    }
+                ));
+                None
+            }
+        };
+        let annotations = match fields.take("annotations") {
+            None => Some(BTreeMap::new()),
+            Some(map) => texts(&map),
+        };
+        fields.finish(&[
+            "name",
+            "key",
+            "keys",
+            "keyless",
+            "notation",
+            "annotations",
+            "trustRoot",
+            "transparencyLog",
+            "signedTimestamp",
+        ]);
+        Some(Authority {
+            name: name?.to_owned(),
+            trust: trust?,
+            annotations: annotations?,
+        })
+    }
+
+    /// One key or several, and the witnesses that their signatures need.
+    fn keys(&mut self, field: &Field<'_>, authority: &mut Fields<'_>) -> Option<KeyAuthority> {
+        let keys = match &field.node.kind {
+            super::yaml::Kind::List(_) => each(field, |item| self.key(item)),
+            _ => self.key(field).map(|key| vec![key]),
+        };
+        let trust_root = match authority.take("trustRoot") {
+            None => Some(None),
+            Some(root) => root.text().map(|root| Some(root.to_owned())),
+        };
+        let transparency_log = threshold(authority.take("transparencyLog"), 0);
+        let signed_timestamp = threshold(authority.take("signedTimestamp"), 0);
+        let trust = KeyAuthority {
+            keys: keys?,
+            trust_root: trust_root?,
+            transparency_log: transparency_log?,
+            signed_timestamp: signed_timestamp?,
+        };
+        let witnesses = trust.transparency_log + trust.signed_timestamp;
+        if witnesses > 0 && trust.trust_root.is_none() {
+            authority.problem(
+                "transparencyLog and signedTimestamp need a trustRoot, which names the logs and authorities",
+            );
+            return None;
+        }
+        Some(trust)
+    }
+
+    fn key(&mut self, field: &Field<'_>) -> Option<TrustedKey> {
+        let mut fields = field.fields()?;
+        let name = fields
+            .take("name")
+            .map(|name| name.text().map(str::to_owned));
+        let places: Vec<_> = ["data", "file", "secret"]
+            .into_iter()
+            .filter_map(|place| Some((place, fields.take(place)?)))
+            .collect();
+        let key = match places.as_slice() {
+            [("data", data)] => data.checked(|text| PublicKey::from_pem(text.as_bytes())),
+            [("file", path)] => path.text().and_then(|text| {
+                let source = KeySource::File {
+                    policy_file: self.file.to_owned(),
+                    path: text.to_owned(),
+                };
+                self.external_key(path, &source)
+            }),
+            [(_, secret)] => self.secret_key(secret),
+            other => {
+                field.problem(format!(
+                    "expected exactly one of data, file and secret, found {}",
+                    other.len()
+                ));
+                None
+            }
+        };
+        let valid_for = fields
+            .take("validFor")
+            .map_or(Some(Window::ALWAYS), |f| window(&f));
+        fields.finish(&["name", "data", "file", "secret", "validFor"]);
+        let key = key?;
+        Some(TrustedKey {
+            name: match name {
+                None => format!("sha256:{}", key.fingerprint()),
+                Some(name) => name?,
+            },
+            key,
+            valid_for: valid_for?,
+        })
+    }
+
+    fn secret_key(&mut self, field: &Field<'_>) -> Option<PublicKey> {
+        let mut fields = field.fields()?;
+        let name = fields
+            .need("name")
+            .and_then(|name| name.checked(policy_name));
+        let key = fields.need("key").and_then(|key| key.text());
+        fields.finish(&["name", "key"]);
+        let source = KeySource::Secret {
+            name: name?.to_owned(),
+            key: key?.to_owned(),
+        };
+        self.external_key(field, &source)
+    }
+
+    fn external_key(&mut self, field: &Field<'_>, source: &KeySource) -> Option<PublicKey> {
+        let key = (self.resolve)(source)
+            .and_then(|bytes| PublicKey::from_pem(&bytes).map_err(|error| error.to_string()));
+        match key {
+            Ok(key) => {
+                self.external_keys.push(key.fingerprint());
+                Some(key)
+            }
+            Err(why) => {
+                field.problem(why);
+                None
+            }
+        }
+    }
+}
+
+/// Reads every item; `None` if one has a problem, after all were read.
+fn each<'a, T>(list: &Field<'a>, mut read: impl FnMut(&Field<'a>) -> Option<T>) -> Option<Vec<T>> {
+    let read: Vec<Option<T>> = list.items()?.iter().map(&mut read).collect();
+    read.into_iter().collect()
+}
+
+fn texts(field: &Field<'_>) -> Option<BTreeMap<String, String>> {
+    let entries = field.entries()?.into_iter();
+    let read: Vec<_> = entries
+        .map(|(key, value)| Some((key.to_owned(), value.text()?.to_owned())))
+        .collect();
+    read.into_iter().collect()
+}
+
+fn window(field: &Field<'_>) -> Option<Window> {
+    let mut fields = field.fields()?;
+    let start = fields.take("start").map(|time| time.parsed());
+    let end = fields.take("end").map(|time| time.parsed());
+    fields.finish(&["start", "end"]);
+    let window = Window {
+        start: flip(start)?,
+        end: flip(end)?,
+    };
+    if let (Some(start), Some(end)) = (window.start, window.end)
+        && end < start
+    {
+        field.problem(format!("the end {end} is before the start {start}"));
+        return None;
+    }
+    Some(window)
+}
+
+/// Absent is fine; present must have been readable.
+fn flip<T>(value: Option<Option<T>>) -> Option<Option<T>> {
+    match value {
+        None => Some(None),
+        Some(None) => None,
+        Some(value) => Some(value),
+    }
+}
+
+fn threshold(field: Option<Field<'_>>, default: usize) -> Option<usize> {
+    let Some(field) = field else {
+        return Some(default);
+    };
+    let mut fields = field.fields()?;
+    let threshold = fields.need("threshold").and_then(|count| count.count());
+    fields.finish(&["threshold"]);
+    threshold
+}
+
+fn read_keyless(field: &Field<'_>) -> Option<KeylessAuthority> {
+    let mut fields = field.fields()?;
+    let trust_root = match fields.take("trustRoot") {
+        None => Some(DEFAULT_TRUST_ROOT),
+        Some(root) => root.text(),
+    };
+    let identities = fields
+        .need("identities")
+        .and_then(|list| each(&list, identity));
+    let log = threshold(fields.take("transparencyLog"), 1);
+    let timestamp = threshold(fields.take("signedTimestamp"), 0);
+    let certificate = threshold(fields.take("certificateTransparency"), 1);
+    fields.finish(&[
+        "trustRoot",
+        "identities",
+        "transparencyLog",
+        "signedTimestamp",
+        "certificateTransparency",
+    ]);
+    Some(KeylessAuthority {
+        trust_root: trust_root?.to_owned(),
+        identities: identities?,
+        transparency_log: log?,
+        signed_timestamp: timestamp?,
+        certificate_transparency: certificate?,
+    })
+}
+
+fn identity(field: &Field<'_>) -> Option<Identity> {
+    let mut fields = field.fields()?;
+    let issuer = matcher(&mut fields, "issuer", "issuerRegExp");
+    let subject = matcher(&mut fields, "subject", "subjectRegExp");
+    let mut claims = BTreeMap::new();
+    let mut fine = true;
+    for (name, exact) in [("claims", true), ("claimsRegExp", false)] {
+        let Some(field) = fields.take(name) else {
+            continue;
+        };
+        for (claim, value) in field.entries()? {
+            let matcher = match exact {
+                true => value.text().map(|text| Matcher::Exact(text.to_owned())),
+                false => value.checked(Pattern::new).map(Matcher::Pattern),
+            };
+            if !crate::sigstore::CLAIMS.contains(&claim) {
+                value.problem(format!(
+                    "unknown claim {claim:?}; expected one of {}",
+                    crate::sigstore::CLAIMS.join(", ")
+                ));
+                fine = false;
+            }
+            fine &= matcher.is_some();
+            if let Some(matcher) = matcher
+                && claims.insert(claim.to_owned(), matcher).is_some()
+            {
+                value.problem(format!(
+                    "the claim {claim:?} is in claims and in claimsRegExp"
+                ));
+                fine = false;
+            }
+        }
+    }
+    fields.finish(&[
+        "issuer",
+        "issuerRegExp",
+        "subject",
+        "subjectRegExp",
+        "claims",
+        "claimsRegExp",
+    ]);
+    fine.then_some(())?;
+    Some(Identity {
+        issuer: issuer?,
+        subject: subject?,
+        claims,
+    })
+}
+
+fn matcher(fields: &mut Fields<'_>, exact: &str, pattern: &str) -> Option<Matcher> {
+    match (fields.take(exact), fields.take(pattern)) {
+        (Some(text), None) => text.text().map(|text| Matcher::Exact(text.to_owned())),
+        (None, Some(text)) => text.checked(Pattern::new).map(Matcher::Pattern),
+        (found, _) => {
+            let found = if found.is_some() { "both" } else { "neither" };
+            fields.problem(format!(
+                "expected either {exact} or {pattern}, found {found}"
+            ));
+            None
+        }
+    }
+}
+
+fn read_notation(field: &Field<'_>) -> Option<NotationAuthority> {
+    let mut fields = field.fields()?;
+    let stores = fields
+        .need("trustStores")
+        .and_then(|list| each(&list, |item| item.parsed::<StoreName>()));
+    let identities = fields
+        .need("trustedIdentities")
+        .and_then(|list| each(&list, |item| item.text().map(str::to_owned)));
+    let level = match fields.take("level") {
+        None => Some(NotationLevel::STRICT),
+        Some(level) => level.one_of(&[
+            ("strict", NotationLevel::STRICT),
+            ("permissive", NotationLevel::PERMISSIVE),
+            ("audit", NotationLevel::AUDIT),
+        ]),
+    };
+    let level = match fields.take("override") {
+        None => level,
+        Some(map) => overridden(&map, level?),
+    };
+    let verify_timestamp =
+        fields
+            .take("verifyTimestamp")
+            .map_or(Some(VerifyTimestamp::Always), |when| {
+                when.one_of(&[
+                    ("always", VerifyTimestamp::Always),
+                    ("afterCertExpiry", VerifyTimestamp::AfterCertExpiry),
+                ])
+            });
+    fields.finish(&[
+        "trustStores",
+        "trustedIdentities",
+        "level",
+        "override",
+        "verifyTimestamp",
+    ]);
+    Some(NotationAuthority {
+        trust_stores: stores?,
+        trusted_identities: identities?,
+        level: level?,
+        verify_timestamp: verify_timestamp?,
+    })
+}
+
+/// Notary Project: integrity has no override, revocation alone may be skipped.
+fn overridden(field: &Field<'_>, mut level: NotationLevel) -> Option<NotationLevel> {
+    let both = [("enforce", Action::Enforce), ("log", Action::Log)];
+    let all = [
+        ("enforce", Action::Enforce),
+        ("log", Action::Log),
+        ("skip", Action::Skip),
+    ];
+    let mut fields = field.fields()?;
+    let mut fine = true;
+    for (name, words, slot) in [
+        ("authenticity", &both[..], &mut level.authenticity),
+        (
+            "authenticTimestamp",
+            &both[..],
+            &mut level.authentic_timestamp,
+        ),
+        ("expiry", &both[..], &mut level.expiry),
+        ("revocation", &all[..], &mut level.revocation),
+    ] {
+        if let Some(field) = fields.take(name) {
+            match field.one_of(words) {
+                Some(action) => *slot = action,
+                None => fine = false,
+            }
+        }
+    }
+    fields.finish(&["authenticity", "authenticTimestamp", "expiry", "revocation"]);
+    fine.then_some(level)
+}
+
+fn index_of(field: &Field<'_>, names: &[String]) -> Option<usize> {
+    let name = field.text()?;
+    let index = names.iter().position(|other| other == name);
+    if index.is_none() {
+        field.problem(format!(
+            "expected the name of an authority ({}), found {name:?}",
+            names.join(", ")
+        ));
+    }
+    index
+}
+
+/// Indices of distinct authorities.
+fn indices(list: &Field<'_>, names: &[String]) -> Option<Vec<usize>> {
+    let indices = each(list, |item| index_of(item, names))?;
+    let distinct: BTreeSet<_> = indices.iter().collect();
+    if distinct.len() != indices.len() {
+        list.problem("an authority is listed twice, and would count twice");
+        return None;
+    }
+    Some(indices)
+}
+
+fn require(field: &Field<'_>, names: Option<&Vec<String>>) -> Option<Require> {
+    if let super::yaml::Kind::Scalar { .. } = field.node.kind {
+        return field
+            .one_of(&[("attestationsOnly", ())])
+            .map(|()| Require::AttestationsOnly);
+    }
+    let names = names?;
+    let mut fields = field.fields()?;
+    let at_least = fields.need("atLeast");
+    fields.finish(&["atLeast"]);
+    let at_least = at_least?;
+    let mut fields = at_least.fields()?;
+    let count = fields.need("count").and_then(|count| count.count());
+    let of = match fields.take("of") {
+        None => Some((0..names.len()).collect()),
+        Some(list) => indices(&list, names),
+    };
+    fields.finish(&["count", "of"]);
+    let (count, of) = (count?, of?);
+    if count == 0 || count > of.len() {
+        at_least.problem(format!(
+            "expected a count from 1 to {}, the number of listed authorities, found {count}",
+            of.len()
+        ));
+        return None;
+    }
+    Some(Require::AtLeast { count, of })
+}
+
+fn rule(field: &Field<'_>, names: &[String]) -> Option<AttestationRule> {
+    let mut fields = field.fields()?;
+    let name = fields
+        .need("name")
+        .and_then(|name| name.checked(policy_name));
+    let predicate_type = fields
+        .need("predicateType")
+        .and_then(|kind| kind.checked(predicate_type));
+    let from = match fields.take("from") {
+        None => Some((0..names.len()).collect()),
+        Some(list) => indices(&list, names),
+    };
+    let conditions = match fields.take("conditions") {
+        None => Some(Vec::new()),
+        Some(list) => each(&list, |item| item.checked(Condition::new)),
+    };
+    fields.finish(&["name", "predicateType", "from", "conditions"]);
+    Some(AttestationRule {
+        name: name?.to_owned(),
+        predicate_type: predicate_type?.to_owned(),
+        from: from?,
+        conditions: conditions?,
+    })
+}
+
+fn predicate_type(text: &str) -> Result<&str, String> {
+    match text.contains(':') {
+        true => Ok(text),
+        false => Err(format!(
+            "expected the URI of a predicate type such as https://slsa.dev/provenance/v1, found {text:?}"
+        )),
+    }
+}
+
+impl NotationLevel {
+    /// Everything is enforced.
+    pub const STRICT: Self = Self {
+        name: "strict",
+        integrity: Action::Enforce,
+        authenticity: Action::Enforce,
+        authentic_timestamp: Action::Enforce,
+        expiry: Action::Enforce,
+        revocation: Action::Enforce,
+    };
+
+    /// Times, expiry and revocation are only reported.
+    pub const PERMISSIVE: Self = Self {
+        name: "permissive",
+        authentic_timestamp: Action::Log,
+        expiry: Action::Log,
+        revocation: Action::Log,
+        ..Self::STRICT
+    };
+
+    /// Everything but integrity is only reported.
+    pub const AUDIT: Self = Self {
+        name: "audit",
+        authenticity: Action::Log,
+        ..Self::PERMISSIVE
+    };
+}

@@ -1,0 +1,189 @@
+//! YAML as a tree that remembers its lines, so that every problem can name its place.
+//!
+//! A subset: no aliases (they can grow exponentially), no tags, no repeated or
+//! non-scalar keys, bounded size and depth. JSON is YAML.
+
+use saphyr_parser::{Event, Parser, ScalarStyle};
+use serde_json::Value;
+
+use super::file::Problem;
+
+/// The most bytes of one file.
+const MAX_BYTES: usize = 4 << 20;
+
+/// How deep lists and mappings may nest.
+const MAX_DEPTH: usize = 64;
+
+/// A value and the line on which it begins.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    pub(super) line: usize,
+    pub(super) kind: Kind,
+}
+
+/// The kinds of values.
+#[derive(Clone, Debug)]
+pub(super) enum Kind {
+    Null,
+    /// A scalar; `plain` if it was not quoted, so that it may be a number or a boolean.
+    Scalar {
+        text: String,
+        plain: bool,
+    },
+    List(Vec<Node>),
+    /// Entries with the line of the key, in order.
+    Map(Vec<(String, usize, Node)>),
+}
+
+impl Node {
+    /// What this is, for messages.
+    pub(super) fn describe(&self) -> String {
+        match &self.kind {
+            Kind::Null => "nothing".to_owned(),
+            Kind::Scalar { text, .. } => {
+                let short: String = text.chars().take(60).collect();
+                format!("{short:?}")
+            }
+            Kind::List(_) => "a list".to_owned(),
+            Kind::Map(_) => "a mapping".to_owned(),
+        }
+    }
+
+    /// The value as JSON; scalars as text.
+    pub(super) fn to_json(&self) -> Value {
+        match &self.kind {
+            Kind::Null => Value::Null,
+            Kind::Scalar { text, .. } => Value::String(text.clone()),
+            Kind::List(items) => items.iter().map(Self::to_json).collect(),
+            Kind::Map(entries) => entries
+                .iter()
+                .map(|(key, _, value)| (key.clone(), value.to_json()))
+                .collect(),
+        }
+    }
+}
+
+/// Reads every document of a file. Empty documents are left out.
+pub(super) fn documents(file: &str, text: &str) -> Result<Vec<Node>, Problem> {
+    let problem = |line: usize, message: String| Problem::new(file, line, "", message);
+    if text.len() > MAX_BYTES {
+        let message = format!(
+            "the file has {} bytes, more than the {MAX_BYTES} allowed",
+            text.len()
+        );
+        return Err(problem(1, message));
+    }
+    let mut builder = Builder::default();
+    for event in Parser::new_from_str(text) {
+        let (event, span) = event.map_err(|error| {
+            problem(error.marker().line(), format!("not YAML: {}", error.info()))
+        })?;
+        builder
+            .on(event, span.start.line())
+            .map_err(|message| problem(span.start.line(), message))?;
+    }
+    Ok(builder.documents)
+}
+
+/// Builds the tree from events.
+#[derive(Default)]
+struct Builder {
+    documents: Vec<Node>,
+    open: Vec<Open>,
+}
+
+/// A list or mapping that is not closed yet.
+struct Open {
+    line: usize,
+    items: Vec<Node>,
+    is_map: bool,
+}
+
+impl Builder {
+    fn on(&mut self, event: Event<'_>, line: usize) -> Result<(), String> {
+        match event {
+            Event::Alias(_) => return Err("YAML aliases are not allowed here".to_owned()),
+            Event::SequenceStart(_, tag) | Event::MappingStart(_, tag) if tag.is_some() => {
+                return Err("YAML tags are not allowed here".to_owned());
+            }
+            Event::SequenceStart(..) => self.open(line, false)?,
+            Event::MappingStart(..) => self.open(line, true)?,
+            Event::SequenceEnd | Event::MappingEnd => self.close()?,
+            Event::Scalar(text, style, _, tag) => {
+                if tag.is_some() {
+                    return Err("YAML tags are not allowed here".to_owned());
+                }
+                let plain = style == ScalarStyle::Plain;
+                let null = plain && matches!(&*text, "" | "~" | "null");
+                let kind = match null {
+                    true => Kind::Null,
+                    false => Kind::Scalar {
+                        text: text.into_owned(),
+                        plain,
+                    },
+                };
+                self.add(Node { line, kind });
+            }
+            Event::Nothing
+            | Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentStart(_)
+            | Event::DocumentEnd => {}
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, line: usize, is_map: bool) -> Result<(), String> {
+        if self.open.len() >= MAX_DEPTH {
+            return Err(format!("nested deeper than {MAX_DEPTH} levels"));
+        }
+        self.open.push(Open {
+            line,
+            items: Vec::new(),
+            is_map,
+        });
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), String> {
+        if let Some(open) = self.open.pop() {
+            let kind = match open.is_map {
+                true => Kind::Map(entries(open.items)?),
+                false => Kind::List(open.items),
+            };
+            self.add(Node {
+                line: open.line,
+                kind,
+            });
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, node: Node) {
+        match (self.open.last_mut(), &node.kind) {
+            (Some(open), _) => open.items.push(node),
+            (None, Kind::Null) => {}
+            (None, _) => self.documents.push(node),
+        }
+    }
+}
+
+/// Pairs up the keys and values of a mapping.
+fn entries(items: Vec<Node>) -> Result<Vec<(String, usize, Node)>, String> {
+    let mut entries: Vec<(String, usize, Node)> = Vec::with_capacity(items.len() / 2);
+    let mut items = items.into_iter();
+    while let (Some(key), Some(value)) = (items.next(), items.next()) {
+        let Kind::Scalar { text, .. } = key.kind else {
+            return Err(format!(
+                "line {}: expected a key, found {}",
+                key.line,
+                key.describe()
+            ));
+        };
+        if entries.iter().any(|(other, _, _)| *other == text) {
+            return Err(format!("line {}: the key {text:?} occurs twice", key.line));
+        }
+        entries.push((text, key.line, value));
+    }
+    Ok(entries)
+}
