@@ -44,7 +44,7 @@ pub fn verify(
     now: UnixTime,
 ) -> Result<Verdict, Undecided> {
     let digest = evidence.subject.digest();
-    let mut draft = Draft::new(evidence, digest, trust);
+    let mut draft = Draft::new(evidence, digest, trust.revision_for(policies));
 
     // (1) the image
     if let Some(reason) = image_mismatch(evidence, digest) {
@@ -377,7 +377,7 @@ struct Draft {
 }
 
 impl Draft {
-    fn new(evidence: &Evidence, digest: Digest, trust: &TrustMaterial) -> Self {
+    fn new(evidence: &Evidence, digest: Digest, trust_revision: Digest) -> Self {
         Self {
             verdict: Verdict {
                 schema_version: SCHEMA_VERSION,
@@ -394,7 +394,7 @@ impl Draft {
                 attestations: Vec::new(),
                 checks: Vec::new(),
                 reasons: Vec::new(),
-                trust_revision: trust.revision(),
+                trust_revision,
                 valid_until: None,
             },
             enforced_failed: false,

@@ -10,7 +10,7 @@ pub mod scope;
 mod trust_policy;
 mod yaml;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::crypto::PublicKey;
 use crate::digest::Digest;
@@ -331,5 +331,31 @@ impl Policies {
     /// The policy of this name.
     pub fn named(&self, name: &str) -> Option<&Policy> {
         self.policies.iter().find(|policy| policy.name == name)
+    }
+
+    /// The Sigstore trust roots that the policies name.
+    pub fn trust_roots(&self) -> BTreeSet<&str> {
+        self.authorities()
+            .filter_map(|authority| match &authority.trust {
+                AuthorityKind::Key(trust) => trust.trust_root.as_deref(),
+                AuthorityKind::Keyless(trust) => Some(trust.trust_root.as_str()),
+                AuthorityKind::Notation(_) | AuthorityKind::Static(_) => None,
+            })
+            .collect()
+    }
+
+    /// The Notary Project trust stores that the policies name.
+    pub fn trust_stores(&self) -> BTreeSet<&crate::trust::StoreName> {
+        self.authorities()
+            .filter_map(|authority| match &authority.trust {
+                AuthorityKind::Notation(trust) => Some(&trust.trust_stores),
+                _ => None,
+            })
+            .flatten()
+            .collect()
+    }
+
+    fn authorities(&self) -> impl Iterator<Item = &Authority> {
+        self.policies.iter().flat_map(|policy| &policy.authorities)
     }
 }

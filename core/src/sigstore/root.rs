@@ -9,6 +9,11 @@ pub struct SigstoreRoot {
 }
 
 impl SigstoreRoot {
+    /// The built-in trust root of this name.
+    pub fn built_in(_name: &str) -> Option<Self> {
+        None
+    }
+
     /// A digest over the whole root.
     pub fn revision(&self) -> Digest {
         self.revision

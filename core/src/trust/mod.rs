@@ -9,9 +9,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::digest::Digest;
+use crate::policy::Policies;
 use crate::sigstore::SigstoreRoot;
 
-pub use store::{StoreKind, StoreName, StoreNameError, TrustStore};
+pub use store::{StoreKind, StoreName, StoreNameError, TrustStore, TrustStoreError};
 
 /// All trust roots and trust stores, by name. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -60,15 +61,30 @@ impl TrustMaterial {
             .map(|(name, store)| (name, store.as_ref()))
     }
 
-    /// A digest over everything here: it changes whenever a verdict might.
-    pub fn revision(&self) -> Digest {
+    /// A digest over the material that these policies name: it changes whenever a
+    /// verdict by them might.
+    pub fn revision_for(&self, policies: &Policies) -> Digest {
         let mut text = String::new();
-        for (name, root) in self.roots() {
-            text.push_str(&format!("root {name} {}\n", root.revision()));
+        for name in policies.trust_roots() {
+            let revision = self.root(name).map(|root| root.revision().to_string());
+            text.push_str(&format!("root {name} {revision:?}\n"));
         }
-        for (name, store) in self.stores() {
-            text.push_str(&format!("store {name} {}\n", store.revision()));
+        for name in policies.trust_stores() {
+            let revision = self.store(name).map(|store| store.revision().to_string());
+            text.push_str(&format!("store {name} {revision:?}\n"));
         }
         Digest::sha256(text.as_bytes())
+    }
+
+    /// Adds the built-in Sigstore trust roots that these policies name and that are not
+    /// here yet.
+    pub fn add_built_in_for(&mut self, policies: &Policies) {
+        for name in policies.trust_roots() {
+            if self.root(name).is_none()
+                && let Some(root) = SigstoreRoot::built_in(name)
+            {
+                self.insert_root(name, root);
+            }
+        }
     }
 }

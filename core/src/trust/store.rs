@@ -5,6 +5,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
+
 use crate::digest::Digest;
 
 /// A named set of trusted certificates.
@@ -17,6 +20,27 @@ impl TrustStore {
     /// A store of these certificates (DER).
     pub fn from_der(certificates: Vec<Vec<u8>>) -> Self {
         Self { certificates }
+    }
+
+    /// A store of the certificates in these PEM texts.
+    ///
+    /// # Errors
+    /// If one of them holds no certificate, or is not PEM.
+    pub fn from_pem<'a>(
+        texts: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Result<Self, TrustStoreError> {
+        let mut certificates = Vec::new();
+        for text in texts {
+            let before = certificates.len();
+            for certificate in CertificateDer::pem_slice_iter(text) {
+                let certificate = certificate.map_err(|_| TrustStoreError::Pem)?;
+                certificates.push(certificate.to_vec());
+            }
+            if certificates.len() == before {
+                return Err(TrustStoreError::Empty);
+            }
+        }
+        Ok(Self { certificates })
     }
 
     /// The certificates, DER.
@@ -95,6 +119,18 @@ impl fmt::Display for StoreName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.kind.as_str(), self.name)
     }
+}
+
+/// Why some texts are not a trust store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrustStoreError {
+    /// A block that is not PEM.
+    #[error("expected certificates in PEM, found a block that does not decode")]
+    Pem,
+    /// No certificate.
+    #[error("expected at least one PEM certificate, found none")]
+    Empty,
 }
 
 /// A text that does not name a trust store.
