@@ -1,1 +1,4 @@
-//! x
+//! Test support: a registry, signers and evidence, everything in process.
+
+pub mod pack;
+pub mod sign;
