@@ -22,6 +22,9 @@ const RSA_BITS: std::ops::RangeInclusive<u32> = 2048..=4096;
 /// A public exponent larger than this only burns CPU; nearly all keys have 65537.
 const MAX_RSA_EXPONENT: u64 = u32::MAX as u64;
 
+/// The curve of blockchains, likely to be met, and missing in the database of OIDs.
+const SECP_256_K_1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.10");
+
 /// A public key of an accepted kind and size, on its curve.
 ///
 /// Nothing is said about who holds the private key, nor since or until when.
@@ -366,7 +369,8 @@ fn malformed(what: &'static str) -> impl Fn(der::Error) -> KeyError {
 
 /// The name of an algorithm or curve that people know, and its OID.
 fn oid_name(oid: &ObjectIdentifier) -> String {
-    match const_oid::db::DB.by_oid(oid) {
+    let known = const_oid::db::DB.by_oid(oid);
+    match known.or((*oid == SECP_256_K_1).then_some("secp256k1")) {
         Some(name) => format!("{name} ({oid})"),
         None => format!("the OID {oid}"),
     }

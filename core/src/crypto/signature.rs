@@ -1,5 +1,7 @@
 //! Verification of signatures with a [`PublicKey`].
 
+use std::borrow::Cow;
+
 use der::asn1::UintRef;
 use der::{Encode as _, Sequence};
 
@@ -18,7 +20,7 @@ impl PublicKey {
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), SignatureError> {
-        self.verify_with(backend::active(), scheme, message, signature)
+        self.verify_encoded(scheme, SignatureEncoding::Der, message, signature)
     }
 
     /// Verifies a signature over the message that `digest` is the hash of.
@@ -42,13 +44,7 @@ impl PublicKey {
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), SignatureError> {
-        match (encoding, self.kind().ecdsa_field_len()) {
-            (SignatureEncoding::Fixed, Some(field_len)) => {
-                let der = fixed_to_der(field_len, signature)?;
-                self.verify(scheme, message, &der)
-            }
-            _ => self.verify(scheme, message, signature),
-        }
+        self.verify_with(backend::active(), scheme, encoding, message, signature)
     }
 
     /// Tries the schemes that belong to this kind of key in order, and says which one verifies.
@@ -83,20 +79,23 @@ impl PublicKey {
         )
     }
 
-    /// [`verify`](Self::verify) with a given backend, to compare backends.
+    /// [`verify_encoded`](Self::verify_encoded) with a given backend, to compare backends.
     pub fn verify_with(
         &self,
         backend: &dyn Backend,
         scheme: Scheme,
+        encoding: SignatureEncoding,
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), SignatureError> {
         self.check(scheme, signature)?;
+        let signature = match (encoding, self.kind().ecdsa_field_len()) {
+            (SignatureEncoding::Fixed, Some(len)) => Cow::Owned(fixed_to_der(len, signature)?),
+            _ => Cow::Borrowed(signature),
+        };
         backend
-            .verify(scheme, self.raw(), message, signature)
-            .map_err(|_| SignatureError::Mismatch {
-                tried: vec![scheme],
-            })
+            .verify(scheme, self.raw(), message, &signature)
+            .map_err(|_| mismatch(scheme))
     }
 
     /// [`verify_digest`](Self::verify_digest) with a given backend, to compare backends.
@@ -118,9 +117,7 @@ impl PublicKey {
         }
         backend
             .verify_digest(scheme, self.raw(), digest, signature)
-            .map_err(|_| SignatureError::Mismatch {
-                tried: vec![scheme],
-            })
+            .map_err(|_| mismatch(scheme))
     }
 
     fn first_of(
@@ -207,6 +204,12 @@ pub enum SignatureError {
         /// Bytes found.
         found: usize,
     },
+}
+
+fn mismatch(scheme: Scheme) -> SignatureError {
+    SignatureError::Mismatch {
+        tried: vec![scheme],
+    }
 }
 
 fn names(schemes: &[Scheme]) -> String {
