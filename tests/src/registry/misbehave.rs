@@ -127,7 +127,7 @@ fn shape(fault: &Fault, bytes: &Bytes) -> Option<Shape> {
     let length = bytes.len();
     Some(match fault {
         Fault::ContentLength(declared) => {
-            Shape::chunked(whole()).with(header::CONTENT_LENGTH, declared)
+            Shape::chunked(whole().chain(break_off())).with(header::CONTENT_LENGTH, declared)
         }
         Fault::Truncate(count) => {
             let kept = bytes.slice(..(*count).min(length));
