@@ -5,9 +5,13 @@
 //!
 //! * [`registry`]: an OCI distribution server inside the process, true to the specification until
 //!   told to misbehave.
+//! * [`image`]: images to sign.
+//! * [`publish`]: puts signatures where clients look for them.
 //! * [`sign`]: signatures as the real tools write them.
 //! * [`pack`]: evidence made from bytes, without a registry.
 
+pub mod image;
 pub mod pack;
+pub mod publish;
 pub mod registry;
 pub mod sign;
