@@ -1,1 +1,3 @@
-//! x
+//! The sealgate provider.
+
+pub mod config;

@@ -1,0 +1,175 @@
+//! What must hold between the fields of a configuration.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::yaml::Step;
+use super::{ClientAuth, Config, Listener};
+
+/// Something that does not fit together.
+pub(super) struct Wrong {
+    /// The field.
+    pub(super) at: Vec<Step>,
+    /// What is wrong, and what to do.
+    pub(super) message: String,
+}
+
+/// Everything that does not fit together.
+pub(super) fn check(config: &Config) -> Vec<Wrong> {
+    let mut wrong = Vec::new();
+    if config.listeners.is_empty() {
+        wrong.push(at(["listeners"], "expected at least one listener"));
+    }
+    for (index, listener) in config.listeners.iter().enumerate() {
+        check_listener(index, listener, &mut wrong);
+    }
+    check_trust_roots(config, &mut wrong);
+    check_registries(config, &mut wrong);
+    check_timeouts(config, &mut wrong);
+    check_sizes(config, &mut wrong);
+    wrong
+}
+
+fn check_listener(index: usize, listener: &Listener, wrong: &mut Vec<Wrong>) {
+    let mut push = |field: &str, message: &str| {
+        wrong.push(Wrong {
+            at: vec![key("listeners"), Step::Index(index), key(field)],
+            message: message.to_owned(),
+        });
+    };
+    if listener.client_auth != ClientAuth::None && listener.client_ca.is_none() {
+        push(
+            "clientCa",
+            "clientAuth asks for client certificates: name the file of their certificate \
+             authority here, or set clientAuth: none",
+        );
+    }
+    if listener.client_auth == ClientAuth::None && !listener.client_names.is_empty() {
+        push(
+            "clientNames",
+            "clientAuth is none, so no client can be recognised by its name: \
+             set clientAuth: required",
+        );
+    }
+    for name in &listener.client_names {
+        if rustls_pki_types::DnsName::try_from(name.as_str()).is_err() {
+            push(
+                "clientNames",
+                &format!("expected DNS names, found {name:?}"),
+            );
+        }
+    }
+}
+
+fn check_trust_roots(config: &Config, wrong: &mut Vec<Wrong>) {
+    let mut seen = BTreeSet::from(["public-good", "github", "staging"]);
+    for (index, root) in config.trust_roots.iter().enumerate() {
+        if !seen.insert(&root.name) {
+            wrong.push(Wrong {
+                at: vec![key("trustRoots"), Step::Index(index), key("name")],
+                message: format!("there is already a trust root named {:?}", root.name),
+            });
+        }
+    }
+}
+
+fn check_registries(config: &Config, wrong: &mut Vec<Wrong>) {
+    let mut seen = BTreeSet::new();
+    for (index, registry) in config.registries.iter().enumerate() {
+        let mut push = |field: &str, message: String| {
+            wrong.push(Wrong {
+                at: vec![key("registries"), Step::Index(index), key(field)],
+                message,
+            });
+        };
+        let host = &registry.host;
+        // A host is whatever an image name can begin with.
+        let parsed = format!("{host}/x").parse::<sealgate_core::Reference>();
+        if !parsed.is_ok_and(|reference| reference.repository().host() == host) {
+            push(
+                "host",
+                format!("expected a host such as registry.example.com:5000, found {host:?}"),
+            );
+        }
+        if !seen.insert(host) {
+            push("host", format!("{host:?} is listed twice"));
+        }
+        if registry.plain_http && registry.ca.is_some() {
+            push(
+                "ca",
+                "plainHttp is on, so no certificate is checked".to_owned(),
+            );
+        }
+    }
+}
+
+fn check_timeouts(config: &Config, wrong: &mut Vec<Wrong>) {
+    let timeouts = &config.timeouts;
+    for (field, value) in [
+        ("request", timeouts.request),
+        ("fetch", timeouts.fetch),
+        ("handshake", timeouts.handshake),
+        ("idle", timeouts.idle),
+    ] {
+        if value.is_zero() {
+            wrong.push(at(["timeouts", field], "expected more than 0s"));
+        }
+    }
+    if timeouts.fetch < timeouts.request {
+        wrong.push(at(
+            ["timeouts", "fetch"],
+            "expected at least timeouts.request: fetching goes on after a caller has left",
+        ));
+    }
+    if timeouts.idle < timeouts.request {
+        wrong.push(at(
+            ["timeouts", "idle"],
+            "expected at least timeouts.request",
+        ));
+    }
+    if timeouts.drain < timeouts.request {
+        wrong.push(at(
+            ["timeouts", "drain"],
+            "expected at least timeouts.request, or shutdown cuts off running requests",
+        ));
+    }
+    if config.reload_every < Duration::from_millis(10) {
+        wrong.push(at(["reloadEvery"], "expected at least 10ms"));
+    }
+}
+
+fn check_sizes(config: &Config, wrong: &mut Vec<Wrong>) {
+    let limits = &config.limits;
+    for (field, value) in [
+        ("keys", limits.keys),
+        ("connections", limits.connections),
+        ("requests", limits.requests),
+        ("fetches", limits.fetches),
+        ("waiting", limits.waiting),
+    ] {
+        if value == 0 {
+            wrong.push(at(["limits", field], "expected more than 0"));
+        }
+    }
+    if limits.body_bytes == 0 {
+        wrong.push(at(["limits", "bodyBytes"], "expected more than 0"));
+    }
+    let cache = &config.cache;
+    if !cache.stale.is_zero() && cache.stale < cache.allow {
+        wrong.push(at(
+            ["cache", "stale"],
+            "expected 0s, or at least cache.allow: a younger verdict is not stale",
+        ));
+    }
+}
+
+fn at<const N: usize>(path: [&str; N], message: &str) -> Wrong {
+    Wrong {
+        at: path.into_iter().map(key).collect(),
+        message: message.to_owned(),
+    }
+}
+
+fn key(name: &str) -> Step {
+    Step::Key(name.to_owned())
+}

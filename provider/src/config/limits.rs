@@ -1,0 +1,126 @@
+//! Timeouts, cache lifetimes and sizes, and limits.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::units;
+
+/// How long things may take.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Timeouts {
+    /// One request, from its first byte to the answer. Keep it below `spec.timeout` of
+    /// Gatekeeper's Provider, and that within the webhook's 3 s.
+    #[serde(with = "units::duration")]
+    pub request: Duration,
+    /// Finding and fetching what belongs to one image. It goes on after the caller has
+    /// left, so that the retry finds the answer.
+    #[serde(with = "units::duration")]
+    pub fetch: Duration,
+    /// A TLS handshake.
+    #[serde(with = "units::duration")]
+    pub handshake: Duration,
+    /// A connection without a complete request header: idle, or slow on purpose.
+    /// Gatekeeper closes its own idle connections after 90 s.
+    #[serde(with = "units::duration")]
+    pub idle: Duration,
+    /// On shutdown: the time between becoming unready and closing the listeners.
+    #[serde(with = "units::duration")]
+    pub shutdown_delay: Duration,
+    /// On shutdown: the time that running requests get.
+    #[serde(with = "units::duration")]
+    pub drain: Duration,
+}
+
+/// How long answers are kept, and how many bytes of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Cache {
+    /// How long a tag is taken to name the same image.
+    #[serde(with = "units::duration")]
+    pub tag: Duration,
+    /// How long a verdict that lets an image in is kept, from when its evidence was fetched;
+    /// never beyond its `validUntil`, nor a change of policies or trust material.
+    #[serde(with = "units::duration")]
+    pub allow: Duration,
+    /// How long a verdict that refuses an image is kept. Short: it may get signed.
+    #[serde(with = "units::duration")]
+    pub deny: Duration,
+    /// Up to which age a verdict is still given out, marked stale, while the registry
+    /// cannot be asked. 0s: never.
+    #[serde(with = "units::duration")]
+    pub stale: Duration,
+    /// Bytes of verdicts.
+    #[serde(with = "units::bytes")]
+    pub verdict_bytes: u64,
+    /// Bytes of evidence.
+    #[serde(with = "units::bytes")]
+    pub evidence_bytes: u64,
+    /// Bytes of tag lookups.
+    #[serde(with = "units::bytes")]
+    pub tag_bytes: u64,
+}
+
+/// How much is too much.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Limits {
+    /// Keys (images) of one request.
+    pub keys: usize,
+    /// Bytes of the body of one request.
+    #[serde(with = "units::bytes")]
+    pub body_bytes: u64,
+    /// Bytes of evidence packs in one answer of `/v1/evidence`.
+    #[serde(with = "units::bytes")]
+    pub evidence_bytes: u64,
+    /// Connections of one listener.
+    pub connections: usize,
+    /// Requests that are answered at once; one more is refused at once.
+    pub requests: usize,
+    /// Images that are fetched at once.
+    pub fetches: usize,
+    /// Images that wait to be fetched; one more is undecided at once.
+    pub waiting: usize,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            request: Duration::from_secs(2),
+            fetch: Duration::from_secs(30),
+            handshake: Duration::from_secs(5),
+            idle: Duration::from_secs(120),
+            shutdown_delay: Duration::ZERO,
+            drain: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self {
+            tag: Duration::from_secs(15),
+            allow: Duration::from_secs(15 * 60),
+            deny: Duration::from_secs(15),
+            stale: Duration::from_secs(3600),
+            verdict_bytes: 160 << 20,
+            evidence_bytes: 48 << 20,
+            tag_bytes: 16 << 20,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            keys: 500,
+            body_bytes: 1 << 20,
+            evidence_bytes: 64 << 20,
+            connections: 1024,
+            requests: 512,
+            fetches: 64,
+            waiting: 2048,
+        }
+    }
+}
