@@ -96,8 +96,8 @@ compile() {
     if go_build "$here/$module" "$partial/$name" "$package" "$(ldflags "$version_vars" "$version")" >"$log" 2>&1 &&
         extras "$name" "$here/$module" "$partial" >>"$log" 2>&1; then
         chmod 755 "$partial"
-        rm -rf "$home"
-        mv "$partial" "$home"
+        # Another run may have been faster: what is in the store is complete.
+        if [ -d "$home" ]; then rm -rf "$partial"; else mv "$partial" "$home"; fi
         printf 'built in %d s\n' $((SECONDS - began))
         return 0
     fi
