@@ -9,9 +9,11 @@
 //! * [`publish`]: puts signatures where clients look for them.
 //! * [`sign`]: signatures as the real tools write them.
 //! * [`pack`]: evidence made from bytes, without a registry.
+//! * [`tools`]: the real programs of `tests/tools`, where they have been built.
 
 pub mod image;
 pub mod pack;
 pub mod publish;
 pub mod registry;
 pub mod sign;
+pub mod tools;

@@ -57,9 +57,9 @@ pub enum Listing {
     Api,
     /// The fallback tag `sha256-…`, with descriptors as the specification has them.
     FallbackTag,
-    /// The fallback tag as cosign v3 writes it: the config's media type stands in for the
-    /// artifact type, and annotations are missing.
-    CosignFallbackTag,
+    /// The fallback tag as some clients write it: the config's media type stands in for the
+    /// artifact type, and annotations are missing. (cosign 3.1 leaves out only the annotations.)
+    MislabelledFallbackTag,
 }
 
 /// Publishes a Sigstore bundle as cosign v3 does.
@@ -109,7 +109,7 @@ pub fn referrer(
     match listing {
         Listing::Api => {}
         Listing::FallbackTag => list_under_tag(registry, repository, subject, &described),
-        Listing::CosignFallbackTag => {
+        Listing::MislabelledFallbackTag => {
             let entry = Descriptor {
                 artifact_type: config_type,
                 ..descriptor

@@ -14,17 +14,8 @@ pub(crate) struct Page<'a, T> {
 }
 
 impl<'a, T> Page<'a, T> {
-    /// At most `size` entries of `all`, from the one that follows the entry named `last`.
-    pub(crate) fn cut(
-        all: &'a [T],
-        name: impl Fn(&'a T) -> &'a str,
-        last: Option<&str>,
-        size: Option<usize>,
-    ) -> Self {
-        let start = last.and_then(|last| all.iter().position(|entry| name(entry) == last));
-        let rest = all
-            .get(start.map_or(0, |start| start + 1)..)
-            .unwrap_or_default();
+    /// The first `size` entries of what is left of a list.
+    pub(crate) fn cut(rest: &'a [T], name: impl Fn(&'a T) -> &'a str, size: Option<usize>) -> Self {
         let entries = size.and_then(|size| rest.get(..size)).unwrap_or(rest);
         let more_after = entries
             .last()

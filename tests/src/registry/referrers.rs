@@ -9,7 +9,7 @@ use super::error::Refusal;
 use super::fault::{Fault, Firing};
 use super::misbehave::set_header;
 use super::page::Page;
-use super::request::Call;
+use super::request::{Call, is_digest};
 use super::shared::Shared;
 use super::store::Manifest;
 
@@ -30,6 +30,12 @@ pub(crate) fn list(
             "this registry has no referrers API",
         ));
     }
+    if !is_digest(digest) {
+        return Err(Refusal::bad_request(
+            "DIGEST_INVALID",
+            format!("{digest} is no digest"),
+        ));
+    }
     let has = |wanted: fn(&Fault) -> bool| faults.iter().any(|firing| wanted(&firing.fault));
     let mislabelled = has(|fault| matches!(fault, Fault::Mislabelled));
     let empty = has(|fault| matches!(fault, Fault::EmptyReferrers));
@@ -48,12 +54,14 @@ pub(crate) fn list(
     if let Some(wanted) = filter {
         referrers.retain(|one| one.artifact_type.as_deref() == Some(wanted));
     }
-    let page = Page::cut(
-        &referrers,
-        |one| &one.digest,
-        call.query("last"),
-        shared.page_size,
-    );
+    let last = call.query("last");
+    let start = referrers
+        .iter()
+        .position(|one| Some(one.digest.as_str()) == last);
+    let rest = referrers
+        .get(start.map_or(0, |start| start + 1)..)
+        .unwrap_or_default();
+    let page = Page::cut(rest, |one| &one.digest, shared.page_size);
     let body = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": page.entries});
     let mut answer = ([(header::CONTENT_TYPE, INDEX)], body.to_string()).into_response();
     if filter.is_some() {

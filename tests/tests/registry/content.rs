@@ -208,6 +208,21 @@ async fn tags_come_in_pages_that_link_to_the_next() {
 }
 
 #[tokio::test]
+async fn tags_go_on_after_a_tag_that_is_gone() {
+    let setup = Setup::new().await;
+    for tag in ["a", "c", "d"] {
+        setup.registry.tag("app", tag, "sha256:00");
+    }
+    let body: serde_json::Value = setup
+        .get("/v2/app/tags/list?last=b&n=1")
+        .await
+        .json()
+        .await
+        .unwrap();
+    assert_eq!(body["tags"], serde_json::json!(["c"]));
+}
+
+#[tokio::test]
 async fn tags_of_an_unknown_repository_are_not_found() {
     let setup = Setup::new().await;
     let unknown = setup.get("/v2/nothing/tags/list").await;

@@ -4,7 +4,7 @@ use http::{Method, StatusCode};
 use sealgate_tests::registry::{Fault, RegistryOptions, Route, sha256};
 use serde_json::{Value, json};
 
-use super::client::{INDEX, MANIFEST, Setup, header};
+use super::client::{INDEX, MANIFEST, Setup, error_code, header};
 
 const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 const EMPTY: &str = "application/vnd.oci.empty.v1+json";
@@ -101,6 +101,9 @@ async fn unknown_subject_has_an_empty_list() {
     assert!(listed(&setup, &unknown).await.is_empty());
     let elsewhere = format!("/v2/elsewhere/referrers/{}", sha256(SUBJECT));
     assert!(listed(&setup, &elsewhere).await.is_empty());
+    let no_digest = setup.get("/v2/app/referrers/latest").await;
+    assert_eq!(no_digest.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(error_code(no_digest).await, "DIGEST_INVALID");
 }
 
 #[tokio::test]

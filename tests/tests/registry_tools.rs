@@ -1,0 +1,200 @@
+//! The real crane and cosign take the test registry for a registry.
+//!
+//! `just tools core`, then `cargo test -p sealgate-tests --test registry_tools -- --ignored`.
+
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+use std::path::Path;
+use std::process::Command;
+
+use sealgate_tests::registry::{
+    Auth, Credentials, Registry, RegistryOptions, Route, TokenAuth, sha256,
+};
+use sealgate_tests::tools::{find, run};
+use tempfile::TempDir;
+
+/// A registry that serves on threads of its own, and a folder for the programs.
+struct Bench {
+    registry: Registry,
+    folder: TempDir,
+}
+
+impl Bench {
+    async fn new(options: RegistryOptions) -> Self {
+        let registry = Registry::start(options).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("layer.tar"), [0; 1024]).unwrap();
+        Self { registry, folder }
+    }
+
+    fn image(&self, rest: &str) -> String {
+        format!("{}/{rest}", self.registry.host())
+    }
+
+    fn program(&self, name: &str, arguments: &[&str]) -> String {
+        let program = find(name).unwrap_or_else(|missing| panic!("{missing}"));
+        let mut command = Command::new(program);
+        let home = self.folder.path();
+        command
+            .args(arguments)
+            .current_dir(home)
+            .env("HOME", home)
+            .env("DOCKER_CONFIG", home);
+        let printed = run(command.env("COSIGN_PASSWORD", ""));
+        printed
+            .unwrap_or_else(|failed| panic!("{failed}"))
+            .trim()
+            .to_owned()
+    }
+
+    fn crane(&self, arguments: &[&str]) -> String {
+        self.program("crane", &[arguments, &["--insecure"]].concat())
+    }
+
+    /// Pushes an image and returns its digest.
+    fn append(&self) -> String {
+        self.crane(&["append", "-f", "layer.tar", "-t", &self.image("app:v1")]);
+        self.crane(&["digest", &self.image("app:v1")])
+    }
+
+    fn sign(&self, program: &str, image: &str, form: &[&str]) {
+        if !Path::new(&self.folder.path().join("cosign.key")).exists() {
+            self.program(program, &["generate-key-pair"]);
+        }
+        let flags = [
+            "sign",
+            "--key",
+            "cosign.key",
+            "--yes",
+            "--tlog-upload=false",
+        ];
+        let insecure = ["--allow-http-registry", "--allow-insecure-registry", image];
+        self.program(program, &[&flags, form, &insecure].concat());
+    }
+
+    fn verify(&self, program: &str, image: &str) {
+        let flags = ["verify", "--key", "cosign.pub", "--insecure-ignore-tlog"];
+        let insecure = ["--allow-http-registry", "--allow-insecure-registry", image];
+        self.program(program, &[flags.as_slice(), &insecure].concat());
+    }
+}
+
+const BUNDLE: &[&str] = &["--use-signing-config=false"];
+const LEGACY: &[&str] = &["--use-signing-config=false", "--new-bundle-format=false"];
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs real programs: just tools core"]
+async fn crane_pushes_copies_mutates_indexes_lists_and_deletes() {
+    let options = RegistryOptions {
+        page_size: Some(2),
+        ..RegistryOptions::default()
+    };
+    let bench = Bench::new(options).await;
+    let digest = bench.append();
+    let image = bench.image("app:v1");
+    bench.crane(&["copy", &image, &bench.image("copy/of/app:v1")]);
+    assert_eq!(
+        bench.crane(&["digest", &bench.image("copy/of/app:v1")]),
+        digest
+    );
+
+    bench.crane(&[
+        "mutate",
+        &image,
+        "--label",
+        "a=b",
+        "-t",
+        &bench.image("app:v2"),
+    ]);
+    let index = bench.image("app:multi");
+    bench.crane(&[
+        "index",
+        "append",
+        "-m",
+        &image,
+        "-m",
+        &bench.image("app:v2"),
+        "-t",
+        &index,
+    ]);
+    assert_eq!(bench.crane(&["ls", &bench.image("app")]), "multi\nv1\nv2");
+
+    bench.crane(&["pull", &image, "image.tar"]);
+    bench.crane(&["push", "image.tar", &bench.image("pushed:v1")]);
+    assert_eq!(bench.crane(&["digest", &bench.image("pushed:v1")]), digest);
+    let manifest = bench.program("crane", &["manifest", "--insecure", &image]);
+    assert_eq!(sha256(manifest.as_bytes()), digest);
+
+    bench.crane(&["delete", &bench.image(&format!("app@{digest}"))]);
+    assert_eq!(bench.registry.tags("app"), ["multi", "v2"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs real programs: just tools core"]
+async fn cosign_signs_through_the_referrers_api() {
+    let bench = Bench::new(RegistryOptions::default()).await;
+    let image = bench.image(&format!("app@{}", bench.append()));
+    bench.sign("cosign-v3", &image, BUNDLE);
+    bench.verify("cosign-v3", &image);
+    assert_eq!(bench.registry.tags("app"), ["v1"]);
+    assert!(
+        bench
+            .registry
+            .requests()
+            .iter()
+            .any(|one| one.route == Route::Referrers)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs real programs: just tools core"]
+async fn cosign_signs_through_the_fallback_tag() {
+    let options = RegistryOptions {
+        referrers_api: false,
+        ..RegistryOptions::default()
+    };
+    let bench = Bench::new(options).await;
+    let digest = bench.append();
+    let image = bench.image(&format!("app@{digest}"));
+    bench.sign("cosign-v3", &image, BUNDLE);
+    bench.verify("cosign-v3", &image);
+    assert_eq!(
+        bench.registry.tags("app"),
+        [digest.replace(':', "-"), "v1".to_owned()]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs real programs: just tools core"]
+async fn cosign_signs_by_tag_in_its_third_and_second_generation() {
+    for (program, form) in [("cosign-v3", LEGACY), ("cosign-v2", &[])] {
+        let bench = Bench::new(RegistryOptions::default()).await;
+        let digest = bench.append();
+        let image = bench.image(&format!("app@{digest}"));
+        bench.sign(program, &image, form);
+        bench.verify(program, &image);
+        let tag = format!("{}.sig", digest.replace(':', "-"));
+        assert_eq!(bench.registry.tags("app"), [tag, "v1".to_owned()]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs real programs: just tools core"]
+async fn crane_and_cosign_log_in_with_basic_and_with_tokens() {
+    let user = Credentials::new("robot", "secret");
+    for auth in [
+        Auth::Basic(user.clone()),
+        Auth::Token(TokenAuth::user(user.clone())),
+    ] {
+        let bench = Bench::new(RegistryOptions {
+            auth,
+            ..RegistryOptions::default()
+        })
+        .await;
+        let host = bench.registry.host();
+        bench.crane(&["auth", "login", &host, "-u", "robot", "-p", "secret"]);
+        let image = bench.image(&format!("app@{}", bench.append()));
+        bench.sign("cosign-v3", &image, BUNDLE);
+        bench.verify("cosign-v3", &image);
+    }
+}
