@@ -10,7 +10,7 @@ use crate::cosign;
 use crate::digest::Digest;
 use crate::evidence::{Artifact, Evidence};
 use crate::limits;
-use crate::manifest::Manifest;
+use crate::manifest::{Descriptor, Manifest, ManifestError};
 use crate::notation;
 use crate::policy::{Authority, AuthorityKind};
 use crate::reason::{Code, Reason};
@@ -120,6 +120,20 @@ pub(crate) struct Discovered {
     pub(crate) ignored: Vec<Reason>,
 }
 
+/// The layers of an artifact that a verification reads, at most [`limits::LAYERS`]: those to
+/// fetch. None for an artifact that belongs to somebody else.
+pub fn signed_layers(manifest: &Manifest) -> Vec<&Descriptor> {
+    let layers = manifest.layers.iter().take(limits::LAYERS);
+    if cosign::claims(manifest) {
+        layers.filter(|layer| cosign::is_signed(layer)).collect()
+    } else if sigstore::claims(manifest) || notation::claims(manifest) {
+        // They have one layer. What has more is malformed, and fetching it helps nobody.
+        layers.take(1).collect()
+    } else {
+        Vec::new()
+    }
+}
+
 /// Reads every artifact of the evidence.
 pub(crate) fn discover(evidence: &Evidence, digest: &Digest) -> Discovered {
     let mut found = Discovered::default();
@@ -129,6 +143,15 @@ pub(crate) fn discover(evidence: &Evidence, digest: &Digest) -> Discovered {
         if seen.insert((artifact.manifest.digest(), artifact.source.is_referrer())) {
             found.read(artifact, digest);
         }
+    }
+    for omission in &evidence.omitted {
+        found.broken.push(Reason::new(
+            Code::LimitExceeded,
+            format!(
+                "not everything beside the image was fetched: {}",
+                omission.why
+            ),
+        ));
     }
     if evidence.artifacts.len() > limits::ARTIFACTS {
         found.broken.push(too_many(
@@ -162,6 +185,13 @@ impl Discovered {
         }
         let manifest = match Manifest::parse(artifact.manifest.bytes()) {
             Ok(manifest) => manifest,
+            Err(error @ ManifestError::Index) => {
+                self.ignored.push(Reason::new(
+                    Code::ArtifactUnknown,
+                    format!("the artifact {}: {error}", artifact.manifest.digest()),
+                ));
+                return;
+            }
             Err(error) => {
                 self.broken.push(Reason::new(
                     Code::ManifestMalformed,

@@ -23,6 +23,8 @@ pub struct Evidence {
     pub subject: Subject,
     /// What was found beside the image, in the order of discovery.
     pub artifacts: Vec<Artifact>,
+    /// What was seen beside the image but not fetched, and why.
+    pub omitted: Vec<Omission>,
     /// Answers about the revocation of certificates, where they were fetched.
     pub revocation: Vec<RevocationAnswer>,
 }

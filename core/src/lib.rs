@@ -37,6 +37,7 @@ mod statement;
 mod undecided;
 mod verify;
 
+pub use candidate::signed_layers;
 pub use digest::Digest;
 pub use evidence::Evidence;
 pub use policy::{Policies, Policy};

@@ -42,6 +42,7 @@ impl Pack {
                     manifest: blob(&manifest),
                 },
                 artifacts: Vec::new(),
+                omitted: Vec::new(),
                 revocation: Vec::new(),
             },
         }

@@ -22,10 +22,12 @@ const CERTIFICATE: &str = "dev.sigstore.cosign/certificate";
 
 /// Whether the manifest holds cosign layers.
 pub(crate) fn claims(manifest: &Manifest) -> bool {
-    manifest
-        .layers
-        .iter()
-        .any(|layer| matches!(layer.media_type.as_str(), SIMPLE_SIGNING | DSSE))
+    manifest.layers.iter().any(is_signed)
+}
+
+/// Whether the layer is one of cosign's: a payload or an envelope.
+pub(crate) fn is_signed(layer: &Descriptor) -> bool {
+    matches!(layer.media_type.as_str(), SIMPLE_SIGNING | DSSE)
 }
 
 /// Reads every cosign layer of an artifact.

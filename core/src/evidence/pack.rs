@@ -7,6 +7,7 @@
 //!   "subject": {"reference": "r.example.com/app:1.0", "mediaType": "…", "manifest": "<base64>"},
 //!   "artifacts": [{"source": "referrers_api", "manifest": "<base64>", "blobs": ["<base64>"],
 //!                  "omitted": [{"digest": "sha256:…", "why": "larger than 33554432 bytes"}]}],
+//!   "omitted": [{"why": "only the first 1024 referrers were listed"}],
 //!   "revocation": [{"kind": "crl", "url": "…", "certificate": "sha256:…",
 //!                   "fetchedAt": "2026-01-31T12:00:00Z", "data": "<base64>", "error": null}]
 //! }
@@ -109,6 +110,8 @@ struct PackWire {
     subject: SubjectWire,
     artifacts: Vec<ArtifactWire>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    omitted: Vec<OmissionWire>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     revocation: Vec<RevocationWire>,
 }
 
@@ -190,16 +193,10 @@ impl From<&Evidence> for PackWire {
                     source: artifact.source.name().to_owned(),
                     manifest: encode(&artifact.manifest),
                     blobs: artifact.blobs.iter().map(encode).collect(),
-                    omitted: artifact
-                        .omitted
-                        .iter()
-                        .map(|omission| OmissionWire {
-                            digest: omission.digest,
-                            why: omission.why.clone(),
-                        })
-                        .collect(),
+                    omitted: artifact.omitted.iter().map(OmissionWire::from).collect(),
                 })
                 .collect(),
+            omitted: evidence.omitted.iter().map(OmissionWire::from).collect(),
             revocation: evidence
                 .revocation
                 .iter()
@@ -252,6 +249,7 @@ impl TryFrom<PackWire> for Evidence {
                 .into_iter()
                 .map(Artifact::try_from)
                 .collect::<Result<_, _>>()?,
+            omitted: omissions(wire.omitted)?,
             revocation: wire
                 .revocation
                 .into_iter()
@@ -279,15 +277,17 @@ impl TryFrom<ArtifactWire> for Artifact {
                 .iter()
                 .map(|blob| decode("blob", blob, limits::BLOB_BYTES))
                 .collect::<Result<_, _>>()?,
-            omitted: wire
-                .omitted
-                .into_iter()
-                .map(|omission| Omission {
-                    digest: omission.digest,
-                    why: omission.why,
-                })
-                .collect(),
+            omitted: omissions(wire.omitted)?,
         })
+    }
+}
+
+impl From<&Omission> for OmissionWire {
+    fn from(omission: &Omission) -> Self {
+        Self {
+            digest: omission.digest,
+            why: omission.why.clone(),
+        }
     }
 }
 
@@ -311,6 +311,15 @@ impl TryFrom<RevocationWire> for RevocationAnswer {
             outcome,
         })
     }
+}
+
+fn omissions(wire: Vec<OmissionWire>) -> Result<Vec<Omission>, PackError> {
+    at_most("omissions", wire.len(), limits::LAYERS + limits::ARTIFACTS)?;
+    let omission = |wire: OmissionWire| Omission {
+        digest: wire.digest,
+        why: wire.why,
+    };
+    Ok(wire.into_iter().map(omission).collect())
 }
 
 fn at_most(what: &'static str, found: usize, most: usize) -> Result<(), PackError> {
