@@ -1,3 +1,5 @@
 //! The sealgate provider.
 
+pub mod collect;
 pub mod config;
+pub mod registry;

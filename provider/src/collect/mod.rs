@@ -1,0 +1,268 @@
+//! Collecting evidence: the image and everything beside it that may vouch for it.
+//!
+//! Whoever may push beside an image may push anything. Nothing they push makes an image
+//! undecided: what is missing, too large or too much is left out, and the evidence says so.
+//! Only the registry itself can make it undecided, by failing.
+
+mod artifacts;
+mod subject;
+
+use std::ops::{BitOr, Sub};
+
+use sealgate_core::evidence::{Evidence, Request, Subject};
+use sealgate_core::{Digest, Reference};
+use tokio::time::Instant;
+
+use crate::registry::{Fetched, RegistryClient, RegistryError};
+use artifacts::{Found, Gathering};
+
+/// Collects evidence from registries.
+#[derive(Clone, Debug)]
+pub struct Collector {
+    client: RegistryClient,
+}
+
+/// A reference and the digest it stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolved {
+    reference: Reference,
+    digest: Digest,
+    /// There if it took a look at the registry.
+    manifest: Option<Fetched>,
+}
+
+/// Which of the places beside an image to look at.
+///
+/// Evidence from fewer places can make an image look unsigned, never the reverse. So a caller
+/// may look at [`REFERRERS`](Self::REFERRERS) first, and [`extend`](Collector::extend) the
+/// evidence only if that does not suffice: an image signed with cosign v3 then costs no request
+/// for the tags of cosign v2.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Wanted {
+    /// What refers to the image: bundles, Notary Project signatures, attestations.
+    pub referrers: bool,
+    /// Cosign's tag `.sig`.
+    pub cosign_signatures: bool,
+    /// Cosign's tag `.att`.
+    pub cosign_attestations: bool,
+}
+
+/// Why there is no evidence.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CollectError {
+    /// The registry says that the image does not exist.
+    #[error("there is no image {image}: {source}")]
+    ImageNotFound {
+        /// The reference.
+        image: String,
+        /// What the registry said.
+        source: RegistryError,
+    },
+    /// It cannot be said what there is.
+    #[error(transparent)]
+    Undecided(#[from] RegistryError),
+}
+
+impl Collector {
+    /// Collects with this client.
+    pub fn new(client: RegistryClient) -> Self {
+        Self { client }
+    }
+
+    /// Finds the digest of a reference: its own, else that of what its tag names now.
+    ///
+    /// Without a tag lookup nothing is asked of the registry, not even whether the image is
+    /// there; [`collect`](Self::collect) does.
+    ///
+    /// # Errors
+    /// If the tag does not exist, or the registry does not say.
+    pub async fn resolve(
+        &self,
+        reference: &Reference,
+        deadline: Instant,
+    ) -> Result<Resolved, CollectError> {
+        if let Some(digest) = reference.digest() {
+            return Ok(Resolved::known(reference.clone(), *digest));
+        }
+        let tag = reference.tag().unwrap_or("latest");
+        let found = self.client.tag(reference.repository(), tag, deadline).await;
+        let found = found.map_err(|error| CollectError::of_image(reference, error))?;
+        Ok(Resolved {
+            reference: reference.clone(),
+            digest: found.digest,
+            manifest: Some(found),
+        })
+    }
+
+    /// Collects the image's manifest and what is beside it. The manifest of exactly this digest
+    /// is judged, be it an image or an index of images.
+    ///
+    /// # Errors
+    /// If the image does not exist, or the registry fails for anything that may matter.
+    pub async fn collect(
+        &self,
+        image: &Resolved,
+        request: Request,
+        wanted: Wanted,
+        deadline: Instant,
+    ) -> Result<Evidence, CollectError> {
+        let gathering = self.gathering(&image.reference, &image.digest, deadline);
+        let beside = async { Ok(gathering.gather(wanted).await?) };
+        let (subject, found) = futures::try_join!(self.subject(image, deadline), beside)?;
+        Ok(Evidence {
+            request,
+            subject,
+            artifacts: found.artifacts,
+            omitted: found.omitted,
+            revocation: Vec::new(),
+        })
+    }
+
+    /// The same evidence with what is in further places.
+    ///
+    /// # Errors
+    /// As [`collect`](Self::collect).
+    pub async fn extend(
+        &self,
+        evidence: &Evidence,
+        wanted: Wanted,
+        deadline: Instant,
+    ) -> Result<Evidence, CollectError> {
+        let digest = evidence.subject.digest();
+        let gathering = self.gathering(&evidence.subject.reference, &digest, deadline);
+        let more = gathering.gather(wanted).await?;
+        let mut evidence = evidence.clone();
+        let all = Found {
+            artifacts: [evidence.artifacts, more.artifacts].concat(),
+            omitted: [evidence.omitted, more.omitted].concat(),
+        };
+        let all = all.in_order();
+        evidence.artifacts = all.artifacts;
+        evidence.omitted = all.omitted;
+        Ok(evidence)
+    }
+
+    fn gathering<'a>(
+        &'a self,
+        reference: &'a Reference,
+        digest: &'a Digest,
+        deadline: Instant,
+    ) -> Gathering<'a> {
+        Gathering {
+            client: &self.client,
+            repository: reference.repository(),
+            digest,
+            deadline,
+        }
+    }
+
+    async fn subject(&self, image: &Resolved, deadline: Instant) -> Result<Subject, CollectError> {
+        let Resolved {
+            reference, digest, ..
+        } = image;
+        let fetched = match &image.manifest {
+            Some(fetched) => fetched.clone(),
+            None => {
+                let found = self
+                    .client
+                    .manifest(reference.repository(), digest, deadline);
+                let found = found.await;
+                found.map_err(|error| CollectError::of_image(reference, error))?
+            }
+        };
+        Ok(subject::check(reference, fetched)?)
+    }
+}
+
+impl Resolved {
+    /// A reference whose digest is known already.
+    pub fn known(reference: Reference, digest: Digest) -> Self {
+        Self {
+            reference,
+            digest,
+            manifest: None,
+        }
+    }
+
+    /// The reference as it was asked for.
+    pub fn reference(&self) -> &Reference {
+        &self.reference
+    }
+
+    /// The digest it stands for.
+    pub fn digest(&self) -> &Digest {
+        &self.digest
+    }
+}
+
+impl Wanted {
+    /// Everywhere.
+    pub const ALL: Self = Self {
+        referrers: true,
+        cosign_signatures: true,
+        cosign_attestations: true,
+    };
+
+    /// What refers to the image, and nothing else.
+    pub const REFERRERS: Self = Self {
+        referrers: true,
+        cosign_signatures: false,
+        cosign_attestations: false,
+    };
+
+    /// Whether nothing is wanted.
+    pub fn is_empty(self) -> bool {
+        self == Self::default()
+    }
+
+    /// Whether everything that `other` wants is among this.
+    pub fn covers(self, other: Self) -> bool {
+        (other - self).is_empty()
+    }
+}
+
+impl BitOr for Wanted {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self {
+            referrers: self.referrers || other.referrers,
+            cosign_signatures: self.cosign_signatures || other.cosign_signatures,
+            cosign_attestations: self.cosign_attestations || other.cosign_attestations,
+        }
+    }
+}
+
+/// What is wanted here and not there.
+impl Sub for Wanted {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        Self {
+            referrers: self.referrers && !other.referrers,
+            cosign_signatures: self.cosign_signatures && !other.cosign_signatures,
+            cosign_attestations: self.cosign_attestations && !other.cosign_attestations,
+        }
+    }
+}
+
+impl CollectError {
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::ImageNotFound { .. } => "image_not_found",
+            Self::Undecided(error) => error.code(),
+        }
+    }
+
+    fn of_image(reference: &Reference, error: RegistryError) -> Self {
+        match error.is_not_found() {
+            true => Self::ImageNotFound {
+                image: reference.to_string(),
+                source: error,
+            },
+            false => Self::Undecided(error),
+        }
+    }
+}

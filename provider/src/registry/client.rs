@@ -1,0 +1,380 @@
+//! Manifests, blobs and referrers from a registry (OCI distribution specification v1.1).
+
+use std::fmt::{self, Display};
+use std::sync::Arc;
+
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use sealgate_core::evidence::Blob;
+use sealgate_core::reference::Repository;
+use sealgate_core::{Digest, limits};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, timeout_at};
+
+use super::auth::{Authenticator, Purpose};
+use super::config::Registries;
+use super::error::{Cause, RegistryError};
+use super::peer::Peer;
+use super::transport::{Answer, Ask, SetupError, Transport};
+
+/// Bodies from here on are hashed beside the threads that serve requests.
+const HASHED_ASIDE: usize = 256 << 10;
+
+pub(crate) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+pub(crate) const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+
+const ANY_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json, \
+    application/vnd.oci.image.index.v1+json, \
+    application/vnd.docker.distribution.manifest.v2+json, \
+    application/vnd.docker.distribution.manifest.list.v2+json";
+
+/// A client for all registries: connections, tokens and limits are shared.
+///
+/// Each call ends at its deadline. Answers are bounded in bytes before they are read, and
+/// hashed here: what comes back has the digest it says.
+#[derive(Clone)]
+pub struct RegistryClient {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    transport: Transport,
+    auth: Authenticator,
+}
+
+/// A manifest as the registry gave it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fetched {
+    /// The digest: the one asked by, or that of the bytes under SHA-256.
+    pub digest: Digest,
+    /// The media type that the registry gave, without parameters.
+    pub media_type: String,
+    /// The bytes.
+    pub blob: Blob,
+}
+
+/// What a request asks for.
+#[derive(Clone, Copy)]
+pub(crate) enum Want<'a> {
+    Tag(&'a str),
+    Manifest(&'a Digest),
+    Blob(&'a Digest),
+    Referrers(&'a Digest),
+}
+
+/// The place and the time of a request.
+#[derive(Clone, Copy)]
+pub(crate) struct Errand<'a> {
+    pub(crate) repository: &'a Repository,
+    pub(crate) want: Want<'a>,
+    pub(crate) most: usize,
+    pub(crate) reserved: bool,
+    pub(crate) deadline: Instant,
+}
+
+impl RegistryClient {
+    /// Sets up a client. Cheap enough to do anew when the configuration changes.
+    ///
+    /// # Errors
+    /// If a registry's certificate authorities cannot be used.
+    pub fn new(registries: &Registries) -> Result<Self, SetupError> {
+        Ok(Self {
+            inner: Arc::new(Inner {
+                transport: Transport::new(registries)?,
+                auth: Authenticator::new(registries),
+            }),
+        })
+    }
+
+    /// The manifest (or index) under a tag, at most [`limits::MANIFEST_BYTES`].
+    ///
+    /// # Errors
+    /// [`Cause::NotFound`] if there is none; any other cause says nothing about the tag. A
+    /// `Docker-Content-Digest` that the bytes do not have is [`Cause::DigestMismatch`].
+    pub async fn tag(
+        &self,
+        repository: &Repository,
+        tag: &str,
+        deadline: Instant,
+    ) -> Result<Fetched, RegistryError> {
+        let errand = Errand {
+            repository,
+            want: Want::Tag(tag),
+            most: limits::MANIFEST_BYTES,
+            reserved: false,
+            deadline,
+        };
+        let answer = self.get(&errand).await?;
+        let media_type = media_type(&answer.headers);
+        let announced = announced_digest(&answer.headers);
+        let blob = hash(answer.body).await;
+        let digest = match announced {
+            None => blob.digest(),
+            Some(announced) => {
+                let announced = announced.map_err(|found| errand.error(Cause::Malformed, found))?;
+                let found = blob.digest_like(&announced);
+                if found != announced {
+                    let text = format!("bytes with the digest {found}, announced as {announced}");
+                    return Err(errand.error(Cause::DigestMismatch, text));
+                }
+                blob.digest()
+            }
+        };
+        Ok(Fetched {
+            digest,
+            media_type,
+            blob,
+        })
+    }
+
+    /// The manifest with this digest, at most [`limits::MANIFEST_BYTES`].
+    ///
+    /// # Errors
+    /// As [`tag`](Self::tag); other bytes than those asked for are [`Cause::DigestMismatch`].
+    pub async fn manifest(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+        deadline: Instant,
+    ) -> Result<Fetched, RegistryError> {
+        let errand = Errand {
+            repository,
+            want: Want::Manifest(digest),
+            most: limits::MANIFEST_BYTES,
+            reserved: false,
+            deadline,
+        };
+        let answer = self.get(&errand).await?;
+        let media_type = media_type(&answer.headers);
+        Ok(Fetched {
+            digest: *digest,
+            media_type,
+            blob: errand.hashed(digest, answer.body).await?,
+        })
+    }
+
+    /// The blob with this digest, at most `most` bytes. They are not counted against the bytes
+    /// in flight: [`reserve`](Self::reserve) them before.
+    ///
+    /// # Errors
+    /// As [`manifest`](Self::manifest).
+    pub async fn blob(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+        most: usize,
+        deadline: Instant,
+    ) -> Result<Blob, RegistryError> {
+        let errand = Errand {
+            repository,
+            want: Want::Blob(digest),
+            most,
+            reserved: true,
+            deadline,
+        };
+        let answer = self.get(&errand).await?;
+        errand.hashed(digest, answer.body).await
+    }
+
+    /// Waits until `bytes` more may be held, and counts them until the permit is dropped. More
+    /// than all there are counts as all.
+    ///
+    /// # Errors
+    /// [`Cause::DeadlineExceeded`] if others hold them until the deadline.
+    pub async fn reserve(
+        &self,
+        repository: &Repository,
+        bytes: usize,
+        deadline: Instant,
+    ) -> Result<Option<OwnedSemaphorePermit>, RegistryError> {
+        timeout_at(deadline, self.inner.transport.reserve(bytes))
+            .await
+            .map_err(|_| {
+                let found = format!("no room for {bytes} bytes in memory before the deadline");
+                let what = "signatures";
+                RegistryError::new(Cause::DeadlineExceeded, repository.host(), what, found)
+            })
+    }
+
+    /// The most bytes to fetch beside one image.
+    pub(crate) fn bytes_per_image(&self) -> usize {
+        let limits = self.inner.transport.limits();
+        limits.bytes_per_image.min(limits.bytes_in_flight)
+    }
+
+    /// A successful answer, or the class of failure.
+    pub(crate) async fn get(&self, errand: &Errand<'_>) -> Result<Answer, RegistryError> {
+        let answer = self.get_any(errand).await?;
+        match errand.refusal(&answer) {
+            None => Ok(answer),
+            Some(error) => Err(error),
+        }
+    }
+
+    /// An answer of any status but the 401 that credentials can mend.
+    pub(crate) async fn get_any(&self, errand: &Errand<'_>) -> Result<Answer, RegistryError> {
+        let peer = self.inner.transport.peer(errand.repository.host())?;
+        let url = peer.url(errand.repository, &errand.want.path());
+        self.get_url(errand, &peer, url).await
+    }
+
+    /// As [`get_any`](Self::get_any), at this URL of the same registry.
+    pub(crate) async fn get_url(
+        &self,
+        errand: &Errand<'_>,
+        peer: &Peer,
+        url: url::Url,
+    ) -> Result<Answer, RegistryError> {
+        let Inner { transport, auth } = &*self.inner;
+        let purpose = Purpose {
+            peer,
+            repository: errand.repository,
+            what: errand,
+            deadline: errand.deadline,
+        };
+        let shown = auth.known(transport, &purpose).await?;
+        let ask = errand.ask(peer, url.clone(), shown.clone());
+        let answer = transport.get(&ask).await?;
+        if answer.status != StatusCode::UNAUTHORIZED {
+            return Ok(answer);
+        }
+        let better = auth
+            .after_refusal(transport, &purpose, &answer, shown.as_ref())
+            .await?;
+        let ask = errand.ask(peer, url, Some(better.clone()));
+        let answer = transport.get(&ask).await?;
+        match answer.status {
+            StatusCode::UNAUTHORIZED => Err(auth.refused(&purpose, &answer, &better)),
+            _ => Ok(answer),
+        }
+    }
+
+    /// The registry of a repository.
+    pub(crate) fn peer(&self, repository: &Repository) -> Result<Arc<Peer>, RegistryError> {
+        self.inner.transport.peer(repository.host())
+    }
+}
+
+impl fmt::Debug for RegistryClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RegistryClient")
+    }
+}
+
+impl Want<'_> {
+    pub(crate) fn path(self) -> String {
+        match self {
+            Self::Tag(tag) => format!("manifests/{tag}"),
+            Self::Manifest(digest) => format!("manifests/{digest}"),
+            Self::Blob(digest) => format!("blobs/{digest}"),
+            Self::Referrers(digest) => format!("referrers/{digest}"),
+        }
+    }
+
+    fn accept(self) -> &'static str {
+        match self {
+            Self::Tag(_) | Self::Manifest(_) => ANY_MANIFEST,
+            Self::Blob(_) => "application/octet-stream, */*",
+            Self::Referrers(_) => INDEX,
+        }
+    }
+}
+
+impl Errand<'_> {
+    pub(crate) fn error(&self, cause: Cause, found: impl Display) -> RegistryError {
+        RegistryError::new(cause, self.repository.host(), self, found)
+    }
+
+    /// The class of an answer that is not a success.
+    pub(crate) fn refusal(&self, answer: &Answer) -> Option<RegistryError> {
+        let cause = match answer.status {
+            StatusCode::OK => return None,
+            StatusCode::NOT_FOUND => Cause::NotFound,
+            StatusCode::UNAUTHORIZED => Cause::Unauthorized,
+            StatusCode::FORBIDDEN => Cause::Forbidden,
+            StatusCode::TOO_MANY_REQUESTS => Cause::Throttled,
+            status if status.is_server_error() => Cause::ServerError,
+            _ => Cause::UnexpectedStatus,
+        };
+        Some(self.error(cause, answer.describe()))
+    }
+
+    fn ask<'a>(
+        &'a self,
+        peer: &'a Peer,
+        url: url::Url,
+        authorization: Option<HeaderValue>,
+    ) -> Ask<'a> {
+        Ask {
+            peer,
+            url,
+            accept: self.want.accept(),
+            authorization,
+            form: None,
+            most: self.most,
+            reserved: self.reserved,
+            what: self,
+            deadline: self.deadline,
+        }
+    }
+
+    /// The bytes, if they have the digest.
+    async fn hashed(&self, digest: &Digest, bytes: Vec<u8>) -> Result<Blob, RegistryError> {
+        let blob = hash(bytes).await;
+        let found = blob.digest_like(digest);
+        match found == *digest {
+            true => Ok(blob),
+            false => {
+                let text = format!("{} bytes with the digest {found}", blob.bytes().len());
+                Err(self.error(Cause::DigestMismatch, text))
+            }
+        }
+    }
+}
+
+/// `the manifest app:1.0`.
+impl Display for Errand<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.repository.path();
+        match self.want {
+            Want::Tag(tag) => write!(f, "the manifest {path}:{tag}"),
+            Want::Manifest(digest) => write!(f, "the manifest {path}@{digest}"),
+            Want::Blob(digest) => write!(f, "the blob {path}@{digest}"),
+            Want::Referrers(digest) => write!(f, "the referrers of {path}@{digest}"),
+        }
+    }
+}
+
+/// The media type without its parameters.
+pub(crate) fn media_type(headers: &HeaderMap) -> String {
+    let value = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let essence = value
+        .and_then(|value| value.split(';').next())
+        .unwrap_or_default();
+    essence.trim().to_ascii_lowercase()
+}
+
+fn announced_digest(headers: &HeaderMap) -> Option<Result<Digest, String>> {
+    let value = headers.get("docker-content-digest")?;
+    let text = value.to_str().unwrap_or("something that is not text");
+    Some(
+        text.parse()
+            .map_err(|error| format!("the header Docker-Content-Digest: {error}")),
+    )
+}
+
+/// Hashes large bodies where it holds up nobody.
+async fn hash(bytes: Vec<u8>) -> Blob {
+    if bytes.len() < HASHED_ASIDE {
+        return Blob::new(bytes);
+    }
+    let shared: Arc<[u8]> = bytes.into();
+    let aside = shared.clone();
+    match tokio::task::spawn_blocking(move || Blob::new(aside)).await {
+        Ok(blob) => blob,
+        // The runtime is shutting down.
+        Err(_) => Blob::new(shared),
+    }
+}

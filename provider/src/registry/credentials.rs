@@ -1,0 +1,220 @@
+//! Credentials, and where they come from.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderValue;
+use moka::future::Cache;
+use sealgate_core::Digest;
+use sealgate_core::reference::Repository;
+
+use super::config::{Auth, Registries};
+use super::docker::{DockerConfig, Entry};
+use super::helper::{self, HelperError};
+use super::watched::{ReadError, Watched};
+
+/// How long the answer of a credential helper is good for; the shortest-lived of what they
+/// hand out (tokens of clouds) last an hour.
+const HELPER_LIFETIME: Duration = Duration::from_secs(300);
+/// Helpers are asked for hosts that a Pod may name.
+const HELPER_ANSWERS: u64 = 1024;
+
+/// What proves to a registry who asks.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Credential {
+    /// A user name and a password.
+    Basic {
+        /// The user name.
+        username: String,
+        /// The password.
+        password: String,
+    },
+    /// An OAuth 2 refresh token, to be exchanged for a bearer token.
+    IdentityToken(String),
+    /// A bearer token for the registry itself.
+    RegistryToken(String),
+}
+
+impl Credential {
+    /// A user name and a password.
+    pub fn basic(username: impl Into<String>, password: impl Into<String>) -> Self {
+        Self::Basic {
+            username: username.into(),
+            password: password.into(),
+        }
+    }
+
+    /// Tells one credential from another, without being one.
+    pub(crate) fn fingerprint(&self) -> Digest {
+        let text = match self {
+            Self::Basic { username, password } => format!("basic\0{username}\0{password}"),
+            Self::IdentityToken(token) => format!("identity\0{token}"),
+            Self::RegistryToken(token) => format!("registry\0{token}"),
+        };
+        Digest::sha256(text.as_bytes())
+    }
+
+    /// The `Authorization` header that shows it at once; none for an identity token.
+    pub(crate) fn header(&self) -> Option<HeaderValue> {
+        match self {
+            Self::Basic { username, password } => {
+                let pair = STANDARD.encode(format!("{username}:{password}"));
+                secret_header(&format!("Basic {pair}"))
+            }
+            Self::RegistryToken(token) => secret_header(&format!("Bearer {token}")),
+            Self::IdentityToken(_) => None,
+        }
+    }
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Basic { .. } => "Credential(basic)",
+            Self::IdentityToken(_) => "Credential(identity token)",
+            Self::RegistryToken(_) => "Credential(registry token)",
+        })
+    }
+}
+
+/// A header that is not shown in logs; none if it holds characters that no header may have.
+pub(crate) fn secret_header(text: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+/// Finds the credentials of a registry.
+pub(crate) struct Credentials {
+    listed: HashMap<String, Source>,
+    default: Vec<Arc<Watched<DockerConfig>>>,
+    helpers: Cache<(String, String), Option<Credential>>,
+}
+
+enum Source {
+    None,
+    Static(Credential),
+    Password(String, Watched<String>),
+    Docker(Arc<Watched<DockerConfig>>),
+}
+
+/// Why the credentials cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CredentialError {
+    /// A file.
+    #[error(transparent)]
+    File(#[from] ReadError),
+    /// A helper.
+    #[error(transparent)]
+    Helper(#[from] Arc<HelperError>),
+}
+
+impl Credentials {
+    pub(crate) fn new(registries: &Registries) -> Self {
+        let docker = |path: &PathBuf| Arc::new(Watched::new(path, DockerConfig::parse));
+        let listed = registries.iter().filter_map(|registry| {
+            let source = match &registry.auth {
+                Auth::Default => return None,
+                Auth::Anonymous => Source::None,
+                Auth::Static(credential) => Source::Static(credential.clone()),
+                Auth::PasswordFile { username, file } => {
+                    Source::Password(username.clone(), Watched::new(file, parse_password))
+                }
+                Auth::DockerConfig(path) => Source::Docker(docker(path)),
+            };
+            Some((registry.host().to_owned(), source))
+        });
+        Self {
+            listed: listed.collect(),
+            default: registries.docker_configs.iter().map(docker).collect(),
+            helpers: Cache::builder()
+                .max_capacity(HELPER_ANSWERS)
+                .time_to_live(HELPER_LIFETIME)
+                .build(),
+        }
+    }
+
+    /// The credential for this repository; `None`: anonymous.
+    pub(crate) async fn find(
+        &self,
+        repository: &Repository,
+    ) -> Result<Option<Credential>, CredentialError> {
+        match self.listed.get(repository.host()) {
+            Some(Source::None) => Ok(None),
+            Some(Source::Static(credential)) => Ok(Some(credential.clone())),
+            Some(Source::Password(username, file)) => {
+                let password = file.read().await?;
+                Ok(Some(Credential::basic(username, password.as_str())))
+            }
+            Some(Source::Docker(config)) => self.find_in(config, repository).await,
+            None => {
+                for config in &self.default {
+                    if let Some(credential) = self.find_in(config, repository).await? {
+                        return Ok(Some(credential));
+                    }
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    async fn find_in(
+        &self,
+        config: &Watched<DockerConfig>,
+        repository: &Repository,
+    ) -> Result<Option<Credential>, CredentialError> {
+        match config.read().await?.find(repository) {
+            None => Ok(None),
+            Some(Entry::Credential(credential)) => Ok(Some(credential)),
+            Some(Entry::Helper { program, server }) => {
+                let key = (program.clone(), server.clone());
+                let answer = self
+                    .helpers
+                    .try_get_with(key, helper::ask(&program, &server));
+                Ok(answer.await?)
+            }
+        }
+    }
+
+    /// Forgets what the helpers said: it was refused.
+    pub(crate) fn forget_helpers(&self) {
+        self.helpers.invalidate_all();
+    }
+}
+
+fn parse_password(path: &Path, bytes: &[u8]) -> Result<String, ReadError> {
+    let text =
+        str::from_utf8(bytes).map_err(|_| ReadError::new(path, "the password is not UTF-8"))?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_not_shown() {
+        for secret in [
+            Credential::basic("user", "hunter2"),
+            Credential::IdentityToken("hunter2".into()),
+            Credential::RegistryToken("hunter2".into()),
+        ] {
+            let shown = format!("{secret:?} {:?} {}", secret.header(), secret.fingerprint());
+            assert!(
+                !shown.contains("hunter2") && !shown.contains("aHVudGVy"),
+                "{shown}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_password_with_a_line_break_makes_no_second_header() {
+        assert_eq!(secret_header("Bearer x\r\nHost: evil"), None);
+    }
+}
