@@ -204,7 +204,7 @@ pub enum KeyError {
         found: String,
     },
     /// Coordinates that are no point of the curve.
-    #[error("the {0} key is not a point on its curve")]
+    #[error("the {0} key is not a point on its curve, or not in its only valid encoding")]
     NotOnCurve(KeyKind),
     /// A point for which anybody can make signatures.
     #[error("the ed25519 key is a point of small order: anybody can sign for it")]
