@@ -156,8 +156,8 @@ impl Gatekeeper {
         self.tokens().clear();
     }
 
-    /// Lets the call pass, or answers 401 with a challenge.
-    pub(crate) fn check(&self, call: &Call) -> Result<(), Response> {
+    /// 401 with a challenge, unless the caller may do this.
+    pub(crate) fn refusal(&self, call: &Call) -> Option<Response> {
         let authorization = call.header(header::AUTHORIZATION).unwrap_or_default();
         let allowed = match &self.auth {
             Auth::Open => true,
@@ -165,11 +165,7 @@ impl Gatekeeper {
             Auth::Basic(credentials) => credentials.basic_header() == authorization,
             Auth::Token(_) => self.token_allows(authorization, call),
         };
-        if allowed {
-            Ok(())
-        } else {
-            Err(self.challenge(call))
-        }
+        (!allowed).then(|| self.challenge(call))
     }
 
     /// 401 with the registry's own challenge, if it has one.

@@ -116,7 +116,7 @@ impl Shape {
         }
     }
 
-    fn with(mut self, name: HeaderName, value: impl ToString) -> Self {
+    fn with(mut self, name: HeaderName, value: &impl ToString) -> Self {
         self.headers.push((name, value.to_string()));
         self
     }
@@ -131,15 +131,15 @@ fn shape(fault: &Fault, bytes: &Bytes) -> Option<Shape> {
         }
         Fault::Truncate(count) => {
             let kept = bytes.slice(..(*count).min(length));
-            Shape::chunked(once(kept).chain(break_off())).with(header::CONTENT_LENGTH, length)
+            Shape::chunked(once(kept).chain(break_off())).with(header::CONTENT_LENGTH, &length)
         }
         Fault::Padding(count) => Shape::chunked(whole().chain(spaces(*count))),
         Fault::Endless => Shape::chunked(whole().chain(spaces(u64::MAX))),
         Fault::Trickle(interval) => {
-            Shape::chunked(trickle(bytes.clone(), *interval)).with(header::CONTENT_LENGTH, length)
+            Shape::chunked(trickle(bytes.clone(), *interval)).with(header::CONTENT_LENGTH, &length)
         }
         Fault::GzipBomb(count) => {
-            Shape::plain(gzip(bytes, *count)).with(header::CONTENT_ENCODING, "gzip")
+            Shape::plain(gzip(bytes, *count)).with(header::CONTENT_ENCODING, &"gzip")
         }
         _ => return None,
     })

@@ -34,7 +34,7 @@ async fn answer(
             return answer;
         }
     }
-    if let Err(challenge) = shared.gatekeeper.check(&call) {
+    if let Some(challenge) = shared.gatekeeper.refusal(&call) {
         return challenge;
     }
     let faults = shared.firing(&call, Phase::Answer);

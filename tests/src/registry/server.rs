@@ -23,7 +23,7 @@ impl ConnectionReset {
     /// Resets the connection; never returns, for the request ends with it.
     pub(crate) async fn reset(&self) {
         self.0.notify_one();
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

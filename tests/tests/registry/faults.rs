@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::time::Duration;
 
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use http::{Method, StatusCode};
 use sealgate_tests::registry::{Fault, Gate, Route, Rule, sha256};
 
@@ -135,12 +135,25 @@ async fn gate_holds_requests_until_it_opens() {
 
 #[tokio::test]
 async fn hanging_request_is_recorded_and_never_answered() {
-    let setup = setup_with(Fault::Hang).await;
-    let request = setup
-        .request(Method::GET, BY_TAG)
-        .timeout(Duration::from_millis(50));
-    assert!(request.send().await.unwrap_err().is_timeout());
-    assert_eq!(setup.calls(), [format!("GET {BY_TAG}")]);
+    let setup = setup().await;
+    let gate = Gate::new();
+    gate.open();
+    for fault in [Fault::Gate(gate.clone()), Fault::Hang] {
+        setup.registry.fault(Route::ManifestByTag, fault);
+    }
+    let request = setup.request(Method::GET, BY_TAG).send();
+    tokio::pin!(request);
+    tokio::select! {
+        _ = &mut request => unreachable!("answered in spite of the fault"),
+        () = gate.arrivals(1) => {}
+    }
+    // The request is beyond the gate. Another one is answered, this one is not.
+    assert_eq!(setup.get("/v2/").await.status(), StatusCode::OK);
+    assert!(request.now_or_never().is_none());
+    assert_eq!(
+        setup.calls(),
+        [format!("GET {BY_TAG}"), "GET /v2/".to_owned()]
+    );
 }
 
 #[tokio::test]
