@@ -34,8 +34,10 @@ mod cosign;
 mod dsse;
 mod notation;
 mod statement;
+mod timestamp;
 mod undecided;
 mod verify;
+mod x509;
 
 pub use candidate::signed_layers;
 pub use digest::Digest;

@@ -1,0 +1,196 @@
+//! X.509 certificates (RFC 5280), read once and then only looked at.
+//!
+//! Paths are built in [`path`]; what a format demands of its certificates beyond that is
+//! checked by the format.
+
+pub(crate) mod path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use der::oid::{AssociatedOid, ObjectIdentifier};
+use der::{Decode, Encode};
+use x509_cert::TbsCertificate;
+use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage};
+use x509_cert::time::Time;
+
+use crate::crypto::{self, KeyError, PublicKey};
+use crate::limits;
+use crate::time::{UnixTime, Window};
+
+/// More than any certificate in use has; a leaf of Fulcio's with every claim has 2 KiB.
+const MAX_DER_LEN: usize = 32 << 10;
+
+/// A certificate that can be parsed. Nothing about it is verified.
+#[derive(Clone)]
+pub(crate) struct Certificate {
+    der: Vec<u8>,
+    spki: Vec<u8>,
+    validity: Window,
+    parsed: x509_cert::Certificate,
+}
+
+impl Certificate {
+    /// Reads a certificate from DER.
+    pub(crate) fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
+        if der.len() > MAX_DER_LEN {
+            return Err(CertificateError::TooLong(der.len()));
+        }
+        let parsed = x509_cert::Certificate::from_der(der)?;
+        Ok(Self {
+            der: der.to_vec(),
+            spki: parsed.tbs_certificate.subject_public_key_info.to_der()?,
+            validity: Window {
+                start: Some(unix_time(parsed.tbs_certificate.validity.not_before)),
+                end: Some(unix_time(parsed.tbs_certificate.validity.not_after)),
+            },
+            parsed,
+        })
+    }
+
+    /// Reads every certificate of a text of PEM blocks, at least one.
+    pub(crate) fn all_from_pem(text: &str) -> Result<Vec<Self>, CertificateError> {
+        const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+        const END: &str = "-----END CERTIFICATE-----";
+        let mut certificates = Vec::new();
+        let mut rest = text;
+        while let Some((_, after)) = rest.split_once(BEGIN) {
+            if certificates.len() == limits::CHAIN_CERTIFICATES {
+                return Err(CertificateError::TooMany);
+            }
+            let (block, after) = after.split_once(END).ok_or(CertificateError::BrokenPem)?;
+            if block.len() > 2 * MAX_DER_LEN {
+                return Err(CertificateError::TooLong(block.len()));
+            }
+            // Some signers write one long line, which RFC 7468 forbids and everybody reads.
+            let compact: String = block.split_ascii_whitespace().collect();
+            let der = STANDARD
+                .decode(compact)
+                .map_err(|_| CertificateError::BrokenPem)?;
+            certificates.push(Self::from_der(&der)?);
+            rest = after;
+        }
+        if certificates.is_empty() {
+            return Err(CertificateError::NoPem);
+        }
+        Ok(certificates)
+    }
+
+    /// The certificate's DER, as received.
+    pub(crate) fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// The part that its issuer signed.
+    pub(crate) fn tbs(&self) -> &TbsCertificate {
+        &self.parsed.tbs_certificate
+    }
+
+    /// From `notBefore` to `notAfter`.
+    pub(crate) fn validity(&self) -> Window {
+        self.validity
+    }
+
+    /// The DER of the `SubjectPublicKeyInfo`.
+    pub(crate) fn spki(&self) -> &[u8] {
+        &self.spki
+    }
+
+    /// The public key, if it is of a kind that is accepted.
+    pub(crate) fn public_key(&self) -> Result<PublicKey, KeyError> {
+        PublicKey::from_der(&self.spki)
+    }
+
+    /// The SHA-256 over the DER, hex.
+    pub(crate) fn fingerprint(&self) -> String {
+        hex::encode(crypto::sha256(&self.der))
+    }
+
+    /// Whether the certificate names itself as its issuer. Not whether it signed itself.
+    pub(crate) fn is_self_issued(&self) -> bool {
+        self.tbs().issuer == self.tbs().subject
+    }
+
+    /// Whether it may issue certificates (`basicConstraints`).
+    pub(crate) fn is_ca(&self) -> Result<bool, CertificateError> {
+        Ok(self
+            .extension::<BasicConstraints>()?
+            .is_some_and(|(_, constraints)| constraints.ca))
+    }
+
+    /// Its `keyUsage`, if it has one.
+    pub(crate) fn key_usage(&self) -> Result<Option<KeyUsage>, CertificateError> {
+        Ok(self.extension::<KeyUsage>()?.map(|(_, usage)| usage))
+    }
+
+    /// Its `extKeyUsage`, and whether that is critical, if it has one.
+    pub(crate) fn extended_key_usage(
+        &self,
+    ) -> Result<Option<(bool, Vec<ObjectIdentifier>)>, CertificateError> {
+        Ok(self
+            .extension::<ExtendedKeyUsage>()?
+            .map(|(critical, usage)| (critical, usage.0)))
+    }
+
+    /// The extension of this type, and whether it is critical.
+    pub(crate) fn extension<'a, T: Decode<'a> + AssociatedOid>(
+        &'a self,
+    ) -> Result<Option<(bool, T)>, CertificateError> {
+        let extensions = self.tbs().extensions.iter().flatten();
+        let mut found = extensions.filter(|extension| extension.extn_id == T::OID);
+        match (found.next(), found.next()) {
+            (None, _) => Ok(None),
+            (Some(extension), None) => Ok(Some((
+                extension.critical,
+                T::from_der(extension.extn_value.as_bytes())?,
+            ))),
+            (Some(_), Some(_)) => Err(CertificateError::Repeated(T::OID)),
+        }
+    }
+}
+
+impl PartialEq for Certificate {
+    fn eq(&self, other: &Self) -> bool {
+        self.der == other.der
+    }
+}
+
+impl Eq for Certificate {}
+
+impl std::fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "Certificate({} sha256:{})",
+            self.tbs().subject,
+            self.fingerprint()
+        )
+    }
+}
+
+/// Why some bytes are not a certificate.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CertificateError {
+    /// More bytes than any certificate has; nothing was parsed.
+    #[error("a certificate has at most {MAX_DER_LEN} bytes, found {0}")]
+    TooLong(usize),
+    /// More certificates than a chain has.
+    #[error("found more than {} certificates", limits::CHAIN_CERTIFICATES)]
+    TooMany,
+    /// There is no PEM block.
+    #[error("expected a PEM block that begins with -----BEGIN CERTIFICATE-----, found none")]
+    NoPem,
+    /// There is a PEM block, but a broken one.
+    #[error("a PEM block of a certificate is broken")]
+    BrokenPem,
+    /// Not the DER of a certificate, or of one of its extensions.
+    #[error("not the DER of a certificate: {0}")]
+    Der(#[from] der::Error),
+    /// The same extension twice.
+    #[error("the extension {0} occurs twice")]
+    Repeated(ObjectIdentifier),
+}
+
+fn unix_time(time: Time) -> UnixTime {
+    let seconds = time.to_unix_duration().as_secs();
+    UnixTime::from_seconds(i64::try_from(seconds).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,172 @@
+//! Paths from a certificate to a trusted chain.
+//!
+//! Signatures, basic constraints, name constraints, path lengths and critical extensions
+//! are judged by rustls-webpki. Validity is judged here, for every certificate of the
+//! path up to the root and at every time that matters: webpki does not look at the
+//! validity of anchors, and an expired authority must not vouch (CVE-2026-24122).
+
+use std::time::Duration;
+
+use der::oid::ObjectIdentifier;
+use rustls_pki_types::{CertificateDer, TrustAnchor};
+use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
+
+use super::Certificate;
+use crate::crypto::webpki_algorithms;
+use crate::time::{UnixTime, Window};
+
+/// A chain from trust material: issuing certificates first, the root last. Each of them is
+/// trusted as it stands; whoever listed it vouches for it.
+#[derive(Clone, Debug)]
+pub(crate) struct TrustedChain {
+    certificates: Vec<Certificate>,
+}
+
+impl TrustedChain {
+    /// A chain of these certificates.
+    pub(crate) fn new(certificates: Vec<Certificate>) -> Self {
+        Self { certificates }
+    }
+
+    /// Builds the path from `leaf`, through `intermediates` if need be, to this chain, as
+    /// it stood at `time`.
+    ///
+    /// Where `leaf` or a certificate above it restricts its extended key usage, `usage` must
+    /// be among it. That `leaf` has it at all is not checked.
+    pub(crate) fn verify(
+        &self,
+        leaf: &Certificate,
+        intermediates: &[Certificate],
+        usage: &'static ObjectIdentifier,
+        time: UnixTime,
+    ) -> Result<VerifiedPath, PathError> {
+        let leaf_der = CertificateDer::from(leaf.der());
+        let end_entity = EndEntityCert::try_from(&leaf_der).map_err(PathError::from)?;
+        let trusted: Vec<_> = self
+            .certificates
+            .iter()
+            .map(|c| CertificateDer::from(c.der()))
+            .collect();
+        let anchors = trusted
+            .iter()
+            .map(anchor_from_trusted_cert)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(PathError::from)?;
+        let others: Vec<_> = intermediates
+            .iter()
+            .map(|c| CertificateDer::from(c.der()))
+            .collect();
+        let seconds = u64::try_from(time.seconds()).map_err(|_| PathError::Time(time))?;
+        let found = end_entity
+            .verify_for_usage(
+                webpki_algorithms(),
+                &anchors,
+                &others,
+                rustls_pki_types::UnixTime::since_unix_epoch(Duration::from_secs(seconds)),
+                KeyUsage::required_if_present(usage.as_bytes()),
+                None,
+                None,
+            )
+            .map_err(PathError::from)?;
+        let between = found.intermediate_certificates().filter_map(|cert| {
+            intermediates
+                .iter()
+                .find(|c| c.der() == cert.der().as_ref())
+        });
+        let mut certificates = vec![leaf.clone()];
+        certificates.extend(between.cloned());
+        certificates.extend(self.from_anchor(found.anchor()).cloned());
+        let path = VerifiedPath { certificates };
+        path.check(time)?;
+        Ok(path)
+    }
+
+    /// The anchor's certificate and, while the chain continues, those above it.
+    fn from_anchor<'a>(
+        &'a self,
+        anchor: &TrustAnchor<'_>,
+    ) -> impl Iterator<Item = &'a Certificate> {
+        let is_anchor = |certificate: &Certificate| {
+            anchor_from_trusted_cert(&CertificateDer::from(certificate.der()))
+                .is_ok_and(|candidate| candidate == *anchor)
+        };
+        let start = self.certificates.iter().position(is_anchor);
+        let mut above = start
+            .and_then(|start| self.certificates.get(start..))
+            .unwrap_or_default()
+            .iter();
+        let mut next = above.next();
+        std::iter::from_fn(move || {
+            let current = next?;
+            next = above.find(|candidate| candidate.tbs().subject == current.tbs().issuer);
+            Some(current)
+        })
+    }
+}
+
+/// A path that verified: the leaf first, the root last.
+#[derive(Clone, Debug)]
+pub(crate) struct VerifiedPath {
+    certificates: Vec<Certificate>,
+}
+
+impl VerifiedPath {
+    /// The certificate that issued the leaf.
+    pub(crate) fn issuer(&self) -> Option<&Certificate> {
+        self.certificates.get(1)
+    }
+
+    /// Whether every certificate of the path was valid at `time`.
+    pub(crate) fn check(&self, time: UnixTime) -> Result<(), PathError> {
+        match self
+            .certificates
+            .iter()
+            .find(|c| !c.validity().contains(time))
+        {
+            Some(certificate) => Err(PathError::OutsideValidity {
+                subject: certificate.tbs().subject.to_string(),
+                window: certificate.validity(),
+                time,
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Why there is no path.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PathError {
+    /// None of the certificates leads to the chain.
+    #[error("it does not chain to the trusted certificates")]
+    Untrusted,
+    /// A certificate of the path was not valid.
+    #[error("the certificate of {subject:?} is valid {window}, which does not cover {time}")]
+    OutsideValidity {
+        /// Whose.
+        subject: String,
+        /// When it is valid.
+        window: Window,
+        /// The time that counts.
+        time: UnixTime,
+    },
+    /// A certificate of the path was not valid, and only webpki knows which.
+    #[error("a certificate on the path to the trusted root is outside its validity: {0:?}")]
+    Expired(webpki::Error),
+    /// A time that no certificate is valid at.
+    #[error("no certificate is valid at {0}")]
+    Time(UnixTime),
+    /// A certificate of the path breaks a rule.
+    #[error("a certificate on the path breaks a rule: {0:?}")]
+    Profile(webpki::Error),
+}
+
+impl From<webpki::Error> for PathError {
+    fn from(error: webpki::Error) -> Self {
+        use webpki::Error;
+        match error {
+            Error::UnknownIssuer | Error::InvalidSignatureForPublicKey => Self::Untrusted,
+            Error::CertExpired { .. } | Error::CertNotValidYet { .. } => Self::Expired(error),
+            other => Self::Profile(other),
+        }
+    }
+}
