@@ -16,18 +16,51 @@ pub(crate) struct Envelope {
     payload_type: String,
     payload: Vec<u8>,
     signature: Vec<u8>,
+    document: Option<Vec<u8>>,
 }
 
 impl Envelope {
-    /// Reads an envelope.
+    /// Reads an envelope from a document of its own.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, Reason> {
-        let wire: EnvelopeWire = json::parse(bytes).map_err(|error| {
-            Reason::new(
-                Code::EnvelopeMalformed,
-                format!("not a DSSE envelope: {error}"),
-            )
-        })?;
-        wire.try_into()
+        let wire: EnvelopeWire = json::parse(bytes)
+            .map_err(|error| malformed(format!("not a DSSE envelope: {error}")))?;
+        let signatures = wire
+            .signatures
+            .iter()
+            .map(|signature| decode("signature", &signature.sig));
+        let signatures = signatures.collect::<Result<_, _>>()?;
+        let payload = decode("payload", &wire.payload)?;
+        let mut envelope = Self::new(wire.payload_type, payload, signatures)?;
+        envelope.document = Some(bytes.to_vec());
+        Ok(envelope)
+    }
+
+    /// An envelope of these parts, which must have exactly one signature.
+    pub(crate) fn new(
+        payload_type: String,
+        payload: Vec<u8>,
+        signatures: Vec<Vec<u8>>,
+    ) -> Result<Self, Reason> {
+        let count = signatures.len();
+        let Ok([signature]) = <[Vec<u8>; 1]>::try_from(signatures) else {
+            return Err(malformed(format!(
+                "expected a DSSE envelope with exactly one signature, found {count}"
+            )));
+        };
+        if signature.is_empty() {
+            return Err(malformed("the envelope's signature is empty".to_owned()));
+        }
+        Ok(Self {
+            payload_type,
+            payload,
+            signature,
+            document: None,
+        })
+    }
+
+    /// The document it was read from, if it had one of its own.
+    pub(crate) fn document(&self) -> Option<&[u8]> {
+        self.document.as_deref()
     }
 
     /// The payload type, which the signature covers.
@@ -59,47 +92,28 @@ impl Envelope {
     }
 }
 
-/// An envelope as JSON has it. Bundles embed the same form.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct EnvelopeWire {
+struct EnvelopeWire {
     payload_type: String,
     payload: String,
     signatures: Vec<SignatureWire>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Deserialize)]
 struct SignatureWire {
     sig: String,
 }
 
-impl TryFrom<EnvelopeWire> for Envelope {
-    type Error = Reason;
+fn decode(what: &str, text: &str) -> Result<Vec<u8>, Reason> {
+    STANDARD
+        .decode(text)
+        .or_else(|_| URL_SAFE.decode(text))
+        .map_err(|_| malformed(format!("the envelope's {what} is not base64")))
+}
 
-    fn try_from(wire: EnvelopeWire) -> Result<Self, Reason> {
-        let malformed = |why: String| Reason::new(Code::EnvelopeMalformed, why);
-        let [signature] = wire.signatures.as_slice() else {
-            return Err(malformed(format!(
-                "expected a DSSE envelope with exactly one signature, found {}",
-                wire.signatures.len()
-            )));
-        };
-        let decode = |what: &str, text: &str| {
-            STANDARD
-                .decode(text)
-                .or_else(|_| URL_SAFE.decode(text))
-                .map_err(|_| malformed(format!("the envelope's {what} is not base64")))
-        };
-        let envelope = Self {
-            payload: decode("payload", &wire.payload)?,
-            signature: decode("signature", &signature.sig)?,
-            payload_type: wire.payload_type,
-        };
-        if envelope.signature.is_empty() {
-            return Err(malformed("the envelope's signature is empty".to_owned()));
-        }
-        Ok(envelope)
-    }
+fn malformed(why: String) -> Reason {
+    Reason::new(Code::EnvelopeMalformed, why)
 }
 
 #[cfg(test)]
@@ -114,6 +128,7 @@ mod tests {
             payload_type: "http://example.com/HelloWorld".to_owned(),
             payload: b"hello world".to_vec(),
             signature: vec![0],
+            document: None,
         };
         assert_eq!(
             envelope.signed_bytes(),

@@ -31,6 +31,9 @@ pub const LOG_ENTRIES: usize = 32;
 /// Signed timestamps of one bundle (CVE-2024-45395).
 pub const TIMESTAMPS: usize = 32;
 
+/// Hashes of one inclusion proof: the depth of a tree of 2^64 entries.
+pub const PROOF_HASHES: usize = 64;
+
 /// Subjects of one in-toto statement (CVE-2024-45395).
 pub const SUBJECTS: usize = 1024;
 

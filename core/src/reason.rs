@@ -148,6 +148,12 @@ codes! {
     LogUnknown = "log_unknown" in Untrusted;
     /// The certificate transparency log is not one of the trust root's.
     SctLogUnknown = "sct_log_unknown" in Untrusted;
+    /// The transparency log did not count at the time of the signature.
+    LogOutsideValidity = "log_outside_validity" in Untrusted;
+    /// The certificate transparency log did not count when it saw the certificate.
+    SctOutsideValidity = "sct_outside_validity" in Untrusted;
+    /// The timestamp authority, or a certificate of it, did not count at its time.
+    TimestampOutsideValidity = "timestamp_outside_validity" in Untrusted;
     /// The timestamp authority is not one of the trust root's.
     TimestampUntrusted = "timestamp_untrusted" in Untrusted;
     /// A certificate is revoked.

@@ -6,19 +6,25 @@ pub(crate) mod payload;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
 
 use crate::candidate::{Candidate, Discovered};
 use crate::dsse::Envelope;
 use crate::evidence::Artifact;
+use crate::json;
 use crate::limits;
 use crate::manifest::{Descriptor, Manifest};
 use crate::reason::{Code, Reason};
-use crate::sigstore::{Content, Format, Material, SignedEntity};
+use crate::sigstore::{Content, Format, LogEntry, Material, SignedEntity};
+use crate::x509::Certificate;
 
 const SIMPLE_SIGNING: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
 const DSSE: &str = "application/vnd.dsse.envelope.v1+json";
 const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
 const CERTIFICATE: &str = "dev.sigstore.cosign/certificate";
+const CHAIN: &str = "dev.sigstore.cosign/chain";
+const BUNDLE: &str = "dev.sigstore.cosign/bundle";
+const TIMESTAMP: &str = "dev.sigstore.cosign/rfc3161timestamp";
 
 /// Whether the manifest holds cosign layers.
 pub(crate) fn claims(manifest: &Manifest) -> bool {
@@ -69,7 +75,9 @@ fn simple_signing(artifact: &Artifact, layer: &Descriptor) -> Result<SignedEntit
         format: Format::CosignSignature,
         artifact: artifact.manifest.digest(),
         content: Content::SimpleSigning { payload, signature },
-        material: material(layer),
+        material: material(layer)?,
+        log_entries: log_entry(layer)?.into_iter().collect(),
+        timestamps: timestamp(layer)?.into_iter().collect(),
     })
 }
 
@@ -79,15 +87,90 @@ fn attestation(artifact: &Artifact, layer: &Descriptor) -> Result<SignedEntity, 
         format: Format::CosignAttestation,
         artifact: artifact.manifest.digest(),
         content: Content::Dsse(envelope),
-        material: material(layer),
+        material: material(layer)?,
+        log_entries: log_entry(layer)?.into_iter().collect(),
+        timestamps: timestamp(layer)?.into_iter().collect(),
     })
 }
 
-fn material(layer: &Descriptor) -> Material {
-    match layer.annotations.get(CERTIFICATE) {
-        Some(pem) => Material::Certificate(pem.clone().into_bytes()),
-        None => Material::None,
+fn material(layer: &Descriptor) -> Result<Material, Reason> {
+    let Some(leaf) = layer
+        .annotations
+        .get(CERTIFICATE)
+        .filter(|pem| !pem.is_empty())
+    else {
+        return Ok(Material::None);
+    };
+    let mut certificates = certificates(layer, leaf)?;
+    if let Some(chain) = layer.annotations.get(CHAIN).filter(|pem| !pem.is_empty()) {
+        certificates.extend(self::certificates(layer, chain)?);
     }
+    Material::chain(certificates)
+}
+
+fn certificates(layer: &Descriptor, pem: &str) -> Result<Vec<Certificate>, Reason> {
+    Certificate::all_from_pem(pem).map_err(|error| {
+        Reason::new(
+            Code::CertificateMalformed,
+            format!("a certificate of the layer {}: {error}", layer.digest),
+        )
+    })
+}
+
+/// The log entry beside a signature; it has a signed entry timestamp and no proof.
+fn log_entry(layer: &Descriptor) -> Result<Option<LogEntry>, Reason> {
+    let Some(text) = layer
+        .annotations
+        .get(BUNDLE)
+        .filter(|text| !text.is_empty())
+    else {
+        return Ok(None);
+    };
+    let malformed = |why: String| {
+        Reason::new(
+            Code::LogEntryMalformed,
+            format!("the log entry of the layer {}: {why}", layer.digest),
+        )
+    };
+    let wire: BundleWire =
+        json::parse(text.as_bytes()).map_err(|error| malformed(error.to_string()))?;
+    let decode = |text: &str| {
+        STANDARD
+            .decode(text)
+            .map_err(|_| malformed("it is not base64".to_owned()))
+    };
+    Ok(Some(LogEntry {
+        log_id: hex::decode(&wire.payload.log_id)
+            .map_err(|_| malformed("its log id is not hex".to_owned()))?,
+        index: u64::try_from(wire.payload.log_index)
+            .map_err(|_| malformed(format!("it has the index {}", wire.payload.log_index)))?,
+        integrated_time: Some(wire.payload.integrated_time),
+        body: decode(&wire.payload.body)?,
+        promise: Some(decode(&wire.signed_entry_timestamp)?),
+        proof: None,
+    }))
+}
+
+fn timestamp(layer: &Descriptor) -> Result<Option<Vec<u8>>, Reason> {
+    let Some(text) = layer
+        .annotations
+        .get(TIMESTAMP)
+        .filter(|text| !text.is_empty())
+    else {
+        return Ok(None);
+    };
+    let malformed = |why: String| {
+        Reason::new(
+            Code::TimestampInvalid,
+            format!("the timestamp of the layer {}: {why}", layer.digest),
+        )
+    };
+    let wire: TimestampWire =
+        json::parse(text.as_bytes()).map_err(|error| malformed(error.to_string()))?;
+    let token = STANDARD
+        .decode(&wire.signed_timestamp)
+        .map_err(|_| malformed("it is not base64".to_owned()))?;
+    Ok(Some(token))
 }
 
 fn bytes_of(artifact: &Artifact, layer: &Descriptor, most: usize) -> Result<Vec<u8>, Reason> {
@@ -112,4 +195,28 @@ fn bytes_of(artifact: &Artifact, layer: &Descriptor, most: usize) -> Result<Vec<
         ));
     }
     Ok(blob.bytes().to_vec())
+}
+
+/// What cosign calls a bundle: Rekor's answer of old.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct BundleWire {
+    signed_entry_timestamp: String,
+    payload: EntryWire,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct EntryWire {
+    body: String,
+    integrated_time: i64,
+    log_index: i64,
+    #[serde(rename = "logID")]
+    log_id: String,
+}
+
+#[derive(Deserialize)]
+struct TimestampWire {
+    #[serde(rename = "SignedRFC3161Timestamp")]
+    signed_timestamp: String,
 }

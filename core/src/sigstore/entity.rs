@@ -1,30 +1,48 @@
 //! A signed thing in Sigstore's terms, whatever carried it.
 
+use super::log::LogEntry;
 use crate::digest::Digest;
 use crate::dsse::Envelope;
+use crate::reason::{Code, Reason};
+use crate::x509::Certificate;
 
 /// Something signed, its material and what witnesses it. Nothing of it is verified.
 #[derive(Clone, Debug)]
 pub(crate) struct SignedEntity {
     /// What carried it.
     pub(crate) format: Format,
-    /// The digest of the artifact's manifest.
+    /// The digest of the artifact's manifest, or of the bundle where it came alone.
     pub(crate) artifact: Digest,
     /// What was signed, and the signature.
     pub(crate) content: Content,
     /// What is needed to verify the signature.
     pub(crate) material: Material,
+    /// The entries of transparency logs, at most [`crate::limits::LOG_ENTRIES`].
+    pub(crate) log_entries: Vec<LogEntry>,
+    /// RFC 3161 timestamps (DER), at most [`crate::limits::TIMESTAMPS`].
+    pub(crate) timestamps: Vec<Vec<u8>>,
 }
 
 /// What carried a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
-    /// A layer under cosign's tag `.sig`: "simple signing".
+    /// A cosign layer of "simple signing".
     CosignSignature,
-    /// A layer under cosign's tag `.att`: a DSSE envelope.
+    /// A cosign layer with a DSSE envelope.
     CosignAttestation,
     /// A Sigstore bundle.
-    Bundle,
+    Bundle(BundleVersion),
+}
+
+/// The version of a bundle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum BundleVersion {
+    /// 0.1
+    V01,
+    /// 0.2
+    V02,
+    /// 0.3
+    V03,
 }
 
 impl Format {
@@ -33,7 +51,9 @@ impl Format {
         match self {
             Self::CosignSignature => "cosign_signature",
             Self::CosignAttestation => "cosign_attestation",
-            Self::Bundle => "sigstore_bundle",
+            Self::Bundle(BundleVersion::V01) => "sigstore_bundle_v0.1",
+            Self::Bundle(BundleVersion::V02) => "sigstore_bundle_v0.2",
+            Self::Bundle(BundleVersion::V03) => "sigstore_bundle_v0.3",
         }
     }
 }
@@ -48,8 +68,24 @@ pub(crate) enum Content {
         /// The signature over it.
         signature: Vec<u8>,
     },
+    /// The artifact itself.
+    Message {
+        /// What the carrier says the artifact's digest is. A hint, not signed.
+        digest: Option<MessageDigest>,
+        /// The signature over the artifact.
+        signature: Vec<u8>,
+    },
     /// A DSSE envelope.
     Dsse(Envelope),
+}
+
+/// The digest of an artifact, as a bundle states it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MessageDigest {
+    /// The hash function.
+    pub(crate) hash: crate::crypto::Hash,
+    /// The digest.
+    pub(crate) digest: Vec<u8>,
 }
 
 /// What is needed to verify the signature.
@@ -59,6 +95,41 @@ pub(crate) enum Material {
     None,
     /// A hint at a managed key.
     KeyHint(String),
-    /// A certificate (DER).
-    Certificate(#[expect(dead_code, reason = "keyless authorities judge it")] Vec<u8>),
+    /// The signer's certificate.
+    Certificate {
+        /// The certificate.
+        leaf: Box<Certificate>,
+        /// Others that came with it.
+        others: Vec<Certificate>,
+    },
+}
+
+impl Content {
+    /// The signature's bytes, which log entries and timestamps witness.
+    pub(crate) fn signature(&self) -> &[u8] {
+        match self {
+            Self::SimpleSigning { signature, .. } | Self::Message { signature, .. } => signature,
+            Self::Dsse(envelope) => envelope.signature(),
+        }
+    }
+}
+
+impl Material {
+    /// The material of a signer's certificate and those that came with it.
+    ///
+    /// # Errors
+    /// If there is none, or a root is among them: trust never comes from the signed thing.
+    pub(crate) fn chain(certificates: Vec<Certificate>) -> Result<Self, Reason> {
+        let mut certificates = certificates.into_iter();
+        let Some(leaf) = certificates.next() else {
+            return Err(Reason::new(
+                Code::CertificateMalformed,
+                "the certificate chain is empty",
+            ));
+        };
+        Ok(Self::Certificate {
+            leaf: Box::new(leaf),
+            others: certificates.collect(),
+        })
+    }
 }

@@ -1,28 +1,39 @@
 //! Signatures by managed keys.
 
-use super::{Content, Material, SignedEntity};
-use crate::candidate::{Context, Judgement, Verified, VerifiedContent};
-use crate::cosign::payload;
-use crate::crypto::{PublicKey, Scheme};
+use std::collections::BTreeSet;
+
+use super::Case;
+use super::entity::{Material, SignedEntity};
+use super::log::{Claim, Verifier};
+use super::root::SigstoreRoot;
+use super::witness::{Thresholds, Witnessed};
+use crate::candidate::{Judgement, Verified};
 use crate::policy::{KeyAuthority, TrustedKey};
 use crate::reason::{Code, Reason};
-use crate::statement;
-use crate::verdict::{Signer, SignerKind};
+use crate::time::UnixTime;
+use crate::verdict::{Signer, SignerKind, VerifiedTime};
 
 /// Judges a signature by the authority's keys.
 ///
 /// 1. The signature must verify with one of the keys.
-/// 2. That key must be in force.
-/// 3. The payload must name the image.
+/// 2. Logs and timestamp authorities must have seen it, as many as the authority asks for.
+/// 3. That key must be in force: at every time they tell, or now if they tell none.
+/// 4. What was signed must be for this artifact.
 pub(super) fn judge(
     entity: &SignedEntity,
     authority: &KeyAuthority,
-    context: &Context<'_>,
+    root: Option<&SigstoreRoot>,
+    case: &Case<'_>,
 ) -> Judgement {
-    if matches!(entity.material, Material::Certificate(_)) {
+    if let Material::Certificate { leaf, .. } = &entity.material
+        && !authority
+            .keys
+            .iter()
+            .any(|key| key.key.spki_der() == leaf.spki())
+    {
         return Judgement::NotApplicable;
     }
-    match verify(entity, authority, context) {
+    match verify(entity, authority, root, case) {
         Ok(verified) => Judgement::Passed(Box::new(verified)),
         Err(reason) => reason.into(),
     }
@@ -31,54 +42,27 @@ pub(super) fn judge(
 fn verify(
     entity: &SignedEntity,
     authority: &KeyAuthority,
-    context: &Context<'_>,
+    root: Option<&SigstoreRoot>,
+    case: &Case<'_>,
 ) -> Result<Verified, Reason> {
     // (1) the signature
+    entity.content.check_hint(&case.subject)?;
     let (key, scheme) = authority
         .keys
         .iter()
-        .find_map(|key| Some((key, signed_by(&entity.content, &key.key)?)))
+        .find_map(|key| Some((key, entity.content.verify(&key.key, &case.subject).ok()?)))
         .ok_or_else(|| no_key_matches(entity, authority))?;
-    // (2) the key
-    if !key.valid_for.contains(context.now) {
-        return Err(Reason::new(
-            Code::KeyOutsideValidity,
-            format!(
-                "the key {:?} counts {}, and the signature has no verified time within that; now is {}",
-                key.name, key.valid_for, context.now
-            ),
-        ));
-    }
-    // (3) the payload
-    let (content, annotations) = match &entity.content {
-        Content::SimpleSigning { payload, .. } => {
-            let payload = payload::bind(payload, &context.digest)?;
-            (VerifiedContent::ImageSignature, payload.annotations)
-        }
-        Content::Dsse(envelope) => {
-            if envelope.payload_type() != statement::PAYLOAD_TYPE {
-                return Err(Reason::new(
-                    Code::PayloadTypeMismatch,
-                    format!(
-                        "expected the payload type {}, found {:?}",
-                        statement::PAYLOAD_TYPE,
-                        envelope.payload_type()
-                    ),
-                ));
-            }
-            let statement = statement::bind(envelope.payload(), &context.digest)?;
-            let annotations = statement.annotations().clone();
-            if statement.predicate_type() == statement::COSIGN_SIGN {
-                (VerifiedContent::ImageSignature, annotations)
-            } else {
-                (VerifiedContent::Attestation(statement), annotations)
-            }
-        }
-    };
+    // (2) the witnesses
+    let witnessed = witnesses(entity, key, authority, root, case)?;
+    // (3) the key
+    check_validity(key, &witnessed.times, case.now)?;
+    // (4) the artifact
+    let (content, annotations) = entity.content.bind(&case.subject)?;
     Ok(Verified {
+        valid_until: key.valid_for.end.filter(|_| witnessed.times.is_empty()),
         signer: Signer {
             kind: SignerKind::Key,
-            authority: context.authority_name.clone(),
+            authority: case.authority_name.clone(),
             format: entity.format.name().to_owned(),
             artifact: entity.artifact,
             scheme: scheme.name().to_owned(),
@@ -90,26 +74,67 @@ fn verify(
             claims: Default::default(),
             x509_subject: None,
             annotations,
-            times: Vec::new(),
-            logs: Vec::new(),
+            times: witnessed.times.into_iter().collect(),
+            logs: witnessed.logs.into_iter().collect(),
         },
         content,
         checks: Vec::new(),
-        valid_until: key.valid_for.end,
     })
 }
 
-/// The scheme by which this key made the signature, if it did.
-fn signed_by(content: &Content, key: &PublicKey) -> Option<Scheme> {
-    let schemes = Scheme::accepted_for(key.kind());
-    match content {
-        Content::SimpleSigning { payload, signature } => {
-            key.verify_any(schemes, payload, signature).ok()
+/// Without a trust root nobody can vouch for a log entry, and none is counted. It must be
+/// one for this signature all the same.
+fn witnesses(
+    entity: &SignedEntity,
+    key: &TrustedKey,
+    authority: &KeyAuthority,
+    root: Option<&SigstoreRoot>,
+    case: &Case<'_>,
+) -> Result<Witnessed, Reason> {
+    let claim = Claim {
+        content: &entity.content,
+        subject: &case.subject,
+        verifier: match &entity.material {
+            Material::Certificate { leaf, .. } => Verifier::Certificate(leaf),
+            _ => Verifier::Key(&key.key),
+        },
+    };
+    let thresholds = Thresholds {
+        logs: authority.transparency_log,
+        timestamps: authority.signed_timestamp,
+    };
+    match root {
+        Some(root) => Witnessed::verify(entity, &claim, root, thresholds, case.now),
+        None => {
+            entity
+                .log_entries
+                .iter()
+                .try_for_each(|entry| entry.bind(&claim))?;
+            Ok(Witnessed::default())
         }
-        Content::Dsse(envelope) => key
-            .verify_any(schemes, &envelope.signed_bytes(), envelope.signature())
-            .ok(),
     }
+}
+
+fn check_validity(
+    key: &TrustedKey,
+    times: &BTreeSet<VerifiedTime>,
+    now: UnixTime,
+) -> Result<(), Reason> {
+    let outside = |why: String| {
+        Reason::new(
+            Code::KeyOutsideValidity,
+            format!("the key {:?} counts {}, and {why}", key.name, key.valid_for),
+        )
+    };
+    if let Some(seen) = times.iter().find(|seen| !key.valid_for.contains(seen.time)) {
+        return Err(outside(format!("the signature was made at {}", seen.time)));
+    }
+    if times.is_empty() && !key.valid_for.contains(now) {
+        return Err(outside(format!(
+            "the signature has no verified time within that; now is {now}"
+        )));
+    }
+    Ok(())
 }
 
 fn no_key_matches(entity: &SignedEntity, authority: &KeyAuthority) -> Reason {

@@ -1,0 +1,193 @@
+//! Signatures by short-lived certificates.
+
+use const_oid::db::rfc5280::ID_KP_CODE_SIGNING;
+
+use super::Case;
+use super::entity::{Material, SignedEntity};
+use super::identity::CertificateIdentity;
+use super::log::{Claim, Verifier};
+use super::root::SigstoreRoot;
+use super::sct;
+use super::witness::{Thresholds, Witnessed};
+use crate::candidate::{Judgement, Verified};
+use crate::crypto::Scheme;
+use crate::policy::KeylessAuthority;
+use crate::reason::{Code, Reason};
+use crate::time::UnixTime;
+use crate::verdict::{Signer, SignerKind};
+use crate::x509::Certificate;
+use crate::x509::path::{PathError, VerifiedPath};
+
+/// Judges a signature by the identities of the authority.
+///
+/// 1. The certificate must name one of the identities. It could still be anybody's.
+/// 2. The signature must be the certificate holder's.
+/// 3. Logs and timestamp authorities must have seen this signature by this certificate,
+///    as many as the authority asks for, and at least one must tell the time.
+/// 4. The certificate must lead to an authority of the trust root, and be valid with every
+///    one above it at each of those times.
+/// 5. Certificate transparency logs must have promised to publish it.
+/// 6. What was signed must be for this artifact.
+pub(super) fn judge(
+    entity: &SignedEntity,
+    authority: &KeylessAuthority,
+    root: &SigstoreRoot,
+    case: &Case<'_>,
+) -> Judgement {
+    let Material::Certificate { leaf, others } = &entity.material else {
+        return Judgement::NotApplicable;
+    };
+    match verify(entity, leaf, others, authority, root, case) {
+        Ok(verified) => Judgement::Passed(Box::new(verified)),
+        Err(reason) => reason.into(),
+    }
+}
+
+fn verify(
+    entity: &SignedEntity,
+    leaf: &Certificate,
+    others: &[Certificate],
+    authority: &KeylessAuthority,
+    root: &SigstoreRoot,
+    case: &Case<'_>,
+) -> Result<Verified, Reason> {
+    // (1) the identity
+    let identity = CertificateIdentity::read(leaf)?;
+    identity.matches_any(&authority.identities)?;
+    // (2) the signature
+    let scheme = signed_by(entity, leaf, case)?;
+    // (3) the witnesses
+    let claim = Claim {
+        content: &entity.content,
+        subject: &case.subject,
+        verifier: Verifier::Certificate(leaf),
+    };
+    let thresholds = Thresholds {
+        logs: authority.transparency_log,
+        timestamps: authority.signed_timestamp,
+    };
+    let witnessed = Witnessed::verify(entity, &claim, root, thresholds, case.now)?;
+    let times = witnessed.some_time()?;
+    // (4) the path
+    let path = path(leaf, others, root, &times)?;
+    // (5) certificate transparency
+    if let Some(issuer) = path.issuer() {
+        sct::verify(leaf, issuer, root, authority.certificate_transparency)?;
+    }
+    // (6) the artifact
+    let (content, annotations) = entity.content.bind(&case.subject)?;
+    Ok(Verified {
+        signer: Signer {
+            kind: SignerKind::Keyless,
+            authority: case.authority_name.clone(),
+            format: entity.format.name().to_owned(),
+            artifact: entity.artifact,
+            scheme: scheme.name().to_owned(),
+            key: None,
+            fingerprint: Some(leaf.fingerprint()),
+            issuer: Some(identity.issuer),
+            subject: Some(identity.subject),
+            subject_type: Some(identity.subject_type.to_owned()),
+            claims: identity.claims,
+            x509_subject: None,
+            annotations,
+            times: witnessed.times.into_iter().collect(),
+            logs: witnessed.logs.into_iter().collect(),
+        },
+        content,
+        checks: Vec::new(),
+        valid_until: None,
+    })
+}
+
+fn signed_by(entity: &SignedEntity, leaf: &Certificate, case: &Case<'_>) -> Result<Scheme, Reason> {
+    entity.content.check_hint(&case.subject)?;
+    let key = leaf.public_key().map_err(|error| {
+        Reason::new(
+            Code::AlgorithmUnsupported,
+            format!("the signing certificate's key: {error}"),
+        )
+    })?;
+    entity.content.verify(&key, &case.subject).map_err(|error| {
+        Reason::new(
+            Code::SignatureInvalid,
+            format!(
+                "the signature in {} is not by its certificate: {error}",
+                entity.artifact
+            ),
+        )
+    })
+}
+
+/// The path to one of the root's authorities that held at all of the times.
+fn path(
+    leaf: &Certificate,
+    others: &[Certificate],
+    root: &SigstoreRoot,
+    times: &[UnixTime],
+) -> Result<VerifiedPath, Reason> {
+    check_profile(leaf)?;
+    let first = times.first().copied().unwrap_or(UnixTime::from_seconds(0));
+    let outside = |why: String| Reason::new(Code::CertificateOutsideValidity, why);
+    if let Some(time) = times.iter().find(|time| !leaf.validity().contains(**time)) {
+        return Err(outside(format!(
+            "the signing certificate is valid {}, and the signature was made at {time}",
+            leaf.validity()
+        )));
+    }
+    let mut failure = Reason::new(
+        Code::CertificateUntrusted,
+        "the signing certificate does not chain to a certificate authority of the trust root",
+    );
+    for authority in &root.authorities {
+        let found = authority
+            .chain
+            .verify(leaf, others, &ID_KP_CODE_SIGNING, first)
+            .and_then(|path| {
+                times.iter().try_for_each(|time| path.check(*time))?;
+                Ok(path)
+            });
+        let valid = |time: &&UnixTime| !authority.valid_for.contains(**time);
+        let reason = match (found, times.iter().find(valid)) {
+            (Ok(path), None) => return Ok(path),
+            (Ok(_), Some(time)) => outside(format!(
+                "the certificate authority {} counts {}, and the signature was made at {time}",
+                authority.name, authority.valid_for
+            )),
+            (Err(PathError::Untrusted), _) => continue,
+            (Err(error @ PathError::Profile(_)), _) => Reason::new(
+                Code::CertificateProfile,
+                format!("{}: {error}", authority.name),
+            ),
+            (Err(error), _) => outside(format!("{}: {error}", authority.name)),
+        };
+        if reason.code > failure.code {
+            failure = reason;
+        }
+    }
+    Err(failure)
+}
+
+/// Fulcio, `docs/certificate-specification.md`: for code signing, and for signatures.
+fn check_profile(leaf: &Certificate) -> Result<(), Reason> {
+    let profile = |why: &str| {
+        Reason::new(
+            Code::CertificateProfile,
+            format!("the signing certificate {why}"),
+        )
+    };
+    let malformed = |error: crate::x509::CertificateError| {
+        Reason::new(
+            Code::CertificateMalformed,
+            format!("the signing certificate: {error}"),
+        )
+    };
+    let usage = leaf.extended_key_usage().map_err(malformed)?;
+    if !usage.is_some_and(|(_, usages)| usages.contains(&ID_KP_CODE_SIGNING)) {
+        return Err(profile("is not one for code signing"));
+    }
+    match leaf.key_usage().map_err(malformed)? {
+        Some(usage) if !usage.digital_signature() => Err(profile("is not one for signatures")),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,201 @@
+//! Entries of transparency logs (Rekor v1 and v2).
+//!
+//! An entry proves something only about the signature it was made for, so it is bound to
+//! that signature, its payload and its key or certificate before anything else of it is
+//! looked at ([`body`]). That it is in a log is then shown by a signed entry timestamp
+//! ([`promise`]), which alone makes the integrated time count, or by an inclusion proof up
+//! to a signed checkpoint ([`checkpoint`]), or by both.
+
+mod body;
+mod checkpoint;
+mod promise;
+
+use sigstore_types::Sha256Hash;
+
+use super::root::{Log, SigstoreRoot};
+use crate::crypto::{self, KeyKind, PublicKey, Scheme, install_sigstore_provider};
+use crate::reason::{Code, Reason};
+use crate::time::UnixTime;
+
+use body::Kind;
+pub(crate) use body::{Claim, Verifier};
+use checkpoint::Checkpoint;
+
+/// An entry of a log, not verified.
+#[derive(Clone, Debug)]
+pub(crate) struct LogEntry {
+    /// The id of the log.
+    pub(crate) log_id: Vec<u8>,
+    /// The index in the log, over all its shards.
+    pub(crate) index: u64,
+    /// When the log says it took the entry, in seconds since the epoch.
+    pub(crate) integrated_time: Option<i64>,
+    /// What the log took, byte for byte.
+    pub(crate) body: Vec<u8>,
+    /// The log's promise to include it, the signed entry timestamp (SET).
+    pub(crate) promise: Option<Vec<u8>>,
+    /// The proof that it is included.
+    pub(crate) proof: Option<Proof>,
+}
+
+/// The proof that an entry is in a log (RFC 6962 section 2.1.1), with the log's checkpoint.
+#[derive(Clone, Debug)]
+pub(crate) struct Proof {
+    /// The index in the shard.
+    pub(crate) index: u64,
+    /// How many entries the shard had. Rekor v1 only.
+    pub(crate) tree_size: u64,
+    /// The root of the shard. Rekor v1 only.
+    pub(crate) root_hash: Vec<u8>,
+    /// The hashes beside the way from the entry to the root.
+    pub(crate) hashes: Vec<[u8; 32]>,
+    /// The checkpoint, a signed note.
+    pub(crate) checkpoint: String,
+}
+
+/// An entry that a known log has, for this signature.
+#[derive(Clone, Debug)]
+pub(crate) struct LoggedEntry<'a> {
+    /// The log.
+    pub(super) log: &'a Log,
+    /// The index in the log.
+    pub(super) index: u64,
+    /// The integrated time, where the log signed it.
+    pub(super) time: Option<UnixTime>,
+}
+
+impl LogEntry {
+    /// The entry, if it is of the kind and version that its carrier says.
+    pub(crate) fn of_kind(self, kind: &str, version: &str) -> Result<Self, Reason> {
+        let (own_kind, own_version) = body::kind_version(&self.body)?;
+        if (kind, version) != (own_kind.as_str(), own_version.as_str()) {
+            return Err(Reason::new(
+                Code::LogEntryMalformed,
+                format!(
+                    "the bundle says that a log entry is {kind} {version}, and the entry that it is \
+                     {own_kind} {own_version}"
+                ),
+            ));
+        }
+        Ok(self)
+    }
+
+    /// Whether this entry was made for the signature that is claimed.
+    pub(crate) fn bind(&self, claim: &Claim<'_>) -> Result<(), Reason> {
+        body::bind(&self.body, claim).map(|_| ())
+    }
+
+    /// Whether one of the root's logs has this entry, made for the signature that is claimed.
+    ///
+    /// An unknown log is a [`Code::LogUnknown`]; whatever else fails is broken or forged.
+    pub(crate) fn verify<'a>(
+        &self,
+        claim: &Claim<'_>,
+        root: &'a SigstoreRoot,
+        now: UnixTime,
+    ) -> Result<LoggedEntry<'a>, Reason> {
+        let kind = body::bind(&self.body, claim)?;
+        let log = root
+            .logs
+            .iter()
+            .find(|log| log.id == self.log_id)
+            .ok_or_else(|| {
+                Reason::new(
+                    Code::LogUnknown,
+                    format!(
+                        "the log {} is not in the trust root",
+                        hex::encode(&self.log_id)
+                    ),
+                )
+            })?;
+        if log.valid_for.start.is_some_and(|start| now < start) {
+            return Err(Reason::new(
+                Code::LogOutsideValidity,
+                format!(
+                    "the log {} counts {}, and now is {now}",
+                    log.name, log.valid_for
+                ),
+            ));
+        }
+        if kind == Kind::HashedRekordV002 && self.proof.is_none() {
+            return Err(Reason::new(
+                Code::InclusionMissing,
+                "an entry of a Rekor v2 log has no inclusion proof",
+            ));
+        }
+        if self.promise.is_none() && self.proof.is_none() {
+            return Err(Reason::new(
+                Code::InclusionMissing,
+                "a log entry has neither a signed entry timestamp nor an inclusion proof",
+            ));
+        }
+        if let Some(proof) = &self.proof {
+            self.verify_proof(proof, log, kind)?;
+        }
+        let time = match &self.promise {
+            Some(promise) => Some(promise::verify(self, promise, log, now)?),
+            None => None,
+        };
+        Ok(LoggedEntry {
+            log,
+            index: self.index,
+            time,
+        })
+    }
+
+    fn verify_proof(&self, proof: &Proof, log: &Log, kind: Kind) -> Result<(), Reason> {
+        let checkpoint = Checkpoint::parse(&proof.checkpoint)?;
+        // Rekor v2 proves against the checkpoint alone; v1 repeats its size and root.
+        let index = match kind {
+            Kind::HashedRekordV002 => {
+                checkpoint.verify_origin(log)?;
+                self.index
+            }
+            _ => {
+                if proof.root_hash != checkpoint.root_hash
+                    || proof.tree_size != checkpoint.tree_size
+                {
+                    return Err(Reason::new(
+                        Code::CheckpointInvalid,
+                        format!(
+                            "the checkpoint of {} is for another tree than the inclusion proof",
+                            log.name
+                        ),
+                    ));
+                }
+                proof.index
+            }
+        };
+        checkpoint.verify(log)?;
+        install_sigstore_provider();
+        let leaf = crypto::sha256(&[&[0], self.body.as_slice()].concat());
+        let hashes: Vec<_> = proof.hashes.iter().copied().map(Sha256Hash::new).collect();
+        sigstore_merkle::verify_inclusion_proof(
+            &Sha256Hash::new(leaf),
+            index,
+            checkpoint.tree_size,
+            &hashes,
+            &Sha256Hash::new(checkpoint.root_hash),
+        )
+        .map_err(|error| {
+            Reason::new(
+                Code::InclusionProofInvalid,
+                format!(
+                    "the proof that {} has the entry does not hold: {error}",
+                    log.name
+                ),
+            )
+        })
+    }
+}
+
+/// The one scheme by which a log signs with its key.
+fn log_scheme(key: &PublicKey) -> Scheme {
+    match key.kind() {
+        KeyKind::EcdsaP256 => Scheme::EcdsaP256Sha256,
+        KeyKind::EcdsaP384 => Scheme::EcdsaP384Sha384,
+        KeyKind::EcdsaP521 => Scheme::EcdsaP521Sha512,
+        KeyKind::Rsa => Scheme::RsaPkcs1Sha256,
+        KeyKind::Ed25519 => Scheme::Ed25519,
+    }
+}

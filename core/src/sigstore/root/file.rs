@@ -1,0 +1,316 @@
+//! `trusted_root.json` (protobuf-specs, `sigstore_trustroot.proto`).
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{CertificateAuthority, Log, SigstoreRoot, TimestampAuthority};
+use crate::crypto::{KeyError, PublicKey};
+use crate::digest::Digest;
+use crate::json;
+use crate::limits;
+use crate::sigstore::wire::Bytes;
+use crate::time::{UnixTime, Window};
+use crate::timestamp;
+use crate::x509::Certificate;
+use crate::x509::path::TrustedChain;
+
+/// Bytes of a trust root; GitHub's, the largest, has 32 KiB.
+const MAX_LEN: usize = 4 << 20;
+
+/// Why some bytes are not a Sigstore trust root.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RootError {
+    /// Too many bytes.
+    #[error("the trust root has {0} bytes, more than the {MAX_LEN} allowed")]
+    TooLarge(usize),
+    /// Not the JSON of a trust root.
+    #[error("not a Sigstore trust root: {0}")]
+    Json(#[from] json::JsonError),
+    /// Another kind of document.
+    #[error(
+        "expected a trusted_root.json (v0.1 or v0.2) or a ClientTrustConfig, found the media type {0:?}"
+    )]
+    MediaType(String),
+    /// A part that cannot be used.
+    #[error("{part}: {why}")]
+    Part {
+        /// Which part, as `tlogs[0]`.
+        part: String,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+pub(super) fn parse(bytes: &[u8]) -> Result<SigstoreRoot, RootError> {
+    if bytes.len() > MAX_LEN {
+        return Err(RootError::TooLarge(bytes.len()));
+    }
+    let mut document: Value = json::parse(bytes)?;
+    let is_config = media_type(&document).is_some_and(|t| t.contains("clienttrustconfig"));
+    if is_config {
+        document = document
+            .get_mut("trustedRoot")
+            .map(Value::take)
+            .unwrap_or_default();
+    }
+    match media_type(&document) {
+        Some(
+            "application/vnd.dev.sigstore.trustedroot+json;version=0.1"
+            | "application/vnd.dev.sigstore.trustedroot+json;version=0.2"
+            | "application/vnd.dev.sigstore.trustedroot.v0.1+json"
+            | "application/vnd.dev.sigstore.trustedroot.v0.2+json",
+        ) => {}
+        other => {
+            let found = other.unwrap_or_default().chars().take(120).collect();
+            return Err(RootError::MediaType(found));
+        }
+    }
+    let canonical = serde_json_canonicalizer::to_vec(&document).map_err(json::JsonError::from)?;
+    let wire: RootWire = serde_json::from_value(document).map_err(json::JsonError::from)?;
+    wire.into_root(Digest::sha256(&canonical))
+}
+
+fn media_type(document: &Value) -> Option<&str> {
+    document.get("mediaType").and_then(Value::as_str)
+}
+
+/// Fields that are not read here are left to the versions to come: a root arrives over a
+/// trusted way, and an unknown field must not cut off its refresh.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RootWire {
+    tlogs: Option<Vec<LogWire>>,
+    certificate_authorities: Option<Vec<AuthorityWire>>,
+    ctlogs: Option<Vec<LogWire>>,
+    timestamp_authorities: Option<Vec<AuthorityWire>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LogWire {
+    base_url: Option<String>,
+    hash_algorithm: Option<Value>,
+    public_key: KeyWire,
+    log_id: Option<IdWire>,
+    checkpoint_key_id: Option<IdWire>,
+    operator: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct KeyWire {
+    raw_bytes: Bytes,
+    valid_for: Option<RangeWire>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct IdWire {
+    key_id: Bytes,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AuthorityWire {
+    uri: Option<String>,
+    cert_chain: ChainWire,
+    valid_for: Option<RangeWire>,
+    operator: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ChainWire {
+    #[serde(default)]
+    certificates: Vec<CertificateWire>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CertificateWire {
+    raw_bytes: Bytes,
+}
+
+/// A misspelt bound would be an open one, so nothing else may be in here.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RangeWire {
+    start: Option<UnixTime>,
+    end: Option<UnixTime>,
+}
+
+impl RootWire {
+    fn into_root(self, revision: Digest) -> Result<SigstoreRoot, RootError> {
+        let mut unsupported = Vec::new();
+        Ok(SigstoreRoot {
+            authorities: each(
+                "certificateAuthorities",
+                self.certificate_authorities,
+                authority,
+            )?,
+            logs: logs("tlogs", self.tlogs, &mut unsupported)?,
+            ct_logs: logs("ctlogs", self.ctlogs, &mut unsupported)?,
+            timestamp_authorities: each("timestampAuthorities", self.timestamp_authorities, tsa)?,
+            unsupported,
+            revision,
+        })
+    }
+}
+
+fn each<T, U>(
+    name: &str,
+    items: Option<Vec<T>>,
+    read: impl Fn(T) -> Result<Option<U>, String>,
+) -> Result<Vec<U>, RootError> {
+    let mut all = Vec::new();
+    for (index, item) in items.unwrap_or_default().into_iter().enumerate() {
+        let part = || format!("{name}[{index}]");
+        all.extend(read(item).map_err(|why| RootError::Part { part: part(), why })?);
+    }
+    Ok(all)
+}
+
+fn logs(
+    name: &'static str,
+    wires: Option<Vec<LogWire>>,
+    unsupported: &mut Vec<String>,
+) -> Result<Vec<Log>, RootError> {
+    let skipped = std::cell::RefCell::new(unsupported);
+    let logs = each(name, wires, |wire| {
+        let label = wire.base_url.clone().unwrap_or_default();
+        let start_needed = name == "tlogs";
+        log(wire, start_needed, |why| {
+            skipped.borrow_mut().push(format!("{name}: {label}: {why}"))
+        })
+    })?;
+    for (index, log) in logs.iter().enumerate() {
+        if logs.iter().take(index).any(|other| other.id == log.id) {
+            return Err(RootError::Part {
+                part: name.to_owned(),
+                why: format!("the log id {} occurs twice", hex::encode(&log.id)),
+            });
+        }
+    }
+    Ok(logs)
+}
+
+fn log(
+    wire: LogWire,
+    start_needed: bool,
+    skip: impl FnOnce(String),
+) -> Result<Option<Log>, String> {
+    let valid_for = window(wire.public_key.valid_for)?;
+    if start_needed && valid_for.start.is_none() {
+        return Err(
+            "publicKey.validFor.start is missing, and a log's validity must have it".to_owned(),
+        );
+    }
+    match wire.hash_algorithm.as_ref().and_then(Value::as_str) {
+        Some("SHA2_256") | None => {}
+        Some(other) => {
+            return Err(format!(
+                "expected the hashAlgorithm SHA2_256, found {other:?}"
+            ));
+        }
+    }
+    let key = match PublicKey::from_der(&wire.public_key.raw_bytes.0) {
+        Ok(key) => key,
+        Err(error @ (KeyError::UnsupportedAlgorithm(_) | KeyError::UnsupportedCurve(_))) => {
+            skip(error.to_string());
+            return Ok(None);
+        }
+        Err(error) => return Err(format!("publicKey: {error}")),
+    };
+    let id = match wire.log_id {
+        Some(id) => id.key_id.0,
+        None => key.fingerprint_bytes().to_vec(),
+    };
+    // Rekor's logs sign checkpoints under the first bytes of their id, unless v0.2 of the
+    // format says otherwise.
+    let hinted = wire
+        .checkpoint_key_id
+        .as_ref()
+        .map_or(&id, |id| &id.key_id.0);
+    let key_hint = *hinted
+        .first_chunk()
+        .ok_or("logId.keyId has less than 4 bytes")?;
+    Ok(Some(Log {
+        operator: named(wire.operator, || hex::encode(&id)),
+        name: wire.base_url.unwrap_or_default(),
+        key_hint,
+        id,
+        key,
+        valid_for,
+    }))
+}
+
+fn authority(wire: AuthorityWire) -> Result<Option<CertificateAuthority>, String> {
+    let chain = chain(&wire.cert_chain)?;
+    let Some(first) = chain.first() else {
+        return Err("certChain is empty".to_owned());
+    };
+    Ok(Some(CertificateAuthority {
+        name: named(wire.uri, || first.tbs().subject.to_string()),
+        valid_for: window(wire.valid_for)?,
+        chain: TrustedChain::new(chain),
+    }))
+}
+
+/// An authority without certificates cannot vouch for anything, and is left out
+/// (TOB-SIGSTORE-11).
+fn tsa(wire: AuthorityWire) -> Result<Option<TimestampAuthority>, String> {
+    let mut chain = chain(&wire.cert_chain)?;
+    let Some(first) = chain.first() else {
+        return Ok(None);
+    };
+    let subject = first.tbs().subject.to_string();
+    let fingerprint = first.fingerprint();
+    let is_leaf = !first.is_ca().map_err(|error| error.to_string())?;
+    // A self-signed certificate for timestamping alone is its own chain.
+    let leaf = match is_leaf {
+        true if chain.len() == 1 => chain.first().cloned(),
+        true => Some(chain.remove(0)),
+        false => None,
+    };
+    Ok(Some(TimestampAuthority {
+        operator: named(wire.operator, || named(wire.uri.clone(), || fingerprint)),
+        name: named(wire.uri, || subject),
+        authority: timestamp::Authority {
+            leaf,
+            chain: TrustedChain::new(chain),
+            valid_for: window(wire.valid_for)?,
+        },
+    }))
+}
+
+fn chain(wire: &ChainWire) -> Result<Vec<Certificate>, String> {
+    if wire.certificates.len() > limits::CHAIN_CERTIFICATES {
+        return Err(format!(
+            "certChain has {} certificates, more than the {} allowed",
+            wire.certificates.len(),
+            limits::CHAIN_CERTIFICATES
+        ));
+    }
+    wire.certificates
+        .iter()
+        .map(|certificate| Certificate::from_der(&certificate.raw_bytes.0))
+        .collect::<Result<_, _>>()
+        .map_err(|error| format!("certChain: {error}"))
+}
+
+fn window(wire: Option<RangeWire>) -> Result<Window, String> {
+    let Some(RangeWire { start, end }) = wire else {
+        return Ok(Window::ALWAYS);
+    };
+    match (start, end) {
+        (Some(start), Some(end)) if end < start => {
+            Err(format!("validFor ends ({end}) before it starts ({start})"))
+        }
+        _ => Ok(Window { start, end }),
+    }
+}
+
+fn named(name: Option<String>, otherwise: impl FnOnce() -> String) -> String {
+    name.filter(|name| !name.is_empty())
+        .unwrap_or_else(otherwise)
+}
