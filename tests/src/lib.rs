@@ -9,6 +9,7 @@
 //! * [`publish`]: puts signatures where clients look for them.
 //! * [`sign`]: signatures as the real tools write them.
 //! * [`pack`]: evidence made from bytes, without a registry.
+//! * [`vectors`]: public test vectors, where they are at hand.
 //! * [`tools`]: the real programs of `tests/tools`, where they have been built.
 
 pub mod image;
@@ -17,3 +18,4 @@ pub mod publish;
 pub mod registry;
 pub mod sign;
 pub mod tools;
+pub mod vectors;

@@ -1,0 +1,108 @@
+//! sigstore-conformance: every case is judged rightly, and each refused one for its own
+//! reason (`vectors/sigstore-conformance.md`).
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::collections::BTreeMap;
+
+use sealgate_core::policy::{Authority, Policies};
+use sealgate_core::sigstore::{Blob, verify_blob};
+use sealgate_core::{Digest, UnixTime};
+use sealgate_tests::vectors::{ConformanceCase, sigstore_conformance};
+
+/// How many directories the suite has at the commit that was recorded.
+const CASES: usize = 70;
+
+/// Case → the code for which it is refused.
+fn table() -> BTreeMap<String, String> {
+    let text = include_str!("../vectors/sigstore-conformance.md");
+    let rows = text.lines().filter_map(|line| {
+        let mut cells = line.trim_matches('|').split('|').map(str::trim);
+        let (case, code) = (cells.next()?, cells.next()?);
+        case.ends_with("_fail`").then(|| (case, code))
+    });
+    rows.map(|(case, code)| (case.replace('`', ""), code.replace('`', "")))
+        .collect()
+}
+
+fn now() -> UnixTime {
+    "2026-11-22T00:00:00Z".parse().unwrap()
+}
+
+fn authority(policies: &Policies) -> &Authority {
+    &policies.policies[0].authorities[0]
+}
+
+/// The most telling code by which the artifact is refused as a file, given by its bytes or
+/// by its digest.
+fn judge_blob(case: &ConformanceCase, by_digest: bool) -> Option<String> {
+    let Ok(trust) = case.trust() else {
+        return Some("trust_root_malformed".to_owned());
+    };
+    let Ok(policies) = case.policies() else {
+        return Some("policy_malformed".to_owned());
+    };
+    let blob = match by_digest {
+        true => Blob::Digest(Digest::sha256(&case.artifact)),
+        false => Blob::Bytes(&case.artifact),
+    };
+    let judged = verify_blob(&case.bundle, blob, authority(&policies), &trust, now()).unwrap();
+    judged.err().map(|reasons| reasons[0].code.to_string())
+}
+
+/// The same of the artifact as an image.
+fn judge_image(case: &ConformanceCase) -> Option<String> {
+    let Ok(trust) = case.trust() else {
+        return Some("trust_root_malformed".to_owned());
+    };
+    let Ok(policies) = case.policies() else {
+        return Some("policy_malformed".to_owned());
+    };
+    let verdict = sealgate_core::verify(&case.evidence(), &policies, &trust, now()).unwrap();
+    assert_eq!(
+        verdict.verified,
+        verdict.reasons.is_empty(),
+        "{}",
+        case.name
+    );
+    verdict
+        .reasons
+        .first()
+        .map(|reason| reason.code.to_string())
+}
+
+#[test]
+fn every_case_is_judged_rightly_and_refused_for_its_own_reason() {
+    let cases = sigstore_conformance();
+    if cases.is_empty() {
+        return;
+    }
+    let table = table();
+    let mut wrong = Vec::new();
+    for case in &cases {
+        let expected = match case.must_pass() {
+            true => None,
+            false => Some(table.get(&case.name).cloned().unwrap_or_default()),
+        };
+        let judged = [
+            ("path", judge_blob(case, false)),
+            ("digest", judge_blob(case, true)),
+            ("image", judge_image(case)),
+        ];
+        for (form, found) in judged {
+            if found != expected {
+                wrong.push(format!(
+                    "{} by {form}: expected {expected:?}, found {found:?}",
+                    case.name
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(cases.len(), CASES);
+    let refused = cases.iter().filter(|case| !case.must_pass()).count();
+    assert_eq!(
+        table.len(),
+        refused,
+        "the table has a row for each refused case and no other"
+    );
+}
