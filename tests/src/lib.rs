@@ -10,12 +10,14 @@
 //! * [`sign`]: signatures as the real tools write them.
 //! * [`pack`]: evidence made from bytes, without a registry.
 //! * [`vectors`]: public test vectors, where they are at hand.
+//! * [`rego`]: the ConstraintTemplate, evaluated as Gatekeeper evaluates it.
 //! * [`tools`]: the real programs of `tests/tools`, where they have been built.
 
 pub mod image;
 pub mod pack;
 pub mod publish;
 pub mod registry;
+pub mod rego;
 pub mod sign;
 pub mod tools;
 pub mod vectors;
