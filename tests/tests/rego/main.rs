@@ -1,0 +1,17 @@
+//! The ConstraintTemplate as it is applied to clusters, in both dialects, against an
+//! emulation of Gatekeeper's `external_data`: whatever goes wrong, nothing that is not
+//! proven to be verified is admitted.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod admission;
+mod failures;
+mod harness;
+mod messages;
+mod sources;
+mod traps;
