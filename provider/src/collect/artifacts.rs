@@ -35,6 +35,14 @@ pub(super) struct Found {
     pub(super) omitted: Vec<Omission>,
 }
 
+/// What became of a referrer.
+enum Look {
+    Manifest(Blob),
+    Omitted(Omission),
+    /// It could not be fetched, and belongs to somebody else.
+    Passed,
+}
+
 /// How likely a referrer is a signature, as the registry lists it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Likelihood {
@@ -80,7 +88,7 @@ impl Gathering<'_> {
         match self.client.tag(self.repository, &tag, self.deadline).await {
             Ok(manifest) => found.artifacts.push(artifact(source, manifest.blob)),
             Err(error) if error.is_not_found() => {}
-            Err(error) => found.omitted.push(omission(None, error)?),
+            Err(error) => found.omitted.push(omission(None, &error)?),
         }
         Ok(found)
     }
@@ -99,35 +107,39 @@ impl Gathering<'_> {
         let manifests = stream::iter(chosen)
             .map(|(likelihood, descriptor)| self.manifest(likelihood, descriptor))
             .buffered(AT_ONCE);
-        let manifests: Vec<_> = manifests.try_collect().await?;
-        for manifest in manifests {
-            match manifest {
-                Ok(manifest) => found.artifacts.push(artifact(source, manifest)),
-                Err(omission) => found.omitted.push(omission),
+        let looks: Vec<_> = manifests.try_collect().await?;
+        for look in looks {
+            match look {
+                Look::Manifest(manifest) => found.artifacts.push(artifact(source, manifest)),
+                Look::Omitted(omission) => found.omitted.push(omission),
+                Look::Passed => {}
             }
         }
         Ok(found)
     }
 
-    /// One referrer's manifest, or why it is left out.
     async fn manifest(
         &self,
         likelihood: Likelihood,
         descriptor: Descriptor,
-    ) -> Result<Result<Blob, Omission>, RegistryError> {
+    ) -> Result<Look, RegistryError> {
         let digest = descriptor.digest;
-        match self
-            .client
-            .manifest(self.repository, &digest, self.deadline)
-            .await
-        {
-            Ok(manifest) => Ok(Ok(manifest.blob)),
-            // It is only fetched for the report.
-            Err(error) if likelihood == Likelihood::Foreign => Ok(Err(Omission {
+        let size = usize::try_from(descriptor.size).unwrap_or(usize::MAX);
+        if size > limits::MANIFEST_BYTES {
+            let why = format!("a manifest of {size} bytes");
+            return Ok(Look::Omitted(Omission {
                 digest: Some(digest),
-                why: error.to_string(),
-            })),
-            Err(error) => omission(Some(digest), error).map(Err),
+                why,
+            }));
+        }
+        let manifest = self
+            .client
+            .manifest(self.repository, &digest, size, self.deadline);
+        match manifest.await {
+            Ok(manifest) => Ok(Look::Manifest(manifest.blob)),
+            // It would only have been mentioned.
+            Err(_) if likelihood == Likelihood::Foreign => Ok(Look::Passed),
+            Err(error) => omission(Some(digest), &error).map(Look::Omitted),
         }
     }
 
@@ -150,7 +162,7 @@ impl Gathering<'_> {
                 match blob {
                     Ok(blob) => Ok((digest, Ok(blob))),
                     Err(error) => {
-                        omission(Some(digest), error).map(|omission| (digest, Err(omission)))
+                        omission(Some(digest), &error).map(|omission| (digest, Err(omission)))
                     }
                 }
             })
@@ -282,34 +294,31 @@ fn artifact(source: Source, manifest: Blob) -> Artifact {
 
 /// A failure that whoever pushed it can bring about leaves the thing out. Any other leaves the
 /// image undecided.
-fn omission(digest: Option<Digest>, error: RegistryError) -> Result<Omission, RegistryError> {
+fn omission(digest: Option<Digest>, error: &RegistryError) -> Result<Omission, RegistryError> {
     match error.cause() {
         Cause::NotFound | Cause::TooLarge => Ok(Omission {
             digest,
             why: error.to_string(),
         }),
-        _ => Err(error),
+        _ => Err(error.clone()),
     }
 }
 
 /// At most [`limits::ARTIFACTS`] of those that may be signatures, the likely ones first, and a
-/// few of the others so that the verdict can name them.
+/// few of the others so that the verdict can mention them.
 fn choose(list: Referrers, omitted: &mut Vec<Omission>) -> Vec<(Likelihood, Descriptor)> {
-    let notes = list.omitted.into_iter();
-    omitted.extend(notes.map(|why| Omission { digest: None, why }));
-    let listed = list.descriptors.len();
+    let mut omit = |why| omitted.push(Omission { digest: None, why });
+    list.omitted.into_iter().for_each(&mut omit);
     let rated = list.descriptors.into_iter();
     let mut rated: Vec<_> = rated.map(|one| (likelihood(&one), one)).collect();
     rated.sort_by_key(|(likelihood, _)| *likelihood);
-    let foreign_from = rated.partition_point(|(likelihood, _)| *likelihood < Likelihood::Foreign);
-    rated.truncate(limits::ARTIFACTS.min(foreign_from + MOST_FOREIGN));
-    if rated.len() < listed {
-        let why = format!(
-            "{} of {listed} referrers were not looked at",
-            listed - rated.len()
-        );
-        omitted.push(Omission { digest: None, why });
+    let possible = rated.partition_point(|(likelihood, _)| *likelihood < Likelihood::Foreign);
+    if let Some(more @ 1..) = possible.checked_sub(limits::ARTIFACTS) {
+        omit(format!(
+            "{more} of {possible} possible signatures were not looked at"
+        ));
     }
+    rated.truncate(limits::ARTIFACTS.min(possible + MOST_FOREIGN));
     rated
 }
 

@@ -10,7 +10,7 @@ mod subject;
 use std::ops::{BitOr, Sub};
 
 use sealgate_core::evidence::{Evidence, Request, Subject};
-use sealgate_core::{Digest, Reference};
+use sealgate_core::{Digest, Reference, limits};
 use tokio::time::Instant;
 
 use crate::registry::{Fetched, RegistryClient, RegistryError};
@@ -164,9 +164,12 @@ impl Collector {
         let fetched = match &image.manifest {
             Some(fetched) => fetched.clone(),
             None => {
-                let found = self
-                    .client
-                    .manifest(reference.repository(), digest, deadline);
+                let found = self.client.manifest(
+                    reference.repository(),
+                    digest,
+                    limits::MANIFEST_BYTES,
+                    deadline,
+                );
                 let found = found.await;
                 found.map_err(|error| CollectError::of_image(reference, error))?
             }

@@ -10,6 +10,7 @@ use sealgate_core::reference::Repository;
 use sealgate_core::{Digest, limits};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
+use url::Url;
 
 use super::auth::{Authenticator, Purpose};
 use super::config::Registries;
@@ -127,7 +128,7 @@ impl RegistryClient {
         })
     }
 
-    /// The manifest with this digest, at most [`limits::MANIFEST_BYTES`].
+    /// The manifest with this digest, at most `most` bytes.
     ///
     /// # Errors
     /// As [`tag`](Self::tag); other bytes than those asked for are [`Cause::DigestMismatch`].
@@ -135,12 +136,13 @@ impl RegistryClient {
         &self,
         repository: &Repository,
         digest: &Digest,
+        most: usize,
         deadline: Instant,
     ) -> Result<Fetched, RegistryError> {
         let errand = Errand {
             repository,
             want: Want::Manifest(digest),
-            most: limits::MANIFEST_BYTES,
+            most,
             reserved: false,
             deadline,
         };
@@ -223,7 +225,22 @@ impl RegistryClient {
         &self,
         errand: &Errand<'_>,
         peer: &Peer,
-        url: url::Url,
+        url: Url,
+    ) -> Result<Answer, RegistryError> {
+        timeout_at(errand.deadline, self.get_shown(errand, peer, url))
+            .await
+            .unwrap_or_else(|_| {
+                let found = "no answer before the deadline";
+                Err(errand.error(Cause::DeadlineExceeded, found))
+            })
+    }
+
+    /// Asks, and asks again with the credentials that the registry wants to be shown.
+    async fn get_shown(
+        &self,
+        errand: &Errand<'_>,
+        peer: &Peer,
+        url: Url,
     ) -> Result<Answer, RegistryError> {
         let Inner { transport, auth } = &*self.inner;
         let purpose = Purpose {
@@ -299,12 +316,7 @@ impl Errand<'_> {
         Some(self.error(cause, answer.describe()))
     }
 
-    fn ask<'a>(
-        &'a self,
-        peer: &'a Peer,
-        url: url::Url,
-        authorization: Option<HeaderValue>,
-    ) -> Ask<'a> {
+    fn ask<'a>(&'a self, peer: &'a Peer, url: Url, authorization: Option<HeaderValue>) -> Ask<'a> {
         Ask {
             peer,
             url,

@@ -118,7 +118,7 @@ impl Default for Limits {
         Self {
             bytes_in_flight: 256 << 20,
             bytes_per_image: 64 << 20,
-            requests_per_host: 32,
+            requests_per_host: 64,
         }
     }
 }

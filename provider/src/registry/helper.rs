@@ -80,3 +80,57 @@ async fn run(program: &str, server: &str) -> Result<Option<Credential>, HelperEr
         _ => Credential::basic(wire.username, wire.secret),
     }))
 }
+
+#[cfg(all(test, unix))]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    async fn ask_script(script: &str) -> Result<Option<Credential>, HelperError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("docker-credential-test");
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).unwrap();
+        ask(path.to_str().unwrap(), "r.test:5000").await
+    }
+
+    #[tokio::test]
+    async fn a_helper_is_asked_for_exactly_the_server() {
+        let script = r#"read server; printf '{"Username":"%s","Secret":"%s"}' "$1" "$server""#;
+        let found = ask_script(script).await.unwrap();
+        assert_eq!(found, Some(Credential::basic("get", "r.test:5000")));
+        let script = r#"echo '{"ServerURL":"x","Username":"<token>","Secret":"t"}'"#;
+        let found = ask_script(script).await.unwrap();
+        assert_eq!(found, Some(Credential::IdentityToken("t".into())));
+    }
+
+    #[tokio::test]
+    async fn a_helper_without_the_credential_is_no_error() {
+        let script = "echo credentials not found in native keychain; exit 1";
+        assert_eq!(ask_script(script).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_failing_helper_is_an_error_that_tells_no_secret() {
+        for script in [
+            "echo hunter2; exit 3",
+            "echo hunter2",
+            r#"echo '{"Secret":"hunter2"}'"#,
+        ] {
+            let error = ask_script(script).await.unwrap_err();
+            assert!(!error.to_string().contains("hunter2"), "{error}");
+        }
+        assert!(matches!(
+            ask("/does/not/exist", "x").await,
+            Err(HelperError::Run(..))
+        ));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_helper_that_hangs_is_killed() {
+        let hung = ask_script("exec sleep 1000").await;
+        assert!(matches!(hung, Err(HelperError::Slow(_))));
+    }
+}

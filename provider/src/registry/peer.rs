@@ -149,9 +149,10 @@ fn names(host: &str, url: &Url) -> bool {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::registry::transport::listed_peer;
 
     fn peer(config: &RegistryConfig) -> Peer {
-        Peer::listed(config, Client::new()).unwrap()
+        listed_peer(config).unwrap()
     }
 
     fn trust(peer: &Peer, realm: &str) -> Option<RealmTrust> {
@@ -196,11 +197,9 @@ mod tests {
 
     #[test]
     fn plain_http_is_for_the_hosts_that_are_listed_with_it() {
-        let config = RegistryConfig {
-            plain_http: true,
-            token_hosts: vec!["auth.test:81".into()],
-            ..RegistryConfig::new("r.test:5000").unwrap()
-        };
+        let mut config = RegistryConfig::new("r.test:5000").unwrap();
+        config.plain_http = true;
+        config.token_hosts = vec!["auth.test:81".into()];
         let peer = peer(&config);
         let known = Some(RealmTrust::Credentials);
         assert_eq!(trust(&peer, "http://r.test:5000/token"), known);

@@ -10,8 +10,7 @@ use sealgate_core::evidence::Source;
 use sealgate_core::manifest::Descriptor;
 use sealgate_core::reference::Repository;
 use sealgate_core::{Digest, json, limits};
-use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::time::Instant;
 use url::Url;
 
@@ -134,13 +133,6 @@ struct List {
     unreadable: usize,
 }
 
-#[derive(Deserialize)]
-struct IndexWire {
-    /// Go programs write an empty list as `null`.
-    #[serde(default)]
-    manifests: Option<Vec<Value>>,
-}
-
 impl List {
     fn new(source: Source) -> Self {
         Self {
@@ -153,9 +145,7 @@ impl List {
     }
 
     fn add_page(&mut self, bytes: &[u8]) -> Result<(), String> {
-        let index: IndexWire = json::parse(bytes)
-            .map_err(|error| format!("a list of referrers that is no index: {error}"))?;
-        for entry in index.manifests.unwrap_or_default() {
+        for entry in entries(bytes)? {
             if self.is_full() {
                 break;
             }
@@ -192,6 +182,18 @@ impl List {
             descriptors: self.descriptors,
             omitted: self.omitted,
         }
+    }
+}
+
+/// The entries of an index, not looked at.
+fn entries(bytes: &[u8]) -> Result<Vec<Value>, String> {
+    let mut index: Map<String, Value> = json::parse(bytes)
+        .map_err(|error| format!("a list of referrers that is no index: {error}"))?;
+    match index.remove("manifests") {
+        Some(Value::Array(entries)) => Ok(entries),
+        // Go programs write an empty list so.
+        Some(Value::Null) => Ok(Vec::new()),
+        _ => Err("a list of referrers without a list of manifests".to_owned()),
     }
 }
 

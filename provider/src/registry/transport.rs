@@ -209,12 +209,17 @@ impl Transport {
     async fn hop(&self, ask: &Ask<'_>, url: &Url) -> Result<Answer, RegistryError> {
         let state = self.host_state(url).await;
         state.wait_until_willing(ask, url).await?;
+        // Memory before a slot: who holds a slot waits for nothing but the network.
+        let _room = match ask.reserved {
+            true => None,
+            false => self.reserve(ask.most).await,
+        };
         let Ok(_slot) = state.slots.acquire().await else {
             return Err(ask.error(Cause::Unreachable, "the client is closed"));
         };
         let client = self.client_for(ask, url)?;
         let response = ask.send(client, url).await?;
-        let answer = self.read(ask, response).await?;
+        let answer = read(ask, response).await?;
         tracing::debug!(host = ask.peer.host(), what = %ask.what, status = answer.status.as_u16(), bytes = answer.body.len(), "registry answered");
         if let Some(wait) = answer.retry_after() {
             state.pause(wait);
@@ -240,56 +245,6 @@ impl Transport {
             })
         };
         self.hosts.get_with(origin(url), state).await
-    }
-
-    async fn read(&self, ask: &Ask<'_>, response: Response) -> Result<Answer, RegistryError> {
-        let status = response.status();
-        let headers = response.headers().clone();
-        let body = match status.is_success() {
-            true => self.read_body(ask, response).await?,
-            false => read_error_body(response).await,
-        };
-        Ok(Answer {
-            status,
-            headers,
-            body,
-        })
-    }
-
-    async fn read_body(
-        &self,
-        ask: &Ask<'_>,
-        mut response: Response,
-    ) -> Result<Vec<u8>, RegistryError> {
-        if let Some(encoding) = response.headers().get(CONTENT_ENCODING)
-            && encoding.as_bytes() != b"identity"
-        {
-            let found = format!("an answer encoded as {encoding:?}, which was not asked for");
-            return Err(ask.error(Cause::Malformed, found));
-        }
-        let length = response
-            .content_length()
-            .map(|length| usize::try_from(length).unwrap_or(usize::MAX));
-        let too_large = |found: &dyn Display| {
-            let found = format!("{found} bytes, more than the {} allowed", ask.most);
-            ask.error(Cause::TooLarge, found)
-        };
-        if let Some(length) = length.filter(|length| *length > ask.most) {
-            return Err(too_large(&length));
-        }
-        let expected = length.unwrap_or(ask.most);
-        let _permit = match ask.reserved {
-            true => None,
-            false => self.reserve(expected).await,
-        };
-        let mut body = Vec::with_capacity(length.unwrap_or_default());
-        while let Some(chunk) = response.chunk().await.map_err(|error| ask.broken(&error))? {
-            if body.len() + chunk.len() > ask.most {
-                return Err(too_large(&format!("at least {}", body.len() + chunk.len())));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body)
     }
 }
 
@@ -439,6 +394,48 @@ fn next_hop(ask: &Ask<'_>, from: &Url, answer: &Answer) -> Result<Url, RegistryE
     Ok(url)
 }
 
+/// Reads an answer: all of a success, the beginning of an error.
+async fn read(ask: &Ask<'_>, response: Response) -> Result<Answer, RegistryError> {
+    let status = response.status();
+    let headers = response.headers().clone();
+    let body = match status.is_success() {
+        true => read_body(ask, response).await?,
+        false => read_error_body(response).await,
+    };
+    Ok(Answer {
+        status,
+        headers,
+        body,
+    })
+}
+
+async fn read_body(ask: &Ask<'_>, mut response: Response) -> Result<Vec<u8>, RegistryError> {
+    if let Some(encoding) = response.headers().get(CONTENT_ENCODING)
+        && encoding.as_bytes() != b"identity"
+    {
+        let found = format!("an answer encoded as {encoding:?}, which was not asked for");
+        return Err(ask.error(Cause::Malformed, found));
+    }
+    let length = response
+        .content_length()
+        .map(|length| usize::try_from(length).unwrap_or(usize::MAX));
+    let too_large = |found: &dyn Display| {
+        let found = format!("{found} bytes, more than the {} allowed", ask.most);
+        ask.error(Cause::TooLarge, found)
+    };
+    if let Some(length) = length.filter(|length| *length > ask.most) {
+        return Err(too_large(&length));
+    }
+    let mut body = Vec::with_capacity(length.unwrap_or_default());
+    while let Some(chunk) = response.chunk().await.map_err(|error| ask.broken(&error))? {
+        if body.len() + chunk.len() > ask.most {
+            return Err(too_large(&format!("at least {}", body.len() + chunk.len())));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
 /// The beginning of an error's body. It is for a message only, so a failure costs nothing else.
 async fn read_error_body(mut response: Response) -> Vec<u8> {
     let mut body = Vec::new();
@@ -455,7 +452,8 @@ async fn read_error_body(mut response: Response) -> Vec<u8> {
     body
 }
 
-fn listed_peer(config: &RegistryConfig) -> Result<Peer, SetupError> {
+/// A registry with the HTTP client that fits it.
+pub(crate) fn listed_peer(config: &RegistryConfig) -> Result<Peer, SetupError> {
     let roots = match &config.ca {
         None => public_roots(),
         Some(authorities) => own_roots(authorities).map_err(|source| SetupError::Authorities {

@@ -1,5 +1,6 @@
 //! Files that are read anew when they change, and keep their last good content.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -39,7 +40,7 @@ pub(crate) struct ReadError {
 }
 
 impl ReadError {
-    pub(crate) fn new(path: &Path, why: impl ToString) -> Self {
+    pub(crate) fn new(path: &Path, why: impl Display) -> Self {
         Self {
             path: path.to_owned(),
             why: why.to_string(),
@@ -97,5 +98,34 @@ impl<T> Watched<T> {
         state.value = Some(Arc::new((self.parse)(&self.path, &bytes)?));
         state.stamp = Some(stamp);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn number(path: &Path, bytes: &[u8]) -> Result<u32, ReadError> {
+        let text = str::from_utf8(bytes)
+            .ok()
+            .and_then(|text| text.parse().ok());
+        text.ok_or_else(|| ReadError::new(path, "no number"))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_is_seen_and_the_last_good_content_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("n");
+        let watched = Watched::new(&path, number);
+        assert!(watched.read().await.is_err(), "it is not there yet");
+        for (content, expected) in [("1", 1), ("22", 22), ("broken", 22), ("4444", 4444)] {
+            std::fs::write(&path, content).unwrap();
+            tokio::time::advance(2 * LOOK_EVERY).await;
+            assert_eq!(*watched.read().await.unwrap(), expected, "{content}");
+        }
+        std::fs::remove_file(&path).unwrap();
+        tokio::time::advance(2 * LOOK_EVERY).await;
+        assert_eq!(*watched.read().await.unwrap(), 4444);
     }
 }
