@@ -42,6 +42,7 @@ cache=${SEALGATE_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/sealgate/tools}
 jobs=${SEALGATE_TOOLS_JOBS:-$(getconf _NPROCESSORS_ONLN)}
 readonly here cache jobs
 failed=0
+partial= # where a program is being built: moved into the store once complete
 
 main() {
     case ${1:-} in
@@ -54,6 +55,7 @@ main() {
     for wanted in "$@"; do known "$wanted" || { usage >&2; die "unknown tool or group: $wanted"; }; done
 
     mkdir -p "$cache/bin" "$cache/store" "$cache/log"
+    trap '[ -z "$partial" ] || rm -rf "$partial"' EXIT
     local name group module package version_vars
     while read -r name group module package version_vars; do
         selected "$name" "$group" "$@" && provide "$name" "$module" "$package" "$version_vars" </dev/null
@@ -89,7 +91,7 @@ provide() {
 
 compile() {
     local name=$1 module=$2 package=$3 version_vars=$4 version=$5 home=$6
-    local log=$cache/log/$name.log began=$SECONDS partial
+    local log=$cache/log/$name.log began=$SECONDS
     require_go
     printf '%-19s %-10s building ... ' "$name" "$version"
     partial=$(mktemp -d "$cache/store/.$name.XXXXXX")
