@@ -82,9 +82,8 @@ async fn challenge_and_redirects_lead_where_they_are_told() {
     let setup = setup().await;
     let challenge = r#"Bearer realm="http://192.0.2.1/token",service="other""#;
     let once = |fault| {
-        setup
-            .registry
-            .inject(Rule::on(Route::ManifestByTag, fault).times(1))
+        let rule = Rule::on(Route::ManifestByTag, fault).times(1);
+        setup.registry.inject(rule);
     };
 
     once(Fault::Challenge(challenge.into()));
@@ -212,9 +211,8 @@ async fn tampered_content_keeps_its_name() {
 async fn headers_lie_or_are_missing() {
     let setup = setup().await;
     let once = |fault| {
-        setup
-            .registry
-            .inject(Rule::on(Route::ManifestByTag, fault).times(1))
+        let rule = Rule::on(Route::ManifestByTag, fault).times(1);
+        setup.registry.inject(rule);
     };
     once(Fault::ContentDigest(Some(sha256(b"a lie"))));
     assert_eq!(
