@@ -151,6 +151,14 @@ test_unsendable_images_are_refused_and_not_sent if {
 	passed == []
 }
 
+test_unsendable_image_is_refused_whatever_is_answered_or_exempted if {
+	image := "app\u0007"
+	verdict := json.patch(verified, [{"op": "replace", "path": "/image/requested", "value": image}])
+	reply := answer([[json.marshal({"image": image, "namespace": "prod"}), verdict]])
+	situations(pod(image), reply) == {"not_an_image"}
+	count(sealgate.violations(pod(image), {"exemptImages": [image]}, reply)) == 1
+}
+
 test_unsendable_image_does_not_poison_the_others if {
 	review := json.patch(pod(app), [{"op": "add", "path": "/object/spec/initContainers", "value": [{"name": "init", "image": "evil\u0007"}]}])
 	sealgate.keys(review, {}) == [key]

@@ -13,5 +13,7 @@ mod admission;
 mod failures;
 mod harness;
 mod messages;
+mod opa;
 mod sources;
+mod suite;
 mod traps;
