@@ -21,6 +21,7 @@ pub mod evidence;
 pub mod json;
 pub mod limits;
 pub mod manifest;
+pub mod notation;
 pub mod policy;
 pub mod reason;
 pub mod reference;
@@ -32,7 +33,7 @@ pub mod verdict;
 mod candidate;
 mod cosign;
 mod dsse;
-mod notation;
+
 mod statement;
 mod timestamp;
 mod undecided;

@@ -43,6 +43,12 @@ pub const SUBJECT_DIGESTS: usize = 32;
 /// Certificates of one chain, leaf and root included.
 pub const CHAIN_CERTIFICATES: usize = 10;
 
+/// Bytes of one certificate; real ones have one or two thousand.
+pub const CERTIFICATE_BYTES: usize = 64 << 10;
+
+/// Questions about revocation that one image may raise.
+pub const REVOCATION_REQUESTS: usize = 64;
+
 /// Depth of nested JSON objects and arrays.
 pub const JSON_DEPTH: usize = 128;
 

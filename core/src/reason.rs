@@ -194,6 +194,10 @@ codes! {
     CertificateMalformed = "certificate_malformed" in Invalid;
     /// A certificate breaks a rule of its profile (key usage, basic constraints, …).
     CertificateProfile = "certificate_profile" in Invalid;
+    /// A certificate chain is incomplete, out of order, or not signed as it should be.
+    CertificateChainInvalid = "certificate_chain_invalid" in Invalid;
+    /// The signature of an envelope does not verify with its own certificate (Notary Project).
+    EnvelopeSignatureInvalid = "envelope_signature_invalid" in Invalid;
     /// An unknown critical attribute (Notary Project).
     CriticalAttributeUnknown = "critical_attribute_unknown" in Invalid;
     /// A header is absent, malformed or contradicts another (Notary Project).

@@ -8,6 +8,7 @@ use crate::candidate::{
 };
 use crate::digest::Digest;
 use crate::evidence::Evidence;
+use crate::notation;
 use crate::policy::{
     AttestationRule, AuthorityKind, Mode, NoMatch, Policies, Policy, Require, StaticAction,
 };
@@ -131,6 +132,11 @@ fn judge_policy(
         };
         findings.push(match &authority.trust {
             AuthorityKind::Static(action) => fixed_answer(action),
+            AuthorityKind::Notation(notation) if notation.level.is_skip() => Findings {
+                passes_unverified: true,
+                checks: notation::skipped(notation, &context.authority_name),
+                ..Findings::default()
+            },
             _ => judge_candidates(authority, &found.candidates, &context)?,
         });
     }

@@ -1,41 +1,368 @@
-//! Notary Project signatures.
+//! Notary Project signatures (`notation`).
+//!
+//! ```text
+//! artifact ─► envelope (jws | cose) ─► integrity: attributes, signature, chain, payload
+//!                                      authenticity: trust stores, trusted identities
+//!                                      expiry
+//!                                      authenticTimestamp: RFC 3161 token, or the certificates now
+//!                                      revocation: OCSP, CRL
+//! ```
+//!
+//! Each check is enforced, logged or skipped as the policy's level says; the verdict lists them
+//! all. Specifications: signature specification, signing scheme, trust store and trust policy, as
+//! of v1.1. Signatures that name a verification plugin fail: sealgate runs none.
 
-use crate::candidate::{Context, Discovered, Judgement};
+mod attributes;
+mod certificate;
+mod chain;
+mod cose;
+mod envelope;
+mod identity;
+mod jws;
+mod level;
+mod payload;
+mod report;
+mod revocation;
+mod timestamp;
+mod token;
+mod tst_info;
+
+use crate::candidate::{Candidate, Context, Discovered, Judgement, Verified, VerifiedContent};
+use crate::digest::Digest;
 use crate::evidence::Artifact;
 use crate::manifest::Manifest;
-use crate::policy::{Authority, NotationAuthority};
+use crate::policy::{Authority, NotationAuthority, VerifyTimestamp};
 use crate::reason::{Code, Reason};
+use crate::time::UnixTime;
+use crate::trust::StoreKind;
 use crate::undecided::Undecided;
+use crate::verdict::{Check, Signer, SignerKind, VerifiedTime};
+
+pub use certificate::CertificateError;
+pub use identity::{IdentityError, TrustedIdentities};
+pub use level::CheckKind;
+pub use revocation::{RevocationRequest, revocation_requests};
+
+pub(crate) use certificate::Certificate;
+
+use attributes::SigningScheme;
+use chain::Chain;
+use envelope::{Envelope, Format, VerifiedEnvelope};
+use payload::BoundPayload;
+use report::Report;
 
 const ARTIFACT_TYPE: &str = "application/vnd.cncf.notary.signature";
 
 /// An envelope, its signature not verified.
 #[derive(Debug)]
-pub(crate) struct SignedEnvelope {}
+pub(crate) struct SignedEnvelope {
+    /// The digest of the artifact's manifest.
+    artifact: Digest,
+    envelope: Envelope,
+}
 
-/// Whether the manifest is that of a Notary Project signature.
+/// Whether the manifest is that of a Notary Project signature: by its artifact type, or by its
+/// config's media type if it has none.
 pub(crate) fn claims(manifest: &Manifest) -> bool {
     manifest.kind() == ARTIFACT_TYPE
 }
 
 /// Reads the envelope of an artifact.
 pub(crate) fn read(artifact: &Artifact, manifest: &Manifest, found: &mut Discovered) {
-    found.ignored.push(Reason::new(
-        Code::ArtifactUnknown,
-        format!(
-            "the artifact {} of type {:?} is a Notary Project signature",
-            artifact.manifest.digest(),
-            manifest.kind()
-        ),
-    ));
+    match read_envelope(artifact, manifest) {
+        Ok(envelope) => found.candidates.push(Candidate::Notation(envelope)),
+        Err(reason) => found.broken.push(reason),
+    }
 }
 
-/// Judges an envelope.
+fn read_envelope(artifact: &Artifact, manifest: &Manifest) -> Result<SignedEnvelope, Reason> {
+    let name = artifact.manifest.digest();
+    let [layer] = manifest.layers.as_slice() else {
+        return Err(Reason::new(
+            Code::EnvelopeMalformed,
+            format!(
+                "expected one layer in the Notary Project signature {name}, found {}",
+                manifest.layers.len()
+            ),
+        ));
+    };
+    let format = Format::from_media_type(&layer.media_type).ok_or_else(|| {
+        Reason::new(
+            Code::EnvelopeMalformed,
+            format!(
+                "expected an envelope of type application/jose+json or application/cose in {name}, \
+                 found {:?}",
+                layer.media_type
+            ),
+        )
+    })?;
+    let blob = artifact.blob(&layer.digest).ok_or_else(|| {
+        Reason::new(
+            Code::BlobMissing,
+            format!(
+                "the envelope {} of the artifact {name} is not in the evidence",
+                layer.digest
+            ),
+        )
+    })?;
+    Ok(SignedEnvelope {
+        artifact: name,
+        envelope: Envelope::parse(format, blob.bytes())?,
+    })
+}
+
+/// Judges an envelope by the authority's trust stores, identities and level.
+///
+/// 1. Integrity: the envelope keeps the rules, verifies, and names this image. Without that
+///    nothing else is looked at.
+/// 2. Authenticity: a trusted certificate is in the chain, and the leaf is a trusted identity.
+/// 3. The signature has not expired.
+/// 4. The certificates were valid when the signature was made.
+/// 5. No certificate is revoked.
+///
+/// # Errors
+/// If a trust store that is needed is not loaded.
 pub(crate) fn judge(
-    _envelope: &SignedEnvelope,
-    _trust: &NotationAuthority,
+    signed: &SignedEnvelope,
+    trust: &NotationAuthority,
     _authority: &Authority,
-    _context: &Context<'_>,
+    context: &Context<'_>,
 ) -> Result<Judgement, Undecided> {
-    Ok(Judgement::NotApplicable)
+    if trust.level.is_skip() {
+        return Ok(Judgement::NotApplicable);
+    }
+    let mut report = Report::new(&trust.level, &context.authority_name);
+    // (1) integrity
+    let integrity = report.check(CheckKind::Integrity, || integrity(signed, context));
+    let Some((verified, payload)) = integrity else {
+        return Ok(report.failed());
+    };
+    // (2) authenticity
+    let anchors = anchors(signing_store(verified.attributes.scheme), trust, context)?;
+    report.check(CheckKind::Authenticity, || {
+        authenticity(&verified.chain, &anchors, &trust.trusted_identities)
+    });
+    // (3) expiry
+    report.until(verified.attributes.expiry.map(|expiry| expiry.plus(-1)));
+    report.check(CheckKind::Expiry, || expiry(&verified, context.now));
+    // (4) authentic timestamp
+    let tsa_anchors = match needs_timestamp(&verified, trust, context.now) {
+        true => Some(self::anchors(StoreKind::Tsa, trust, context)?),
+        false => None,
+    };
+    let time = report.check(CheckKind::AuthenticTimestamp, || match &tsa_anchors {
+        Some(anchors) => timestamp::countersigned(&verified, anchors, context),
+        None => uncountersigned(&verified, context.now),
+    });
+    // (5) revocation
+    let signing_time = authentic_signing_time(&verified);
+    let revocation = report.check(CheckKind::Revocation, || {
+        revocation::check_chain(&verified.chain, signing_time, context)
+    });
+    report.until(time.as_ref().and_then(|time| time.until));
+    report.until(revocation.flatten());
+    let authentic = report.passed(CheckKind::Authenticity);
+    let times = time
+        .filter(|_| authentic)
+        .map(|time| time.times)
+        .unwrap_or_default();
+    Ok(report.judgement(|checks, valid_until| Verified {
+        signer: signer(signed, &verified, payload, times, context),
+        content: VerifiedContent::ImageSignature,
+        checks,
+        valid_until,
+    }))
+}
+
+/// The checks of an authority whose level is `skip`.
+pub(crate) fn skipped(trust: &NotationAuthority, authority_name: &str) -> Vec<Check> {
+    Report::new(&trust.level, authority_name).all_skipped()
+}
+
+/// What vouches for the time of a signature.
+#[derive(Debug, Default)]
+struct AuthenticTime {
+    /// The verified times.
+    times: Vec<VerifiedTime>,
+    /// Until when the check surely has the same result.
+    until: Option<UnixTime>,
+}
+
+fn integrity<'a>(
+    signed: &'a SignedEnvelope,
+    context: &Context<'_>,
+) -> Result<(VerifiedEnvelope<'a>, BoundPayload), Reason> {
+    let verified = signed.envelope.verify()?;
+    if let Some(plugin) = &verified.attributes.plugin {
+        return Err(Reason::new(
+            Code::PluginUnsupported,
+            format!(
+                "the signature must be verified with the plugin {plugin:?}, and sealgate runs none"
+            ),
+        ));
+    }
+    if let Some(name) = verified.attributes.unknown_critical.first() {
+        return Err(Reason::new(
+            Code::CriticalAttributeUnknown,
+            format!("the signed attribute {name:?} is critical and not understood"),
+        ));
+    }
+    let payload = payload::bind(&signed.envelope.payload, context)?;
+    Ok((verified, payload))
+}
+
+/// The kind of trust store whose certificates sign with this scheme.
+fn signing_store(scheme: SigningScheme) -> StoreKind {
+    match scheme {
+        SigningScheme::X509 => StoreKind::Ca,
+        SigningScheme::SigningAuthority => StoreKind::SigningAuthority,
+    }
+}
+
+/// The certificates of the authority's trust stores of this kind.
+fn anchors<'a>(
+    kind: StoreKind,
+    trust: &NotationAuthority,
+    context: &Context<'a>,
+) -> Result<Vec<&'a Certificate>, Undecided> {
+    let mut anchors = Vec::new();
+    for name in trust.trust_stores.iter().filter(|name| name.kind == kind) {
+        let store = context
+            .trust
+            .store(name)
+            .ok_or_else(|| Undecided::TrustStoreMissing {
+                policy: context.authority_name.clone(),
+                store: name.to_string(),
+            })?;
+        anchors.extend(store.certificates());
+    }
+    Ok(anchors)
+}
+
+/// A trusted certificate **is** one of the chain; then the leaf's subject must be trusted, too.
+fn authenticity(
+    chain: &Chain,
+    anchors: &[&Certificate],
+    identities: &TrustedIdentities,
+) -> Result<(), Reason> {
+    let trusted = |certificate: &Certificate| {
+        anchors
+            .iter()
+            .any(|anchor| anchor.fingerprint() == certificate.fingerprint())
+    };
+    if !chain.certificates().any(trusted) {
+        return Err(Reason::new(
+            Code::CertificateUntrusted,
+            format!(
+                "none of the certificates of {} is in the policy's trust stores for its signing scheme",
+                chain.leaf()
+            ),
+        ));
+    }
+    identities
+        .match_subject(chain.leaf())
+        .map_err(|why| Reason::new(Code::TrustedIdentityMismatch, why))
+}
+
+/// A signature counts before its expiry, not at it.
+fn expiry(verified: &VerifiedEnvelope<'_>, now: UnixTime) -> Result<(), Reason> {
+    match verified.attributes.expiry {
+        Some(expiry) if expiry <= now => Err(Reason::new(
+            Code::SignatureExpired,
+            format!("the signature expired at {expiry}"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Whether the policy asks for a timestamp countersignature.
+fn needs_timestamp(
+    verified: &VerifiedEnvelope<'_>,
+    trust: &NotationAuthority,
+    now: UnixTime,
+) -> bool {
+    let has_store = trust
+        .trust_stores
+        .iter()
+        .any(|name| name.kind == StoreKind::Tsa);
+    let expired =
+        |certificate: &Certificate| certificate.validity().end.is_some_and(|end| end < now);
+    verified.attributes.scheme == SigningScheme::X509
+        && has_store
+        && match trust.verify_timestamp {
+            VerifyTimestamp::Always => true,
+            VerifyTimestamp::AfterCertExpiry => verified.chain.certificates().any(expired),
+        }
+}
+
+/// Without a countersignature the certificates must have been valid at the time that a signing
+/// authority vouches for, else now.
+fn uncountersigned(
+    verified: &VerifiedEnvelope<'_>,
+    now: UnixTime,
+) -> Result<AuthenticTime, Reason> {
+    let authentic = authentic_signing_time(verified);
+    let time = authentic.unwrap_or(now);
+    for certificate in verified.chain.certificates() {
+        let validity = certificate.validity();
+        if !validity.contains(time) {
+            return Err(Reason::new(
+                Code::CertificateOutsideValidity,
+                format!("the certificate {certificate} is valid {validity}, and not at {time}"),
+            ));
+        }
+    }
+    Ok(match authentic {
+        Some(time) => AuthenticTime {
+            times: vec![VerifiedTime {
+                time,
+                source: "signing_authority".to_owned(),
+                name: verified.chain.leaf().subject(),
+            }],
+            until: None,
+        },
+        None => AuthenticTime {
+            times: Vec::new(),
+            until: verified
+                .chain
+                .certificates()
+                .filter_map(|c| c.validity().end)
+                .min(),
+        },
+    })
+}
+
+/// The signing time, if a signing authority vouches for it.
+fn authentic_signing_time(verified: &VerifiedEnvelope<'_>) -> Option<UnixTime> {
+    match verified.attributes.scheme {
+        SigningScheme::X509 => None,
+        SigningScheme::SigningAuthority => Some(verified.attributes.signing_time),
+    }
+}
+
+fn signer(
+    signed: &SignedEnvelope,
+    verified: &VerifiedEnvelope<'_>,
+    payload: BoundPayload,
+    times: Vec<VerifiedTime>,
+    context: &Context<'_>,
+) -> Signer {
+    let leaf = verified.chain.leaf();
+    Signer {
+        kind: SignerKind::Notation,
+        authority: context.authority_name.clone(),
+        format: signed.envelope.format.name().to_owned(),
+        artifact: signed.artifact,
+        scheme: signed.envelope.algorithm.name().to_owned(),
+        key: None,
+        fingerprint: Some(leaf.fingerprint().hex()),
+        issuer: None,
+        subject: None,
+        subject_type: None,
+        claims: Default::default(),
+        x509_subject: Some(leaf.subject()),
+        annotations: payload.metadata,
+        times,
+        logs: Vec::new(),
+    }
 }

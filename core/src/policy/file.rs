@@ -1,4 +1,5 @@
-//! Reads policies from files: `TrustPolicy` documents, several per file.
+//! Reads policies from files: `TrustPolicy` documents, several per file, and the Notary
+//! Project's `trustpolicy.json`.
 //!
 //! Every problem of every file is reported at once, with file, line and field. A set
 //! of policies with a problem is no set of policies: nothing of it is used.
@@ -6,7 +7,7 @@
 use std::fmt;
 
 use super::reader::{Field, Log};
-use super::{NoMatch, Policies, Policy, trust_policy, yaml};
+use super::{NoMatch, Policies, Policy, notary, trust_policy, yaml};
 
 /// A file of policies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,7 +134,9 @@ fn read(file: &PolicyFile, resolve: ResolveKey<'_>) -> Result<Vec<(usize, Policy
         let policy = read_document(&Field::root(document, &log), &file.name, resolve);
         let found = log.into_problems();
         match policy {
-            Some(policy) if found.is_empty() => policies.push((document.line, policy)),
+            Some(read) if found.is_empty() => {
+                policies.extend(read.into_iter().map(|policy| (document.line, policy)));
+            }
             None if found.is_empty() => {
                 let message = "this document is not a policy that sealgate can read";
                 problems.push(Problem::new(&file.name, document.line, "", message));
@@ -149,13 +152,16 @@ fn read(file: &PolicyFile, resolve: ResolveKey<'_>) -> Result<Vec<(usize, Policy
 }
 
 /// Reads one document by its kind.
-fn read_document(document: &Field<'_>, file: &str, resolve: ResolveKey<'_>) -> Option<Policy> {
+fn read_document(document: &Field<'_>, file: &str, resolve: ResolveKey<'_>) -> Option<Vec<Policy>> {
     let mut fields = document.fields()?;
+    if notary::claims(&fields) {
+        return notary::read(fields);
+    }
     let version = fields.need("apiVersion")?.text()?;
     let kind = fields.need("kind")?.text()?;
     match (version, kind) {
         ("sealgate.dev/v1alpha1", "TrustPolicy") => {
-            trust_policy::read(document, fields, file, resolve)
+            trust_policy::read(document, fields, file, resolve).map(|policy| vec![policy])
         }
         _ => {
             document.problem(format!(

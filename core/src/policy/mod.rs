@@ -5,6 +5,7 @@
 
 pub mod condition;
 pub mod file;
+mod notary;
 mod reader;
 pub mod scope;
 mod trust_policy;
@@ -14,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::crypto::PublicKey;
 use crate::digest::Digest;
+use crate::notation::TrustedIdentities;
 use crate::time::Window;
 
 pub use scope::{ImagePattern, NamespacePattern, Scope};
@@ -233,8 +235,8 @@ impl Pattern {
 pub struct NotationAuthority {
     /// The trust stores, as `ca:acme`; never empty unless the level is `skip`.
     pub trust_stores: Vec<crate::trust::StoreName>,
-    /// The trusted identities (`*` or `x509.subject: …`), as written; parsed by the notation module.
-    pub trusted_identities: Vec<String>,
+    /// The trusted identities.
+    pub trusted_identities: TrustedIdentities,
     /// What each check's failure does.
     pub level: NotationLevel,
     /// When a timestamp countersignature is needed.

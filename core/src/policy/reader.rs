@@ -104,6 +104,11 @@ impl<'a> Field<'a> {
         }
     }
 
+    /// Whether this is a list without items.
+    pub(super) fn is_empty_list(&self) -> bool {
+        matches!(&self.node.kind, Kind::List(items) if items.is_empty())
+    }
+
     /// The entries of a mapping with free keys.
     pub(super) fn entries(&self) -> Option<Vec<(&'a str, Self)>> {
         let Kind::Map(entries) = &self.node.kind else {
@@ -170,6 +175,11 @@ impl<'a> Field<'a> {
 }
 
 impl<'a> Fields<'a> {
+    /// Whether there is a field of this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.entries.iter().any(|(key, _, _)| *key == name)
+    }
+
     /// Takes a field that may be absent. `null` is absent.
     pub(super) fn take(&mut self, name: &str) -> Option<Field<'a>> {
         let index = self.entries.iter().position(|(key, _, _)| *key == name)?;

@@ -7,6 +7,8 @@ use crate::evidence::{Request, Subject};
 pub struct Scope {
     /// Patterns of images; never empty. One that matches suffices.
     pub images: Vec<ImagePattern>,
+    /// Patterns of images that other policies are for: one that matches excludes.
+    pub except: Vec<ImagePattern>,
     /// Patterns of namespaces; empty: all, also a request that names none.
     pub namespaces: Vec<NamespacePattern>,
 }
@@ -40,7 +42,7 @@ impl Scope {
         }
         names.push(repository);
         let matches = |pattern: &ImagePattern| names.iter().any(|name| pattern.matches(name));
-        self.images.iter().any(matches)
+        self.images.iter().any(matches) && !self.except.iter().any(matches)
     }
 }
 
@@ -63,6 +65,13 @@ pub struct PatternError {
     found: String,
 }
 
+/// A text that is no fully qualified repository.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "expected a fully qualified repository such as registry.example.com/acme/app, without tag, digest or wildcard, found {0:?}"
+)]
+pub struct RepositoryPatternError(String);
+
 impl ImagePattern {
     /// Reads a pattern.
     ///
@@ -81,6 +90,32 @@ impl ImagePattern {
             });
         }
         Ok(Self(qualify(text)))
+    }
+
+    /// The pattern that matches every image.
+    pub fn any() -> Self {
+        Self("**".to_owned())
+    }
+
+    /// The pattern of one repository, as `registry.example.com/acme/app`, taken as it is.
+    ///
+    /// # Errors
+    /// If it is no fully qualified repository, or has a wildcard.
+    pub fn repository(name: &str) -> Result<Self, RepositoryPatternError> {
+        let label = |c: char| c.is_ascii_alphanumeric() || "-.:".contains(c);
+        let component = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-._".contains(c);
+        match name.split_once('/') {
+            Some((host, path))
+                if !host.is_empty()
+                    && host.chars().all(label)
+                    && path
+                        .split('/')
+                        .all(|part| !part.is_empty() && part.chars().all(component)) =>
+            {
+                Ok(Self(name.to_owned()))
+            }
+            _ => Err(RepositoryPatternError(name.chars().take(200).collect())),
+        }
     }
 
     /// The pattern, fully qualified.

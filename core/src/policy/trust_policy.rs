@@ -13,6 +13,7 @@ use super::{
 };
 use crate::crypto::PublicKey;
 use crate::digest::Digest;
+use crate::notation::TrustedIdentities;
 use crate::time::Window;
 use crate::trust::StoreName;
 
@@ -127,6 +128,7 @@ impl Reader<'_> {
             mode: mode?,
             scope: Scope {
                 images: images?,
+                except: Vec::new(),
                 namespaces: namespaces?,
             },
             authorities: authorities?,
@@ -308,7 +310,10 @@ impl Reader<'_> {
 }
 
 /// Reads every item; `None` if one has a problem, after all were read.
-fn each<'a, T>(list: &Field<'a>, mut read: impl FnMut(&Field<'a>) -> Option<T>) -> Option<Vec<T>> {
+pub(super) fn each<'a, T>(
+    list: &Field<'a>,
+    mut read: impl FnMut(&Field<'a>) -> Option<T>,
+) -> Option<Vec<T>> {
     let read: Vec<Option<T>> = list.items()?.iter().map(&mut read).collect();
     read.into_iter().collect()
 }
@@ -458,7 +463,7 @@ fn read_notation(field: &Field<'_>) -> Option<NotationAuthority> {
         .and_then(|list| each(&list, |item| item.parsed::<StoreName>()));
     let identities = fields
         .need("trustedIdentities")
-        .and_then(|list| each(&list, |item| item.text().map(str::to_owned)));
+        .and_then(|list| trusted_identities(&list));
     let level = match fields.take("level") {
         None => Some(NotationLevel::STRICT),
         Some(level) => level.one_of(&[
@@ -495,8 +500,22 @@ fn read_notation(field: &Field<'_>) -> Option<NotationAuthority> {
     })
 }
 
+/// The identities of a list, which must be consistent.
+pub(super) fn trusted_identities(list: &Field<'_>) -> Option<TrustedIdentities> {
+    let texts = each(list, |item| item.text().map(str::to_owned))?;
+    match TrustedIdentities::parse(&texts) {
+        Ok(identities) => Some(identities),
+        Err(errors) => {
+            for error in errors {
+                list.problem(error.to_string());
+            }
+            None
+        }
+    }
+}
+
 /// Notary Project: integrity has no override, revocation alone may be skipped.
-fn overridden(field: &Field<'_>, mut level: NotationLevel) -> Option<NotationLevel> {
+pub(super) fn overridden(field: &Field<'_>, mut level: NotationLevel) -> Option<NotationLevel> {
     let both = [("enforce", Action::Enforce), ("log", Action::Log)];
     let all = [
         ("enforce", Action::Enforce),
@@ -637,5 +656,15 @@ impl NotationLevel {
         name: "audit",
         authenticity: Action::Log,
         ..Self::PERMISSIVE
+    };
+
+    /// Nothing is verified.
+    pub const SKIP: Self = Self {
+        name: "skip",
+        integrity: Action::Skip,
+        authenticity: Action::Skip,
+        authentic_timestamp: Action::Skip,
+        expiry: Action::Skip,
+        revocation: Action::Skip,
     };
 }

@@ -9,55 +9,91 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 
 use crate::digest::Digest;
+use crate::notation::{Certificate, CertificateError};
 
-/// A named set of trusted certificates.
-#[derive(Clone, Debug, Default)]
+/// A named set of trusted certificates; never empty.
+#[derive(Clone, Debug)]
 pub struct TrustStore {
-    certificates: Vec<Vec<u8>>,
+    certificates: Vec<Certificate>,
 }
 
 impl TrustStore {
-    /// A store of these certificates (DER).
-    pub fn from_der(certificates: Vec<Vec<u8>>) -> Self {
-        Self { certificates }
-    }
-
-    /// A store of the certificates in these PEM texts.
+    /// Reads a store of this kind from files, each with one certificate in DER or any number in
+    /// PEM.
     ///
     /// # Errors
-    /// If one of them holds no certificate, or is not PEM.
-    pub fn from_pem<'a>(
-        texts: impl IntoIterator<Item = &'a [u8]>,
+    /// If there is no file, or one of them holds no certificate, is neither PEM nor DER, or holds a
+    /// certificate that has no place in such a store: `tsa` takes self-signed authorities only, the
+    /// others authorities and self-signed signing certificates.
+    pub fn read<'a>(
+        kind: StoreKind,
+        files: impl IntoIterator<Item = &'a [u8]>,
     ) -> Result<Self, TrustStoreError> {
         let mut certificates = Vec::new();
-        for text in texts {
-            let before = certificates.len();
-            for certificate in CertificateDer::pem_slice_iter(text) {
-                let certificate = certificate.map_err(|_| TrustStoreError::Pem)?;
-                certificates.push(certificate.to_vec());
+        for file in files {
+            for certificate in read_file(file)? {
+                check(&certificate, kind)?;
+                certificates.push(certificate);
             }
-            if certificates.len() == before {
-                return Err(TrustStoreError::Empty);
-            }
+        }
+        if certificates.is_empty() {
+            return Err(TrustStoreError::Empty);
         }
         Ok(Self { certificates })
     }
 
-    /// The certificates, DER.
-    pub fn certificates(&self) -> &[Vec<u8>] {
+    /// The certificates.
+    pub(crate) fn certificates(&self) -> &[Certificate] {
         &self.certificates
     }
 
     /// A digest over the certificates, whatever their order.
     pub fn revision(&self) -> Digest {
-        let mut digests: Vec<_> = self
-            .certificates
-            .iter()
-            .map(|certificate| Digest::sha256(certificate).to_string())
-            .collect();
+        let fingerprint = |certificate: &Certificate| certificate.fingerprint().to_string();
+        let mut digests: Vec<_> = self.certificates.iter().map(fingerprint).collect();
         digests.sort();
         Digest::sha256(digests.join("\n").as_bytes())
     }
+}
+
+fn read_file(bytes: &[u8]) -> Result<Vec<Certificate>, TrustStoreError> {
+    if !bytes.windows(11).any(|window| window == b"-----BEGIN ") {
+        return Ok(vec![Certificate::from_der(bytes)?]);
+    }
+    let mut certificates = Vec::new();
+    for der in CertificateDer::pem_slice_iter(bytes) {
+        let der = der.map_err(|_| TrustStoreError::Pem)?;
+        certificates.push(Certificate::from_der(&der)?);
+    }
+    if certificates.is_empty() {
+        return Err(TrustStoreError::Empty);
+    }
+    Ok(certificates)
+}
+
+fn check(certificate: &Certificate, kind: StoreKind) -> Result<(), TrustStoreError> {
+    let is_authority = certificate
+        .basic_constraints()
+        .is_some_and(|(_, constraints)| constraints.ca);
+    let self_signed = certificate.is_self_signed();
+    let (fits, expected) = match kind {
+        StoreKind::Tsa => (
+            is_authority && self_signed,
+            "a self-signed certificate authority",
+        ),
+        StoreKind::Ca | StoreKind::SigningAuthority => (
+            is_authority || self_signed,
+            "a certificate authority, or a self-signed certificate",
+        ),
+    };
+    if fits {
+        return Ok(());
+    }
+    Err(TrustStoreError::Misplaced {
+        kind: kind.as_str(),
+        expected,
+        found: certificate.to_string(),
+    })
 }
 
 /// The name of a trust store: its kind and its own name, as `ca:acme`.
@@ -121,16 +157,29 @@ impl fmt::Display for StoreName {
     }
 }
 
-/// Why some texts are not a trust store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+/// Why some files are not a trust store.
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrustStoreError {
     /// A block that is not PEM.
     #[error("expected certificates in PEM, found a block that does not decode")]
     Pem,
     /// No certificate.
-    #[error("expected at least one PEM certificate, found none")]
+    #[error("expected at least one certificate, found none")]
     Empty,
+    /// A certificate that cannot be read.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// A certificate that such a store does not take.
+    #[error("expected {expected} in a trust store of kind {kind}, found {found}")]
+    Misplaced {
+        /// The kind of the store.
+        kind: &'static str,
+        /// What it takes.
+        expected: &'static str,
+        /// The certificate.
+        found: String,
+    },
 }
 
 /// A text that does not name a trust store.

@@ -1,0 +1,150 @@
+//! Signature envelopes: a payload, signed attributes, a certificate chain, a signature.
+
+use super::attributes::{Headers, SignedAttributes, scheme_of};
+use super::certificate::Certificate;
+use super::chain::{Chain, Purpose};
+use super::{cose, jws};
+use crate::crypto::{Scheme, SignatureEncoding};
+use crate::limits;
+use crate::reason::{Code, Reason};
+
+/// The format of an envelope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    /// JSON Web Signature, flattened JSON (RFC 7515 section 7.2.2).
+    Jws,
+    /// COSE_Sign1 (RFC 9052 section 4.2).
+    Cose,
+}
+
+impl Format {
+    /// The format with this media type.
+    pub(super) fn from_media_type(media_type: &str) -> Option<Self> {
+        match media_type {
+            "application/jose+json" => Some(Self::Jws),
+            "application/cose" => Some(Self::Cose),
+            _ => None,
+        }
+    }
+
+    /// The stable name in verdicts.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Jws => "notation_jws",
+            Self::Cose => "notation_cose",
+        }
+    }
+}
+
+/// An envelope that could be read. Nothing of it is verified.
+#[derive(Clone, Debug)]
+pub(super) struct Envelope {
+    /// The format.
+    pub(super) format: Format,
+    /// The algorithm that the protected headers name.
+    pub(super) algorithm: Scheme,
+    /// The other protected headers.
+    pub(super) headers: Headers,
+    /// The payload.
+    pub(super) payload: Vec<u8>,
+    /// What the signature covers: protected headers and payload.
+    pub(super) signed: Vec<u8>,
+    /// The signature.
+    pub(super) signature: Vec<u8>,
+    /// The certificates (DER), the leaf first.
+    pub(super) chain: Vec<Vec<u8>>,
+    /// A countersignature: an RFC 3161 token over the signature.
+    pub(super) timestamp: Option<Vec<u8>>,
+}
+
+/// An envelope whose signature verifies with the leaf of a well-formed chain.
+///
+/// Not checked: whether anybody trusts the chain, and any time.
+#[derive(Debug)]
+pub(super) struct VerifiedEnvelope<'a> {
+    /// The envelope.
+    pub(super) envelope: &'a Envelope,
+    /// The signed attributes.
+    pub(super) attributes: SignedAttributes,
+    /// The certificate chain.
+    pub(super) chain: Chain,
+}
+
+impl Envelope {
+    /// Reads an envelope.
+    pub(super) fn parse(format: Format, bytes: &[u8]) -> Result<Self, Reason> {
+        match format {
+            Format::Jws => jws::parse(bytes),
+            Format::Cose => cose::parse(bytes),
+        }
+    }
+
+    /// The certificates of the chain, none of them verified.
+    pub(super) fn certificates(&self) -> Result<Vec<Certificate>, Reason> {
+        if self.chain.len() > limits::CHAIN_CERTIFICATES {
+            return Err(Reason::new(
+                Code::LimitExceeded,
+                format!(
+                    "the chain has {} certificates, more than the {} allowed",
+                    self.chain.len(),
+                    limits::CHAIN_CERTIFICATES
+                ),
+            ));
+        }
+        let read = |der: &Vec<u8>| {
+            Certificate::from_der(der)
+                .map_err(|error| Reason::new(Code::CertificateMalformed, error.to_string()))
+        };
+        self.chain.iter().map(read).collect()
+    }
+
+    /// Verifies the envelope as far as it can be without trust.
+    ///
+    /// 1. The signed attributes keep the rules.
+    /// 2. The algorithm is the one that the leaf's key prescribes.
+    /// 3. The signature verifies with that key.
+    /// 4. The chain keeps the rules for signing.
+    pub(super) fn verify(&self) -> Result<VerifiedEnvelope<'_>, Reason> {
+        // (1) attributes
+        let attributes = SignedAttributes::check(&self.headers)?;
+        // (2) algorithm
+        let certificates = self.certificates()?;
+        let leaf = certificates.first().ok_or_else(|| {
+            Reason::new(
+                Code::CertificateChainInvalid,
+                "the certificate chain is empty",
+            )
+        })?;
+        let key = leaf.public_key()?;
+        let prescribed = scheme_of(&key)?;
+        if self.algorithm != prescribed {
+            return Err(Reason::new(
+                Code::AlgorithmUnsupported,
+                format!(
+                    "expected the algorithm {prescribed}, which the key of {leaf} prescribes, found {}",
+                    self.algorithm
+                ),
+            ));
+        }
+        // (3) signature
+        key.verify_encoded(
+            prescribed,
+            SignatureEncoding::Fixed,
+            &self.signed,
+            &self.signature,
+        )
+        .map_err(|error| {
+            Reason::new(
+                Code::EnvelopeSignatureInvalid,
+                format!("the envelope was altered, or {leaf} did not sign it: {error}"),
+            )
+        })?;
+        // (4) chain
+        let chain = Chain::check(certificates, Purpose::CodeSigning)?;
+        Ok(VerifiedEnvelope {
+            envelope: self,
+            attributes,
+            chain,
+        })
+    }
+}

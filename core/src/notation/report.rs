@@ -1,0 +1,108 @@
+//! The outcome of the checks, each enforced, logged or skipped.
+
+use super::level::CheckKind;
+use crate::candidate::{Judgement, Verified};
+use crate::policy::{Action, NotationLevel};
+use crate::reason::Reason;
+use crate::time::UnixTime;
+use crate::verdict::{Check, CheckResult};
+
+/// What became of the checks so far.
+pub(super) struct Report<'a> {
+    level: &'a NotationLevel,
+    authority: &'a str,
+    checks: Vec<Check>,
+    passed: Vec<CheckKind>,
+    failures: Vec<Reason>,
+    valid_until: Option<UnixTime>,
+}
+
+impl<'a> Report<'a> {
+    /// Without any checks.
+    pub(super) fn new(level: &'a NotationLevel, authority: &'a str) -> Self {
+        Self {
+            level,
+            authority,
+            checks: Vec::new(),
+            passed: Vec::new(),
+            failures: Vec::new(),
+            valid_until: None,
+        }
+    }
+
+    /// Makes a check unless the level skips it; gives its result if it passes.
+    pub(super) fn check<T>(
+        &mut self,
+        kind: CheckKind,
+        make: impl FnOnce() -> Result<T, Reason>,
+    ) -> Option<T> {
+        if self.level.action(kind) == Action::Skip {
+            self.record(kind, CheckResult::Skipped, None);
+            return None;
+        }
+        match make() {
+            Ok(value) => {
+                self.record(kind, CheckResult::Passed, None);
+                self.passed.push(kind);
+                Some(value)
+            }
+            Err(reason) => {
+                self.record(kind, CheckResult::Failed, Some(reason.to_string()));
+                if self.level.action(kind) == Action::Enforce {
+                    self.failures.push(reason);
+                }
+                None
+            }
+        }
+    }
+
+    /// Whether this check was made and passed.
+    pub(super) fn passed(&self, kind: CheckKind) -> bool {
+        self.passed.contains(&kind)
+    }
+
+    /// Notes until when the result of a check surely stays the same.
+    pub(super) fn until(&mut self, time: Option<UnixTime>) {
+        self.valid_until = match (self.valid_until, time) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+    }
+
+    /// The judgement: passed unless an enforced check failed.
+    pub(super) fn judgement(
+        self,
+        verified: impl FnOnce(Vec<Check>, Option<UnixTime>) -> Verified,
+    ) -> Judgement {
+        if self.failures.is_empty() {
+            Judgement::Passed(Box::new(verified(self.checks, self.valid_until)))
+        } else {
+            self.failed()
+        }
+    }
+
+    /// The judgement of a signature whose checks cannot go on.
+    pub(super) fn failed(self) -> Judgement {
+        Judgement::Failed {
+            reasons: self.failures,
+            checks: self.checks,
+        }
+    }
+
+    /// Every check, skipped.
+    pub(super) fn all_skipped(mut self) -> Vec<Check> {
+        for kind in CheckKind::ALL {
+            self.record(kind, CheckResult::Skipped, None);
+        }
+        self.checks
+    }
+
+    fn record(&mut self, kind: CheckKind, result: CheckResult, detail: Option<String>) {
+        self.checks.push(Check {
+            name: format!("{}: {}", self.authority, kind.name()),
+            action: self.level.action(kind),
+            result,
+            detail,
+        });
+    }
+}

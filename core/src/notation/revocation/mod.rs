@@ -1,0 +1,179 @@
+//! Revocation: what OCSP responders and certificate revocation lists say at `now`.
+//!
+//! Trust store and trust policy specification, "Certificate revocation evaluation". The answers
+//! are evidence: fetched by whoever may use the network, verified here. Without them the status
+//! is unknown, and the level decides what that means.
+
+mod crl;
+mod ocsp;
+mod request;
+
+use super::certificate::Certificate;
+use super::chain::Chain;
+use crate::candidate::Context;
+use crate::evidence::{RevocationAnswer, RevocationKind};
+use crate::reason::{Code, Reason};
+use crate::time::UnixTime;
+
+pub use request::{RevocationRequest, revocation_requests};
+
+/// Clocks differ: how far in the future an answer may have been made, in seconds.
+const CLOCK_SKEW: i64 = 300;
+
+/// What one source says about a certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Status {
+    /// Not revoked, as far as known until then.
+    Good { until: UnixTime },
+    /// Revoked.
+    Revoked(String),
+}
+
+/// Checks every certificate of a chain but the root. Gives until when the answers hold.
+///
+/// `signing_time`: when it was signed, if a signing authority vouches for it: a certificate whose
+/// key became invalid only later is not revoked for this signature.
+pub(super) fn check_chain(
+    chain: &Chain,
+    signing_time: Option<UnixTime>,
+    context: &Context<'_>,
+) -> Result<Option<UnixTime>, Reason> {
+    let answers = Answers::new(&context.evidence.revocation, context.now);
+    let mut until: Option<UnixTime> = None;
+    let mut unknown = None;
+    for (certificate, issuer) in chain.links() {
+        match check(certificate, issuer, signing_time, &answers) {
+            Ok(None) => {}
+            Ok(Some(Status::Good { until: end })) => {
+                until = Some(until.map_or(end, |until| until.min(end)));
+            }
+            // A revoked certificate tells more than an unknown one.
+            Ok(Some(Status::Revoked(how))) => {
+                return Err(Reason::new(
+                    Code::CertificateRevoked,
+                    format!("the certificate {certificate} is revoked: {how}"),
+                ));
+            }
+            Err(why) => {
+                unknown.get_or_insert_with(|| {
+                    Reason::new(
+                        Code::RevocationUnknown,
+                        format!(
+                            "whether the certificate {certificate} is revoked is unknown: {why}"
+                        ),
+                    )
+                });
+            }
+        }
+    }
+    match unknown {
+        Some(reason) => Err(reason),
+        None => Ok(until),
+    }
+}
+
+/// What is known about one certificate; `None`: it names no way to ask, so it cannot be revoked.
+///
+/// OCSP first; the lists only if OCSP says neither good nor revoked.
+fn check(
+    certificate: &Certificate,
+    issuer: &Certificate,
+    signing_time: Option<UnixTime>,
+    answers: &Answers<'_>,
+) -> Result<Option<Status>, String> {
+    if !certificate.is_revocable() {
+        return Ok(None);
+    }
+    let mut problems = Vec::new();
+    for url in certificate.ocsp_urls() {
+        let status = answers
+            .bytes(RevocationKind::Ocsp, &url, certificate)
+            .and_then(|der| ocsp::status(der, certificate, issuer, signing_time, answers.now));
+        match status {
+            Ok(status) => return Ok(Some(status)),
+            Err(why) => problems.push(format!("OCSP at {url}: {why}")),
+        }
+    }
+    for url in certificate.crl_urls() {
+        let status = answers
+            .bytes(RevocationKind::Crl, &url, issuer)
+            .and_then(|der| crl::status(der, &url, certificate, issuer, signing_time, answers));
+        match status {
+            Ok(status) => return Ok(Some(status)),
+            Err(why) => problems.push(format!("CRL at {url}: {why}")),
+        }
+    }
+    if problems.is_empty() {
+        problems.push("it names no usable responder or list".to_owned());
+    }
+    Err(problems.join("; "))
+}
+
+/// The answers that the evidence holds, none of them verified, and the time of the verdict.
+struct Answers<'a> {
+    answers: &'a [RevocationAnswer],
+    now: UnixTime,
+}
+
+impl<'a> Answers<'a> {
+    fn new(answers: &'a [RevocationAnswer], now: UnixTime) -> Self {
+        Self { answers, now }
+    }
+
+    fn now(&self) -> UnixTime {
+        self.now
+    }
+
+    /// The answer to a question, or why there is none, if it was asked.
+    fn find(
+        &self,
+        kind: RevocationKind,
+        url: &str,
+        about: &Certificate,
+    ) -> Option<Result<&'a [u8], &'a str>> {
+        let asked = |answer: &&RevocationAnswer| {
+            answer.kind == kind && answer.url == url && answer.certificate == about.fingerprint()
+        };
+        let answer = self.answers.iter().find(asked)?;
+        Some(
+            answer
+                .outcome
+                .as_ref()
+                .map(|blob| blob.bytes())
+                .map_err(String::as_str),
+        )
+    }
+
+    fn has(&self, kind: RevocationKind, url: &str, about: &Certificate) -> bool {
+        self.find(kind, url, about).is_some()
+    }
+
+    fn bytes(
+        &self,
+        kind: RevocationKind,
+        url: &str,
+        about: &Certificate,
+    ) -> Result<&'a [u8], String> {
+        match self.find(kind, url, about) {
+            Some(answer) => answer.map_err(ToOwned::to_owned),
+            None => Err("no answer was fetched".to_owned()),
+        }
+    }
+}
+
+/// Whether an answer is in force: made at `this`, replaced after `next`.
+fn in_force(this: UnixTime, next: Option<UnixTime>, now: UnixTime) -> Result<UnixTime, String> {
+    let next = next.ok_or("it does not say until when it holds")?;
+    if this > now.plus(CLOCK_SKEW) {
+        return Err(format!("it was made at {this}, in the future"));
+    }
+    if next < now {
+        return Err(format!("it held until {next}"));
+    }
+    Ok(next)
+}
+
+/// Whether a revocation spares what was signed before: its key became invalid only later.
+fn spares(invalidity_date: Option<UnixTime>, signing_time: Option<UnixTime>) -> bool {
+    matches!((invalidity_date, signing_time), (Some(date), Some(signed)) if signed < date)
+}

@@ -1,0 +1,226 @@
+//! OCSP responses (RFC 6960).
+
+use const_oid::db::rfc5912;
+use const_oid::{AssociatedOid as _, ObjectIdentifier};
+use der::asn1::{GeneralizedTime, Null, OctetString};
+use der::{Decode as _, Encode as _};
+use sha1::{Digest as _, Sha1};
+use spki::AlgorithmIdentifierOwned;
+use x509_cert::ext::Extension;
+use x509_ocsp::{
+    BasicOcspResponse, CertId, CertStatus, OcspGeneralizedTime, OcspRequest, OcspResponse,
+    OcspResponseStatus, Request, ResponderId, TbsRequest,
+};
+
+use super::super::certificate::{Certificate, first_element};
+use super::super::chain::OCSP_SIGNING;
+use super::{Status, in_force, spares};
+use crate::crypto::Hash;
+use crate::time::UnixTime;
+
+/// Bytes of one response: notation-go's bound; usual ones have 2 to 4 kB.
+const RESPONSE_BYTES: usize = 20_480;
+/// Certificates of possible delegates in one response that are looked at.
+const DELEGATES: usize = 4;
+/// SHA-1, which names certificates in OCSP: an identifier here, not a protection.
+const SHA1: ObjectIdentifier = rfc5912::ID_SHA_1;
+/// `id-ce-invalidityDate` (RFC 5280 section 5.3.2).
+pub(super) const INVALIDITY_DATE: ObjectIdentifier = const_oid::db::rfc5280::ID_CE_INVALIDITY_DATE;
+
+/// What a response says about a certificate.
+///
+/// 1. It is successful, and of the basic type.
+/// 2. The issuer signed it, or a delegate whom the issuer certified for it. Whether that
+///    delegate is itself revoked is not checked, as in notation-go.
+/// 3. It speaks of this certificate.
+/// 4. It is in force at `now`.
+pub(super) fn status(
+    der: &[u8],
+    certificate: &Certificate,
+    issuer: &Certificate,
+    signing_time: Option<UnixTime>,
+    now: UnixTime,
+) -> Result<Status, String> {
+    // (1) form
+    let basic_der = basic(der)?;
+    let basic = BasicOcspResponse::from_der(&basic_der).map_err(malformed)?;
+    // (2) signature
+    let signed = first_element(&basic_der).map_err(malformed)?;
+    check_signature(&basic, &signed, issuer, now)?;
+    // (3) certificate
+    let single = basic
+        .tbs_response_data
+        .responses
+        .iter()
+        .find(|single| speaks_of(&single.cert_id, certificate, issuer))
+        .ok_or("it speaks of other certificates")?;
+    // (4) time
+    let until = in_force(time(single.this_update), single.next_update.map(time), now)?;
+    match single.cert_status {
+        CertStatus::Good(_) => Ok(Status::Good { until }),
+        CertStatus::Unknown(_) => Err("the responder does not know the certificate".to_owned()),
+        CertStatus::Revoked(info) => {
+            let extensions = single.single_extensions.iter().flatten();
+            let invalidity_date = read_invalidity_date(extensions)?;
+            if spares(invalidity_date, signing_time) {
+                return Ok(Status::Good { until });
+            }
+            Ok(Status::Revoked(format!(
+                "OCSP says since {}",
+                time(info.revocation_time)
+            )))
+        }
+    }
+}
+
+/// The request that asks about a certificate, without a nonce, so that it can be cached.
+pub(super) fn request(certificate: &Certificate, issuer: &Certificate) -> der::Result<Vec<u8>> {
+    let name = issuer.subject_name().to_der()?;
+    let request = Request {
+        req_cert: CertId {
+            hash_algorithm: AlgorithmIdentifierOwned {
+                oid: SHA1,
+                parameters: Some(Null.into()),
+            },
+            issuer_name_hash: OctetString::new(Sha1::digest(&name).to_vec())?,
+            issuer_key_hash: OctetString::new(Sha1::digest(issuer.public_key_bits()).to_vec())?,
+            serial_number: certificate.serial_number().clone(),
+        },
+        single_request_extensions: None,
+    };
+    OcspRequest {
+        tbs_request: TbsRequest {
+            request_list: vec![request],
+            ..TbsRequest::default()
+        },
+        optional_signature: None,
+    }
+    .to_der()
+}
+
+/// The basic response inside a response.
+fn basic(der: &[u8]) -> Result<Vec<u8>, String> {
+    if der.len() > RESPONSE_BYTES {
+        return Err(format!(
+            "it has {} bytes, more than the {RESPONSE_BYTES} allowed",
+            der.len()
+        ));
+    }
+    let response = OcspResponse::from_der(der).map_err(malformed)?;
+    if response.response_status != OcspResponseStatus::Successful {
+        return Err(format!(
+            "the responder answered {:?}",
+            response.response_status
+        ));
+    }
+    let bytes = response.response_bytes.ok_or("it is empty")?;
+    if bytes.response_type != BasicOcspResponse::OID {
+        return Err(format!("it is of the unknown type {}", bytes.response_type));
+    }
+    Ok(bytes.response.as_bytes().to_vec())
+}
+
+fn check_signature(
+    basic: &BasicOcspResponse,
+    signed: &[u8],
+    issuer: &Certificate,
+    now: UnixTime,
+) -> Result<(), String> {
+    let signature = basic.signature.raw_bytes();
+    let signed_by = |responder: &Certificate| {
+        responder
+            .verify(&basic.signature_algorithm, signed, signature)
+            .map_err(|error| error.to_string())
+    };
+    let responder = &basic.tbs_response_data.responder_id;
+    if is_responder(issuer, responder) {
+        return signed_by(issuer);
+    }
+    for certificate in basic.certs.iter().flatten().take(DELEGATES) {
+        let der = certificate.to_der().map_err(malformed)?;
+        let delegate = Certificate::from_der(&der).map_err(|error| error.to_string())?;
+        if is_responder(&delegate, responder) {
+            check_delegate(&delegate, issuer, now)?;
+            return signed_by(&delegate);
+        }
+    }
+    Err("the certificate of its signer is not in it".to_owned())
+}
+
+/// RFC 6960 section 4.2.2.2: a delegate is certified by the issuer itself, for this purpose.
+fn check_delegate(
+    delegate: &Certificate,
+    issuer: &Certificate,
+    now: UnixTime,
+) -> Result<(), String> {
+    delegate
+        .is_issued_by(issuer)
+        .map_err(|error| format!("the issuer did not certify its signer {delegate}: {error}"))?;
+    let purposes = delegate.extended_key_usage().map(|(_, purposes)| purposes);
+    if !purposes.unwrap_or_default().contains(&OCSP_SIGNING) {
+        return Err(format!("its signer {delegate} is not certified for OCSP"));
+    }
+    if !delegate.validity().contains(now) {
+        return Err(format!(
+            "its signer {delegate} is valid {}",
+            delegate.validity()
+        ));
+    }
+    Ok(())
+}
+
+fn is_responder(certificate: &Certificate, id: &ResponderId) -> bool {
+    match id {
+        ResponderId::ByName(name) => name == certificate.subject_name(),
+        ResponderId::ByKey(hash) => {
+            hash.as_bytes() == Sha1::digest(certificate.public_key_bits()).as_slice()
+        }
+    }
+}
+
+fn speaks_of(id: &CertId, certificate: &Certificate, issuer: &Certificate) -> bool {
+    let Ok(name) = issuer.subject_name().to_der() else {
+        return false;
+    };
+    let hash = |bytes: &[u8]| match id.hash_algorithm.oid {
+        SHA1 => Some(Sha1::digest(bytes).to_vec()),
+        rfc5912::ID_SHA_256 => Some(Hash::Sha256.digest(bytes)),
+        _ => None,
+    };
+    id.serial_number == *certificate.serial_number()
+        && hash(&name).is_some_and(|hash| hash == id.issuer_name_hash.as_bytes())
+        && hash(issuer.public_key_bits()).is_some_and(|hash| hash == id.issuer_key_hash.as_bytes())
+}
+
+/// The invalidity date among some extensions; an unknown critical one is an error.
+pub(super) fn read_invalidity_date<'a>(
+    extensions: impl Iterator<Item = &'a Extension>,
+) -> Result<Option<UnixTime>, String> {
+    let mut date = None;
+    for extension in extensions {
+        if extension.extn_id == INVALIDITY_DATE {
+            let value = extension.extn_value.as_bytes();
+            let time = GeneralizedTime::from_der(value).map_err(malformed)?;
+            date = Some(time_of(time));
+        } else if extension.critical {
+            return Err(format!(
+                "the extension {} is critical and not understood",
+                extension.extn_id
+            ));
+        }
+    }
+    Ok(date)
+}
+
+fn time(time: OcspGeneralizedTime) -> UnixTime {
+    time_of(time.0)
+}
+
+fn time_of(time: GeneralizedTime) -> UnixTime {
+    let seconds = time.to_unix_duration().as_secs();
+    UnixTime::from_seconds(i64::try_from(seconds).unwrap_or(i64::MAX))
+}
+
+fn malformed(error: der::Error) -> String {
+    format!("malformed: {error}")
+}
