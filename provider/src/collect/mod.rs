@@ -5,6 +5,7 @@
 //! Only the registry itself can make it undecided, by failing.
 
 mod artifacts;
+mod revocation;
 mod subject;
 
 use std::ops::{BitOr, Sub};
@@ -15,6 +16,8 @@ use tokio::time::Instant;
 
 use crate::registry::{Fetched, RegistryClient, RegistryError};
 use artifacts::{Found, Gathering};
+
+pub use revocation::RevocationClient;
 
 /// Collects evidence from registries.
 #[derive(Clone, Debug)]

@@ -32,3 +32,6 @@ pub use credentials::Credential;
 pub use error::{Cause, RegistryError};
 pub use referrers::Referrers;
 pub use transport::SetupError;
+
+pub(crate) use guard::Guard;
+pub(crate) use transport::plain_client;

@@ -493,6 +493,11 @@ fn own_roots(authorities: &[CertificateDer<'static>]) -> Result<RootCertStore, r
     Ok(roots)
 }
 
+/// An HTTP client for services that are no registries: under the same guard, without redirects.
+pub(crate) fn plain_client(guard: Guard) -> Result<Client, SetupError> {
+    http_client(public_roots(), guard)
+}
+
 fn http_client(roots: RootCertStore, guard: Guard) -> Result<Client, SetupError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut tls = ClientConfig::builder_with_provider(provider)

@@ -1,0 +1,233 @@
+//! Fetches what OCSP responders and revocation lists say about certificates.
+//!
+//! The URLs come from certificates below a certificate of a configured trust store; nothing else
+//! that an image carries is ever followed. Still they lead where their author wants: plain HTTP,
+//! public addresses only unless allowed, no redirects, bounded bytes and time.
+//!
+//! Whatever fails is part of the evidence, too: whether it matters is for the policy to say.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use futures::future::join_all;
+use moka::Expiry;
+use moka::future::Cache;
+use reqwest::{Client, Response};
+use sealgate_core::evidence::{Blob, Evidence, RevocationAnswer, RevocationKind};
+use sealgate_core::notation::{RevocationRequest, revocation_requests};
+use sealgate_core::{Digest, TrustMaterial, UnixTime, limits};
+use tokio::time::{Instant, timeout_at};
+use url::Url;
+
+use crate::registry::{Guard, SetupError, plain_client};
+
+/// Bytes of one OCSP response, as in notation-go.
+const OCSP_BYTES: usize = 20_480;
+/// How long one responder may take, as in notation-go.
+const OCSP_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long one list may take, as in notation-go.
+const CRL_TIMEOUT: Duration = Duration::from_secs(5);
+/// A request that makes a URL longer than this is posted (RFC 6960 appendix A.1).
+const GET_BYTES: usize = 255;
+/// OCSP, then lists, then their deltas, and one for what changed between.
+const ROUNDS: usize = 4;
+/// How long an answer serves others. Its own validity is judged anew each time.
+const ANSWER_LIFETIME: Duration = Duration::from_secs(600);
+/// How long a failure spares the responder.
+const FAILURE_LIFETIME: Duration = Duration::from_secs(10);
+/// Bytes of answers kept.
+const CACHE_BYTES: u64 = 64 << 20;
+
+/// Fetches answers about revocation, and keeps them for a while.
+#[derive(Clone, Debug)]
+pub struct RevocationClient {
+    http: Client,
+    private_hosts: Arc<BTreeSet<String>>,
+    cache: Cache<Question, Answer>,
+}
+
+/// What was asked.
+type Question = (RevocationKind, String, Digest);
+
+/// The bytes, or why there are none, and when that was.
+#[derive(Clone, Debug)]
+struct Answer {
+    fetched_at: UnixTime,
+    outcome: Result<Blob, String>,
+}
+
+impl RevocationClient {
+    /// A client that reaches public addresses, and these hosts wherever they are.
+    ///
+    /// # Errors
+    /// If the HTTP library refuses to be set up.
+    pub fn new(private_hosts: impl IntoIterator<Item = String>) -> Result<Self, SetupError> {
+        let private_hosts: BTreeSet<_> = private_hosts.into_iter().collect();
+        Ok(Self {
+            http: plain_client(Guard::allowing(private_hosts.iter().cloned()))?,
+            private_hosts: Arc::new(private_hosts),
+            cache: Cache::builder()
+                .max_capacity(CACHE_BYTES)
+                .weigher(|question: &Question, answer: &Answer| weight(question, answer))
+                .expire_after(Lifetime)
+                .build(),
+        })
+    }
+
+    /// Completes evidence with all answers that its signatures need. Never fails: an answer that
+    /// cannot be had is recorded as such.
+    pub async fn complete(
+        &self,
+        mut evidence: Evidence,
+        trust: &TrustMaterial,
+        now: UnixTime,
+        deadline: Instant,
+    ) -> Evidence {
+        for _ in 0..ROUNDS {
+            let requests = revocation_requests(&evidence, trust, now);
+            if requests.is_empty() {
+                break;
+            }
+            let answers = requests
+                .into_iter()
+                .map(|request| self.answer(request, now, deadline));
+            evidence.revocation.extend(join_all(answers).await);
+        }
+        evidence
+    }
+
+    async fn answer(
+        &self,
+        request: RevocationRequest,
+        now: UnixTime,
+        deadline: Instant,
+    ) -> RevocationAnswer {
+        let question = (request.kind, request.url.clone(), request.certificate);
+        // Who gives up does not take the answer from those who wait for the same.
+        let fetch = self.cache.get_with(question, self.fetch(&request, now));
+        let answer = timeout_at(deadline, fetch)
+            .await
+            .unwrap_or_else(|_| Answer {
+                fetched_at: now,
+                outcome: Err("no answer before the deadline".to_owned()),
+            });
+        RevocationAnswer {
+            kind: request.kind,
+            url: request.url,
+            certificate: request.certificate,
+            fetched_at: answer.fetched_at,
+            outcome: answer.outcome,
+        }
+    }
+
+    async fn fetch(&self, request: &RevocationRequest, now: UnixTime) -> Answer {
+        let (most, timeout) = match request.kind {
+            RevocationKind::Ocsp => (OCSP_BYTES, OCSP_TIMEOUT),
+            RevocationKind::Crl => (limits::BLOB_BYTES, CRL_TIMEOUT),
+        };
+        let ask = tokio::time::timeout(timeout, self.ask(request, most));
+        let outcome = ask
+            .await
+            .unwrap_or_else(|_| Err(format!("no answer within {} s", timeout.as_secs())));
+        tracing::debug!(url = request.url, kind = ?request.kind, error = outcome.as_ref().err(), "revocation service asked");
+        Answer {
+            fetched_at: now,
+            outcome: outcome.map(Blob::new),
+        }
+    }
+
+    async fn ask(&self, request: &RevocationRequest, most: usize) -> Result<Vec<u8>, String> {
+        let url = Url::parse(&request.url).map_err(|error| format!("not a URL: {error}"))?;
+        self.check(&url)?;
+        let request = match &request.ocsp_request {
+            None => self.http.get(url),
+            Some(der) => match get_url(&url, der) {
+                Some(url) => self.http.get(url),
+                None => self
+                    .http
+                    .post(url)
+                    .header(http::header::CONTENT_TYPE, "application/ocsp-request")
+                    .body(der.clone()),
+            },
+        };
+        let response = request.send().await.map_err(|error| innermost(&error))?;
+        if response.status() != http::StatusCode::OK {
+            return Err(format!(
+                "expected the status 200, found {}",
+                response.status()
+            ));
+        }
+        read(response, most).await
+    }
+
+    fn check(&self, url: &Url) -> Result<(), String> {
+        if url.scheme() != "http" {
+            return Err(format!(
+                "expected a URL of http, found one of {}",
+                url.scheme()
+            ));
+        }
+        let host = url.host().ok_or("the URL has no host")?;
+        let listed = self.private_hosts.contains(&host.to_string());
+        Guard::check_literal(&host, listed).map_err(|forbidden| forbidden.to_string())
+    }
+}
+
+/// How long answers are kept.
+struct Lifetime;
+
+impl Expiry<Question, Answer> for Lifetime {
+    fn expire_after_create(
+        &self,
+        _: &Question,
+        answer: &Answer,
+        _: std::time::Instant,
+    ) -> Option<Duration> {
+        Some(match answer.outcome {
+            Ok(_) => ANSWER_LIFETIME,
+            Err(_) => FAILURE_LIFETIME,
+        })
+    }
+}
+
+fn weight((_, url, _): &Question, answer: &Answer) -> u32 {
+    let bytes = match &answer.outcome {
+        Ok(blob) => blob.bytes().len(),
+        Err(why) => why.len(),
+    };
+    u32::try_from(bytes + url.len() + 256).unwrap_or(u32::MAX)
+}
+
+/// The URL of a request that is small enough to be cached on its way.
+fn get_url(responder: &Url, der: &[u8]) -> Option<Url> {
+    let encoded = STANDARD.encode(der);
+    let escaped: String = url::form_urlencoded::byte_serialize(encoded.as_bytes()).collect();
+    if escaped.len() >= GET_BYTES {
+        return None;
+    }
+    let base = responder.as_str().trim_end_matches('/');
+    Url::parse(&format!("{base}/{escaped}")).ok()
+}
+
+async fn read(mut response: Response, most: usize) -> Result<Vec<u8>, String> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| innermost(&error))? {
+        if body.len() + chunk.len() > most {
+            return Err(format!("more than the {most} bytes allowed"));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// The message of the cause, without the URL, which stands elsewhere.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
