@@ -6,6 +6,7 @@
 //! * [`registry`]: an OCI distribution server inside the process, true to the specification until
 //!   told to misbehave.
 //! * [`image`]: images to sign.
+//! * [`notation`]: a private Notary Project: certificates, envelopes, timestamps, revocation.
 //! * [`publish`]: puts signatures where clients look for them.
 //! * [`sign`]: signatures as the real tools write them.
 //! * [`pack`]: evidence made from bytes, without a registry.
@@ -14,6 +15,7 @@
 //! * [`tools`]: the real programs of `tests/tools`, where they have been built.
 
 pub mod image;
+pub mod notation;
 pub mod pack;
 pub mod publish;
 pub mod registry;

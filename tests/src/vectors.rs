@@ -173,6 +173,19 @@ impl ConformanceCase {
     }
 }
 
+/// The Notary Project's own vectors, of notation-go's tests: the folder, or `None`, and it says so.
+pub fn notation() -> Option<PathBuf> {
+    let base = shared().join("notation");
+    if base.is_dir() {
+        return Some(base);
+    }
+    println!(
+        "SKIPPED: the Notary Project's vectors are not at {}",
+        base.display()
+    );
+    None
+}
+
 /// `shared/vectors` beside the repository, or beside what holds the repository.
 fn shared() -> PathBuf {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");

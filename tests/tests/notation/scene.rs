@@ -1,0 +1,199 @@
+//! An image, a signer with a chain of three, and a policy that trusts its root.
+
+use sealgate_core::policy::NoMatch;
+use sealgate_core::policy::file::{self, PolicyFile};
+use sealgate_core::trust::{StoreName, TrustStore};
+use sealgate_core::verdict::{Check, CheckResult};
+use sealgate_core::{Policies, TrustMaterial, UnixTime, Verdict};
+use sealgate_tests::notation::envelope::{artifact, payload};
+use sealgate_tests::notation::{Certificate, Envelope, Format, NOW, Profile};
+use sealgate_tests::pack::Pack;
+use serde_json::{Value, json};
+
+pub(crate) const IMAGE: &str = "registry.example.com/prod/app:1.0";
+pub(crate) const SIGNER: &str = "C=US, ST=WA, O=acme, CN=release";
+
+/// A signer and the authorities above.
+pub(crate) struct Signer {
+    pub(crate) root: Certificate,
+    pub(crate) intermediate: Certificate,
+    pub(crate) leaf: Certificate,
+}
+
+impl Signer {
+    pub(crate) fn new() -> Self {
+        Self::with(|_| {}, |_| {}, |_| {})
+    }
+
+    /// A signer whose certificates differ in some details.
+    pub(crate) fn with(
+        root: impl FnOnce(&mut Profile),
+        intermediate: impl FnOnce(&mut Profile),
+        leaf: impl FnOnce(&mut Profile),
+    ) -> Self {
+        let authority = |name: &str| Profile::authority(&format!("C=US, ST=WA, O=acme, CN={name}"));
+        let root = Certificate::self_signed(&authority("root").with(root));
+        let intermediate = root.issue(&authority("intermediate").with(intermediate));
+        let leaf = intermediate.issue(&Profile::signer(SIGNER).with(leaf));
+        Self {
+            root,
+            intermediate,
+            leaf,
+        }
+    }
+
+    pub(crate) fn chain(&self) -> [&Certificate; 3] {
+        [&self.leaf, &self.intermediate, &self.root]
+    }
+
+    /// An envelope for the image of a pack.
+    pub(crate) fn envelope(&self, format: Format, pack: &Pack) -> Envelope {
+        Envelope::x509(format, &self.chain(), payload_for(pack))
+    }
+
+    /// A pack with this signer's ordinary signature.
+    pub(crate) fn signed(&self, format: Format) -> Pack {
+        self.signed_with(format, |envelope| envelope)
+    }
+
+    /// A pack with this signer's signature over a changed envelope.
+    pub(crate) fn signed_with(
+        &self,
+        format: Format,
+        change: impl FnOnce(Envelope) -> Envelope,
+    ) -> Pack {
+        let pack = image();
+        let envelope = change(self.envelope(format, &pack)).sign(&self.leaf.key);
+        with_envelope(pack, format, &envelope)
+    }
+
+    /// Trust in this signer's root, as `ca:acme`.
+    pub(crate) fn trust(&self) -> TrustMaterial {
+        trust(&[("ca:acme", &[&self.root])])
+    }
+}
+
+pub(crate) fn image() -> Pack {
+    Pack::image(IMAGE, "a")
+}
+
+pub(crate) fn payload_for(pack: &Pack) -> Vec<u8> {
+    payload_with(pack, &Value::Null)
+}
+
+pub(crate) fn payload_with(pack: &Pack, metadata: &Value) -> Vec<u8> {
+    let subject = &pack.evidence().subject;
+    let size = subject.manifest.bytes().len();
+    payload(&subject.media_type, &pack.digest(), size, metadata)
+}
+
+pub(crate) fn with_envelope(pack: Pack, format: Format, envelope: &[u8]) -> Pack {
+    let artifact = artifact(&pack.digest(), format, envelope);
+    pack.with(artifact)
+}
+
+pub(crate) fn trust(stores: &[(&str, &[&Certificate])]) -> TrustMaterial {
+    let mut material = TrustMaterial::new();
+    for (name, certificates) in stores {
+        let name: StoreName = name.parse().unwrap();
+        let files = certificates
+            .iter()
+            .map(|certificate| certificate.der.as_slice());
+        let store = TrustStore::read(name.kind, files).unwrap();
+        material.insert_store(name, store);
+    }
+    material
+}
+
+/// A statement of a trust policy: strict, for every image, any identity below `ca:acme`.
+pub(crate) fn statement() -> Value {
+    json!({
+        "name": "prod",
+        "registryScopes": ["*"],
+        "signatureVerification": {"level": "strict"},
+        "trustStores": ["ca:acme"],
+        "trustedIdentities": ["*"],
+    })
+}
+
+pub(crate) fn statement_with(changes: &[(&str, Value)]) -> Value {
+    let mut statement = statement();
+    for (pointer, value) in changes {
+        match pointer.split_once('/') {
+            Some((outer, inner)) => statement[outer][inner] = value.clone(),
+            None => statement[*pointer] = value.clone(),
+        }
+    }
+    statement
+}
+
+pub(crate) fn load(statements: &[Value]) -> Result<Policies, Vec<String>> {
+    let text = json!({"version": "1.0", "trustPolicies": statements}).to_string();
+    load_text(text)
+}
+
+pub(crate) fn load_text(text: String) -> Result<Policies, Vec<String>> {
+    let file = PolicyFile {
+        name: "trustpolicy.json".to_owned(),
+        text,
+    };
+    file::load(&[file], NoMatch::Deny, &file::only_inline_keys)
+        .map_err(|problems| problems.iter().map(ToString::to_string).collect())
+}
+
+pub(crate) fn policy(changes: &[(&str, Value)]) -> Policies {
+    load(&[statement_with(changes)]).unwrap()
+}
+
+pub(crate) fn strict() -> Policies {
+    policy(&[])
+}
+
+pub(crate) fn judge(pack: &Pack, policies: &Policies, trust: &TrustMaterial) -> Verdict {
+    judge_at(pack, policies, trust, NOW)
+}
+
+pub(crate) fn judge_at(
+    pack: &Pack,
+    policies: &Policies,
+    trust: &TrustMaterial,
+    now: i64,
+) -> Verdict {
+    let now = UnixTime::from_seconds(now);
+    sealgate_core::verify(pack.evidence(), policies, trust, now).unwrap()
+}
+
+#[track_caller]
+pub(crate) fn accepted(verdict: &Verdict) {
+    assert!(verdict.verified, "{:#?}", verdict.reasons);
+    assert_eq!(verdict.outcome.name(), "verified");
+}
+
+#[track_caller]
+pub(crate) fn refused(verdict: &Verdict, code: &str) {
+    assert!(!verdict.verified, "accepted, expected {code}");
+    let first = verdict.reasons.first().unwrap();
+    assert_eq!(first.code.as_str(), code, "{:#?}", verdict.reasons);
+}
+
+/// The only check of this kind.
+pub(crate) fn check<'a>(verdict: &'a Verdict, kind: &str) -> &'a Check {
+    let suffix = format!(": {kind}");
+    let mut found = verdict
+        .checks
+        .iter()
+        .filter(|check| check.name.ends_with(&suffix));
+    let check = found.next().unwrap_or_else(|| panic!("no check {kind}"));
+    assert!(found.next().is_none(), "several checks {kind}");
+    check
+}
+
+/// A check that failed without refusing, and why.
+#[track_caller]
+pub(crate) fn logged(verdict: &Verdict, kind: &str, code: &str) {
+    let check = check(verdict, kind);
+    assert_eq!(check.result, CheckResult::Failed);
+    assert_eq!(check.action, sealgate_core::policy::Action::Log);
+    let detail = check.detail.as_deref().unwrap();
+    assert!(detail.starts_with(&format!("{code}: ")), "{detail}");
+}
