@@ -9,7 +9,11 @@ use cms::content_info::ContentInfo;
 use cms::signed_data::{SignedData, SignerIdentifier, SignerInfo};
 use const_oid::db::rfc5280::ID_KP_TIME_STAMPING;
 use const_oid::db::rfc5911::{ID_CONTENT_TYPE, ID_MESSAGE_DIGEST, ID_SIGNED_DATA};
-use const_oid::db::rfc5912::{ID_SHA_256, ID_SHA_384, ID_SHA_512};
+use const_oid::db::rfc5912::{
+    ECDSA_WITH_SHA_256, ECDSA_WITH_SHA_384, ECDSA_WITH_SHA_512, ID_RSASSA_PSS, ID_SHA_256,
+    ID_SHA_384, ID_SHA_512, SHA_256_WITH_RSA_ENCRYPTION, SHA_384_WITH_RSA_ENCRYPTION,
+    SHA_512_WITH_RSA_ENCRYPTION,
+};
 use der::asn1::{GeneralizedTime, Int, ObjectIdentifier, OctetString, OctetStringRef};
 use der::{Any, Decode, Encode, Sequence, Tag, Tagged};
 use spki::AlgorithmIdentifierOwned;
@@ -28,7 +32,6 @@ use crate::x509::{Certificate, CertificateError};
 const ID_TST_INFO: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.16.1.4");
 const ID_SIGNING_CERTIFICATE_V2: ObjectIdentifier =
     ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.16.2.47");
-const ID_RSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
 
 /// Bytes of one token; real ones with their certificates have 2 to 8 KiB.
 const MAX_TOKEN_LEN: usize = 64 << 10;
@@ -362,13 +365,19 @@ fn hash_of(oid: &ObjectIdentifier) -> Result<Hash, TimestampError> {
     }
 }
 
-/// The scheme of a signer's key over that hash. Many authorities state the key's algorithm
-/// alone (`rsaEncryption`), which RFC 3370 allows; only PSS must be told apart.
-fn scheme_of(algorithm: &AlgorithmIdentifierOwned, kind: KeyKind, hash: Hash) -> Option<Scheme> {
+/// The scheme of a signer's key. Many authorities state the key's algorithm alone
+/// (`rsaEncryption`), which RFC 3370 allows, and then sign the hash they digest with.
+fn scheme_of(algorithm: &AlgorithmIdentifierOwned, kind: KeyKind, digest: Hash) -> Option<Scheme> {
     if kind == KeyKind::Ed25519 {
         return Some(Scheme::Ed25519);
     }
-    let pss = algorithm.oid == ID_RSA_PSS;
+    let hash = match algorithm.oid {
+        ECDSA_WITH_SHA_256 | SHA_256_WITH_RSA_ENCRYPTION => Hash::Sha256,
+        ECDSA_WITH_SHA_384 | SHA_384_WITH_RSA_ENCRYPTION => Hash::Sha384,
+        ECDSA_WITH_SHA_512 | SHA_512_WITH_RSA_ENCRYPTION => Hash::Sha512,
+        _ => digest,
+    };
+    let pss = algorithm.oid == ID_RSASSA_PSS;
     let is_pss = |scheme: Scheme| {
         matches!(
             scheme,

@@ -314,3 +314,155 @@ fn named(name: Option<String>, otherwise: impl FnOnce() -> String) -> String {
     name.filter(|name| !name.is_empty())
         .unwrap_or_else(otherwise)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn public_good() -> Value {
+        serde_json::from_str(sigstore_trust_root::SIGSTORE_PRODUCTION_TRUSTED_ROOT).unwrap()
+    }
+
+    fn read(root: &Value) -> Result<SigstoreRoot, RootError> {
+        SigstoreRoot::from_json(root.to_string().as_bytes())
+    }
+
+    #[test]
+    fn the_built_in_roots_are_read() {
+        let held = |name| {
+            let root = SigstoreRoot::built_in(name).unwrap();
+            assert!(root.unsupported().is_empty(), "{:?}", root.unsupported());
+            [
+                root.authorities.len(),
+                root.logs.len(),
+                root.ct_logs.len(),
+                root.timestamp_authorities.len(),
+            ]
+        };
+        let [authorities, logs, ct_logs, timestamping] = held("public-good");
+        assert!(authorities >= 2 && logs >= 2 && ct_logs >= 2 && timestamping >= 1);
+        assert!(held("staging").into_iter().all(|count| count > 0));
+        // GitHub's own has timestamps alone.
+        assert!(matches!(held("github"), [_, 0, 0, _]));
+        assert!(SigstoreRoot::built_in("elsewhere").is_none());
+    }
+
+    #[test]
+    fn a_client_trust_config_holds_a_root() {
+        let config = json!({
+            "mediaType": "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json",
+            "trustedRoot": public_good(),
+            "signingConfig": {},
+        });
+        assert_eq!(
+            read(&config).unwrap().revision(),
+            read(&public_good()).unwrap().revision()
+        );
+        for bad in [json!({}), json!([]), json!({"mediaType": "text/plain"})] {
+            assert!(matches!(read(&bad), Err(RootError::MediaType(_))));
+        }
+    }
+
+    #[test]
+    fn the_revision_is_of_the_content_not_of_the_layout() {
+        let root = public_good();
+        let pretty = serde_json::to_string_pretty(&root).unwrap();
+        let revision = read(&root).unwrap().revision();
+        assert_eq!(
+            SigstoreRoot::from_json(pretty.as_bytes())
+                .unwrap()
+                .revision(),
+            revision
+        );
+        let mut changed = root;
+        changed["tlogs"][0]["publicKey"]["validFor"]["end"] = "2030-01-01T00:00:00Z".into();
+        assert_ne!(read(&changed).unwrap().revision(), revision);
+    }
+
+    #[test]
+    fn a_malformed_validity_is_no_open_one() {
+        for (validity, passes) in [
+            (json!({"start": "2021-01-12T11:53:27Z"}), true),
+            (json!({"start": "2021-01-12T11:53:27Z", "end": null}), true),
+            (json!({}), false),
+            (json!(null), false),
+            (json!({"start": "yesterday"}), false),
+            (json!({"start": 0}), false),
+            (
+                json!({"start": "2021-01-12T11:53:27Z", "end": "never"}),
+                false,
+            ),
+            (
+                json!({"start": "2021-01-12T11:53:27Z", "ends": "2022-01-01T00:00:00Z"}),
+                false,
+            ),
+            (
+                json!({"start": "2022-01-01T00:00:00Z", "end": "2021-01-01T00:00:00Z"}),
+                false,
+            ),
+        ] {
+            let mut root = public_good();
+            root["tlogs"][0]["publicKey"]["validFor"] = validity.clone();
+            assert_eq!(read(&root).is_ok(), passes, "{validity}");
+        }
+        let mut root = public_good();
+        root["timestampAuthorities"][0]["validFor"] = json!({"start": "soon"});
+        assert!(read(&root).is_err());
+    }
+
+    #[test]
+    fn keys_of_algorithms_to_come_are_left_out_and_broken_ones_are_errors() {
+        let mut root = public_good();
+        // An X25519 key.
+        root["tlogs"][0]["publicKey"]["rawBytes"] =
+            "MCowBQYDK2VuAyEAPn+AREHoBaZ7wgS1zBqpxmLSGnyhxXj4lFxSdWVB8o8=".into();
+        let read_root = read(&root).unwrap();
+        assert_eq!(read_root.unsupported().len(), 1);
+        assert_eq!(
+            read_root.logs.len(),
+            read(&public_good()).unwrap().logs.len() - 1
+        );
+        root["tlogs"][0]["publicKey"]["rawBytes"] = "AAAA".into();
+        assert!(matches!(read(&root), Err(RootError::Part { part, .. }) if part == "tlogs[0]"));
+        let mut twice = public_good();
+        let log = twice["tlogs"][0].clone();
+        twice["tlogs"].as_array_mut().unwrap().push(log);
+        assert!(read(&twice).is_err());
+        let mut empty = public_good();
+        empty["certificateAuthorities"][0]["certChain"]["certificates"] = json!([]);
+        assert!(read(&empty).is_err());
+    }
+
+    #[test]
+    fn a_root_of_own_keys_equals_the_file_that_says_the_same() {
+        use super::super::keys::{LogKeys, RootKeys};
+        let key = "-----BEGIN PUBLIC KEY-----\n\
+            MCowBQYDK2VwAyEAPn+AREHoBaZ7wgS1zBqpxmLSGnyhxXj4lFxSdWVB8o8=\n\
+            -----END PUBLIC KEY-----\n";
+        let keys = RootKeys {
+            logs: vec![LogKeys {
+                url: "https://log2025.example:8443/x".to_owned(),
+                key: key.to_owned(),
+                valid_for: Window {
+                    start: Some(UnixTime::from_seconds(1_700_000_000)),
+                    end: None,
+                },
+            }],
+            ..RootKeys::default()
+        };
+        let root = SigstoreRoot::from_keys(&keys).unwrap();
+        let [log] = root.logs.as_slice() else {
+            panic!("one log");
+        };
+        assert_eq!(log.host(), "log2025.example");
+        let raw = log.key.raw();
+        let id = crate::crypto::sha256(&[b"log2025.example\n\x01", raw].concat());
+        assert_eq!(log.id, id);
+        let mut without_start = keys;
+        without_start.logs[0].valid_for = Window::ALWAYS;
+        assert!(SigstoreRoot::from_keys(&without_start).is_err());
+    }
+}
