@@ -9,6 +9,7 @@
 //! * [`notation`]: a private Notary Project: certificates, envelopes, timestamps, revocation.
 //! * [`publish`]: puts signatures where clients look for them.
 //! * [`sign`]: signatures as the real tools write them.
+//! * [`sigstore`]: a private Sigstore, whose bundles may be broken in any way.
 //! * [`pack`]: evidence made from bytes, without a registry.
 //! * [`vectors`]: public test vectors, where they are at hand.
 //! * [`rego`]: the ConstraintTemplate, evaluated as Gatekeeper evaluates it.
@@ -21,5 +22,6 @@ pub mod publish;
 pub mod registry;
 pub mod rego;
 pub mod sign;
+pub mod sigstore;
 pub mod tools;
 pub mod vectors;

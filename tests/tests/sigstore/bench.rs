@@ -1,0 +1,206 @@
+//! An instance with a signer, and the question about what it signed.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sealgate_core::policy::{
+    Authority, AuthorityKind, Identity, KeyAuthority, KeylessAuthority, Matcher, TrustedKey,
+};
+use sealgate_core::sigstore::{Blob, SigstoreRoot, verify_blob};
+use sealgate_core::time::Window;
+use sealgate_core::verdict::Signer;
+use sealgate_core::{Digest, TrustMaterial, UnixTime};
+use sealgate_tests::sigstore::certificate::{Description, Holder};
+use sealgate_tests::sigstore::key::{Key, KeyKind};
+use sealgate_tests::sigstore::log::canonical;
+use sealgate_tests::sigstore::{
+    ISSUER, SIGNED, SUBJECT, Signed, Sigstore, Verifier, add_entry, bundle, statement,
+};
+use serde_json::Value;
+
+pub(crate) const ARTIFACT: &[u8] = b"an artifact";
+pub(crate) const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
+
+/// How many witnesses of each kind an authority wants.
+#[derive(Clone, Copy)]
+pub(crate) struct Wants {
+    pub(crate) logs: usize,
+    pub(crate) timestamps: usize,
+    pub(crate) scts: usize,
+}
+
+pub(crate) const USUAL: Wants = Wants {
+    logs: 1,
+    timestamps: 0,
+    scts: 1,
+};
+
+pub(crate) fn exact(issuer: &str, subject: &str) -> Identity {
+    Identity {
+        issuer: Matcher::Exact(issuer.to_owned()),
+        subject: Matcher::Exact(subject.to_owned()),
+        claims: Default::default(),
+    }
+}
+
+pub(crate) fn keyless(identities: Vec<Identity>, wants: Wants) -> Authority {
+    Authority {
+        name: "ci".to_owned(),
+        trust: AuthorityKind::Keyless(KeylessAuthority {
+            trust_root: "private".to_owned(),
+            identities,
+            transparency_log: wants.logs,
+            signed_timestamp: wants.timestamps,
+            certificate_transparency: wants.scts,
+        }),
+        annotations: Default::default(),
+    }
+}
+
+pub(crate) fn by_key(key: &Key, valid_for: Window, root: bool, wants: Wants) -> Authority {
+    Authority {
+        name: "release".to_owned(),
+        trust: AuthorityKind::Key(KeyAuthority {
+            keys: vec![TrustedKey {
+                name: "release".to_owned(),
+                key: sealgate_core::crypto::PublicKey::from_der(key.spki()).unwrap(),
+                valid_for,
+            }],
+            trust_root: root.then(|| "private".to_owned()),
+            transparency_log: wants.logs,
+            signed_timestamp: wants.timestamps,
+        }),
+        annotations: Default::default(),
+    }
+}
+
+/// An instance with a signer, and the question about what it signed.
+pub(crate) struct Bench {
+    pub(crate) sigstore: Sigstore,
+    pub(crate) signer: Holder,
+    pub(crate) root: Value,
+    pub(crate) authority: Authority,
+    pub(crate) now: UnixTime,
+}
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        let sigstore = Sigstore::new("private");
+        Self {
+            signer: sigstore.signer(),
+            root: sigstore.trusted_root(),
+            authority: keyless(vec![exact(ISSUER, SUBJECT)], USUAL),
+            now: NOW,
+            sigstore,
+        }
+    }
+
+    pub(crate) fn wanting(mut self, wants: Wants) -> Self {
+        self.authority = keyless(vec![exact(ISSUER, SUBJECT)], wants);
+        self
+    }
+
+    pub(crate) fn message(&self) -> Signed {
+        Signed::message(&self.signer.key, ARTIFACT)
+    }
+
+    pub(crate) fn statement(&self) -> Signed {
+        let statement = statement(&Digest::sha256(ARTIFACT), "https://slsa.dev/provenance/v1");
+        Signed::statement(&self.signer.key, &statement)
+    }
+
+    pub(crate) fn v1(&self) -> Value {
+        self.sigstore.bundle_v1(&self.message(), &self.signer)
+    }
+
+    pub(crate) fn v2(&self) -> Value {
+        self.sigstore.bundle_v2(&self.message(), &self.signer)
+    }
+
+    pub(crate) fn dsse(&self) -> Value {
+        self.sigstore.bundle_v1(&self.statement(), &self.signer)
+    }
+
+    pub(crate) fn dsse_v2(&self) -> Value {
+        self.sigstore.bundle_v2(&self.statement(), &self.signer)
+    }
+
+    /// A bundle v0.2 whose entry is intoto 0.0.2.
+    pub(crate) fn intoto(&self) -> Value {
+        let signed = self.statement();
+        let mut bundle = bundle(&signed, &Verifier::Certificate(&self.signer));
+        add_entry(
+            &mut bundle,
+            self.sigstore
+                .rekor
+                .entry(&signed.intoto_body(&self.signer.pem()), SIGNED),
+        );
+        bundle
+    }
+
+    pub(crate) fn judge(&self, bundle: &Value) -> Result<Signer, String> {
+        self.judge_bytes(bundle.to_string().as_bytes())
+    }
+
+    pub(crate) fn judge_bytes(&self, bundle: &[u8]) -> Result<Signer, String> {
+        let mut trust = TrustMaterial::new();
+        trust.insert_root(
+            "private",
+            SigstoreRoot::from_json(self.root.to_string().as_bytes()).unwrap(),
+        );
+        let judge = |blob| verify_blob(bundle, blob, &self.authority, &trust, self.now).unwrap();
+        let by_bytes = judge(Blob::Bytes(ARTIFACT));
+        let by_digest = judge(Blob::Digest(Digest::sha256(ARTIFACT)));
+        assert_eq!(by_bytes, by_digest);
+        by_bytes.map_err(|reasons| reasons[0].code.to_string())
+    }
+
+    #[track_caller]
+    pub(crate) fn passes(&self, bundle: &Value) -> Signer {
+        self.judge(bundle).expect("a good bundle")
+    }
+
+    #[track_caller]
+    pub(crate) fn refuses(&self, bundle: &Value, code: &str) {
+        assert_eq!(self.judge(bundle).expect_err("a bad bundle"), code);
+    }
+
+    /// A bundle by a leaf of this description.
+    pub(crate) fn by_leaf(&self, leaf: &Description) -> Value {
+        self.by_holder(&self.sigstore.issue(leaf, KeyKind::P256))
+    }
+
+    pub(crate) fn by_holder(&self, holder: &Holder) -> Value {
+        self.sigstore
+            .bundle_v1(&Signed::message(&holder.key, ARTIFACT), holder)
+    }
+}
+
+pub(crate) fn entry(bundle: &mut Value) -> &mut Value {
+    &mut bundle["verificationMaterial"]["tlogEntries"][0]
+}
+
+/// Changes one bit of a base64 field, late in it.
+pub(crate) fn flip(value: &mut Value) {
+    let mut bytes = STANDARD.decode(value.as_str().unwrap()).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    *value = STANDARD.encode(bytes).into();
+}
+
+pub(crate) fn remove(value: &mut Value, field: &str) {
+    value.as_object_mut().unwrap().remove(field).unwrap();
+}
+
+/// Rewrites a log entry's body.
+pub(crate) fn rewrite(entry: &mut Value, change: impl Fn(&mut Value)) {
+    let body = STANDARD
+        .decode(entry["canonicalizedBody"].as_str().unwrap())
+        .unwrap();
+    let mut body: Value = serde_json::from_slice(&body).unwrap();
+    change(&mut body);
+    entry["canonicalizedBody"] = STANDARD.encode(canonical(&body)).into();
+}
+
+pub(crate) fn note(bundle: &mut Value) -> &mut Value {
+    &mut entry(bundle)["inclusionProof"]["checkpoint"]["envelope"]
+}

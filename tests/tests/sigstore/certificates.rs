@@ -1,0 +1,385 @@
+//! Certificates: paths, profiles, identities, and certificate transparency.
+
+use crate::prelude::*;
+
+#[test]
+fn certificate_logs_count_once_each_cve_2026_49834() {
+    let mut bench = Bench::new().wanting(Wants {
+        logs: 1,
+        timestamps: 0,
+        scts: 2,
+    });
+    let second = Log::new(KeyKind::P256, "https://ct2.example");
+    let leaf = bench.sigstore.leaf();
+    let key = || Key::new(KeyKind::P256, "leaf");
+    let issue =
+        |logs: &[&Log]| log::issue_logged(&leaf, key(), &bench.sigstore.intermediate, logs, &[]);
+    let ct = &bench.sigstore.ct_log;
+    let (twice, both) = (issue(&[ct, ct]), issue(&[ct, &second]));
+    let (twice, both) = (bench.by_holder(&twice), bench.by_holder(&both));
+    bench.refuses(&twice, "sct_threshold_not_met");
+    bench.refuses(&both, "sct_log_unknown");
+    bench.root["ctlogs"]
+        .as_array_mut()
+        .unwrap()
+        .push(second.trust(START));
+    bench.passes(&both);
+    bench.refuses(&twice, "sct_threshold_not_met");
+    // The same operator's two logs are one witness (trusted root v0.2).
+    for log in 0..2 {
+        bench.root["ctlogs"][log]["operator"] = "acme.example".into();
+    }
+    bench.refuses(&both, "sct_threshold_not_met");
+}
+
+#[test]
+fn scts_with_extensions_count_and_broken_ones_do_not() {
+    let bench = Bench::new();
+    let leaf = bench.sigstore.leaf();
+    let key = || Key::new(KeyKind::P256, "leaf");
+    let (ct, intermediate) = (&bench.sigstore.ct_log, &bench.sigstore.intermediate);
+    let with_extension =
+        log::issue_logged(&leaf, key(), intermediate, &[ct], b"\0\0\x05\0\0\0\0\x07");
+    bench.passes(&bench.by_holder(&with_extension));
+
+    let tbs = leaf.tbs(&key(), intermediate.name(), &intermediate.key);
+    let good = ct.sct(&tbs, intermediate, SIGNED, &[]);
+    let mut cut = good.clone();
+    cut.pop();
+    let mut altered = good.clone();
+    *altered.last_mut().unwrap() ^= 1;
+    let mut future_version = good.clone();
+    future_version[0] = 1;
+    let wrong_issuer = ct.sct(&tbs, &bench.sigstore.root, SIGNED, &[]);
+    for (scts, code) in [
+        (vec![], "sct_threshold_not_met"),
+        (vec![cut], "sct_invalid"),
+        (vec![altered], "sct_invalid"),
+        (vec![future_version], "sct_invalid"),
+        (vec![wrong_issuer], "sct_invalid"),
+        (vec![good.clone(); 33], "limit_exceeded"),
+        (
+            vec![ct.sct(&tbs, intermediate, START.plus(-1), &[])],
+            "sct_outside_validity",
+        ),
+    ] {
+        let holder = log::embed(&leaf, key(), intermediate, &scts);
+        bench.refuses(&bench.by_holder(&holder), code);
+    }
+}
+
+#[test]
+fn a_certificate_counts_at_every_verified_time_tob_4() {
+    let bench = Bench::new();
+    let signature = bench.message().signature().to_vec();
+    for (at, code) in [
+        (SIGNED.plus(-61), "certificate_outside_validity"),
+        (SIGNED.plus(541), "certificate_outside_validity"),
+        (NOW.plus(1), "timestamp_invalid"),
+        (START.plus(-1), "timestamp_outside_validity"),
+    ] {
+        let mut bundle = bench.v1();
+        add_timestamp(&mut bundle, &bench.sigstore.tsa.token(&signature, at));
+        let judged = bench.judge(&bundle);
+        match code {
+            // Not counted; the log's time still is.
+            "timestamp_outside_validity" => assert!(judged.is_ok()),
+            _ => assert_eq!(judged.unwrap_err(), code),
+        }
+    }
+    for at in [SIGNED.plus(-60), SIGNED.plus(540)] {
+        let mut bundle = bench.v1();
+        add_timestamp(&mut bundle, &bench.sigstore.tsa.token(&signature, at));
+        assert_eq!(bench.passes(&bundle).times.len(), 2);
+    }
+}
+
+#[test]
+fn an_authority_that_expired_before_its_leaf_does_not_vouch_cve_2026_24122() {
+    let mut bench = Bench::new();
+    let ends = SIGNED.plus(-30);
+    let mut short = Description::authority("short-lived", (START, ends));
+    short.purposes = vec![CODE_SIGNING];
+    let short = short.issued_by(Key::new(KeyKind::P384, "short-lived"), &bench.sigstore.root);
+    let leaf = bench.sigstore.leaf();
+    let holder = log::issue_logged(
+        &leaf,
+        Key::new(KeyKind::P256, "leaf"),
+        &short,
+        &[&bench.sigstore.ct_log],
+        &[],
+    );
+    let bundle = bench.by_holder(&holder);
+    let chain =
+        [&short, &bench.sigstore.root].map(|c| json!({"rawBytes": STANDARD.encode(&c.der)}));
+    bench.root["certificateAuthorities"][0]["certChain"]["certificates"] = json!(chain);
+    bench.refuses(&bundle, "certificate_outside_validity");
+
+    let mut ended = Bench::new();
+    ended.root["certificateAuthorities"][0]["validFor"]["end"] = json!(SIGNED.plus(-1));
+    ended.refuses(&ended.v1(), "certificate_outside_validity");
+    ended.root["certificateAuthorities"][0]["validFor"]["end"] = json!(SIGNED);
+    ended.passes(&ended.v1());
+}
+
+#[test]
+fn the_issuer_of_an_sct_is_the_one_of_the_path_not_of_the_name() {
+    let mut bench = Bench::new();
+    let mut twin = Description::authority("private intermediate", (START, END));
+    twin.purposes = vec![CODE_SIGNING];
+    let twin = twin.issued_by(Key::new(KeyKind::P384, "twin"), &bench.sigstore.root);
+    let certificates = &mut bench.root["certificateAuthorities"][0]["certChain"]["certificates"];
+    certificates
+        .as_array_mut()
+        .unwrap()
+        .insert(0, json!({"rawBytes": STANDARD.encode(&twin.der)}));
+    bench.passes(&bench.v1());
+    bench.passes(&bench.v2());
+}
+
+#[test]
+fn certificates_that_break_their_profile_are_refused() {
+    let bench = Bench::new();
+    let leaf = || bench.sigstore.leaf();
+    let cases: Vec<(&str, Description, &str)> = vec![
+        (
+            "for a server",
+            Description {
+                purposes: vec![SERVER_AUTH],
+                ..leaf()
+            },
+            "certificate_profile",
+        ),
+        (
+            "for nothing",
+            Description {
+                purposes: vec![],
+                ..leaf()
+            },
+            "certificate_profile",
+        ),
+        (
+            "for encryption",
+            Description {
+                key_usage: 0x20,
+                ..leaf()
+            },
+            "certificate_profile",
+        ),
+        (
+            "an authority's",
+            Description {
+                is_ca: true,
+                ..leaf()
+            },
+            "certificate_profile",
+        ),
+        (
+            "of no name",
+            Description {
+                names: vec![],
+                ..leaf()
+            },
+            "certificate_profile",
+        ),
+        (
+            "of a host",
+            Description {
+                names: vec![San::Dns("acme.example".to_owned())],
+                ..leaf()
+            },
+            "certificate_profile",
+        ),
+        (
+            "of two names",
+            Description {
+                names: vec![
+                    San::Uri(SUBJECT.to_owned()),
+                    San::Email("a@acme.example".to_owned()),
+                ],
+                ..leaf()
+            },
+            "certificate_profile",
+        ),
+        (
+            "with an unknown critical extension",
+            Description {
+                extensions: [
+                    leaf().extensions,
+                    vec![("1.2.3.4".to_owned(), true, der::null())],
+                ]
+                .concat(),
+                ..leaf()
+            },
+            "certificate_profile",
+        ),
+        (
+            "with two issuers",
+            leaf().fulcio(1, ISSUER),
+            "certificate_malformed",
+        ),
+        (
+            "with a claim that is not text",
+            Description {
+                extensions: [
+                    leaf().extensions,
+                    vec![("1.3.6.1.4.1.57264.1.13".to_owned(), false, vec![0xff])],
+                ]
+                .concat(),
+                ..leaf()
+            },
+            "certificate_malformed",
+        ),
+        (
+            "without an issuer",
+            Description {
+                extensions: vec![],
+                ..leaf()
+            },
+            "certificate_malformed",
+        ),
+    ];
+    for (name, description, code) in cases {
+        assert_eq!(
+            bench.judge(&bench.by_leaf(&description)).unwrap_err(),
+            code,
+            "{name}"
+        );
+    }
+    let disagreeing = Description {
+        extensions: vec![],
+        ..leaf()
+    }
+    .fulcio(1, ISSUER)
+    .fulcio(8, "https://evil.example");
+    bench.refuses(&bench.by_leaf(&disagreeing), "certificate_malformed");
+}
+
+#[test]
+fn another_root_or_a_stranger_of_the_same_name_is_untrusted() {
+    let bench = Bench::new();
+    let stranger = Description::authority("private intermediate", (START, END))
+        .self_signed(Key::new(KeyKind::P384, "stranger"));
+    let leaf = bench.sigstore.leaf();
+    let holder = log::issue_logged(
+        &leaf,
+        Key::new(KeyKind::P256, "leaf"),
+        &stranger,
+        &[&bench.sigstore.ct_log],
+        &[],
+    );
+    bench.refuses(&bench.by_holder(&holder), "certificate_untrusted");
+    let mut bench = bench;
+    bench.root = Sigstore::new("another").trusted_root();
+    bench.refuses(&bench.v1(), "log_unknown");
+}
+
+#[test]
+fn an_identity_must_match_in_every_part() {
+    let mut bench = Bench::new();
+    let regex = |text: &str| Matcher::Pattern(Pattern::new(text).unwrap());
+    let claim = |name: &str, value: Matcher| Identity {
+        claims: [(name.to_owned(), value)].into(),
+        ..exact(ISSUER, SUBJECT)
+    };
+    let with = |issuer: Matcher, subject: Matcher| Identity {
+        issuer,
+        subject,
+        claims: Default::default(),
+    };
+    let good = vec![
+        exact(ISSUER, SUBJECT),
+        with(
+            regex("https://token[.]actions[.]example[.]com"),
+            regex("https://github[.]com/acme/.*"),
+        ),
+        claim(
+            "runnerEnvironment",
+            Matcher::Exact("github-hosted".to_owned()),
+        ),
+        claim(
+            "sourceRepositoryURI",
+            regex("https://github[.]com/acme/[a-z]+"),
+        ),
+    ];
+    for identity in good {
+        bench.authority = keyless(
+            vec![exact("https://other.example", SUBJECT), identity],
+            USUAL,
+        );
+        bench.passes(&bench.v1());
+    }
+    let bad = [
+        (exact("https://other.example", SUBJECT), "issuer_mismatch"),
+        (
+            exact(ISSUER, "https://github.com/acme/app"),
+            "identity_mismatch",
+        ),
+        (
+            with(regex("https://token[.]actions[.]example"), regex(".*")),
+            "issuer_mismatch",
+        ),
+        (
+            with(regex(".*"), regex("https://github[.]com/acme/")),
+            "identity_mismatch",
+        ),
+        (
+            claim(
+                "runnerEnvironment",
+                Matcher::Exact("self-hosted".to_owned()),
+            ),
+            "claim_mismatch",
+        ),
+        (
+            claim("deploymentEnvironment", regex(".*")),
+            "claim_mismatch",
+        ),
+    ];
+    for (identity, code) in bad {
+        bench.authority = keyless(vec![identity], USUAL);
+        bench.refuses(&bench.v1(), code);
+    }
+    bench.authority = keyless(vec![], USUAL);
+    bench.refuses(&bench.v1(), "identity_mismatch");
+}
+
+#[test]
+fn kinds_of_names_are_told_apart() {
+    let mut bench = Bench::new();
+    for (san, name, kind) in [
+        (
+            San::Email("ann@acme.example".to_owned()),
+            "ann@acme.example",
+            "email",
+        ),
+        (
+            San::OtherName("ann!acme.example".to_owned()),
+            "ann!acme.example",
+            "other_name",
+        ),
+        (San::Uri(SUBJECT.to_owned()), SUBJECT, "uri"),
+    ] {
+        bench.authority = keyless(vec![exact(ISSUER, name)], USUAL);
+        let signer = bench.passes(&bench.by_leaf(&Description {
+            names: vec![san],
+            ..bench.sigstore.leaf()
+        }));
+        assert_eq!(signer.subject_type.as_deref(), Some(kind));
+    }
+}
+
+#[test]
+fn leaves_and_roots_of_every_kind_of_key_count() {
+    for kind in [KeyKind::P256, KeyKind::P384, KeyKind::Ed25519, KeyKind::Rsa] {
+        let bench = Bench::new();
+        let holder = bench.sigstore.issue(&bench.sigstore.leaf(), kind);
+        let statement = statement(&Digest::sha256(ARTIFACT), "https://slsa.dev/provenance/v1");
+        let signed = Signed::statement(&holder.key, &statement);
+        assert!(
+            bench
+                .judge(&bench.sigstore.bundle_v1(&signed, &holder))
+                .is_ok(),
+            "{kind:?}"
+        );
+    }
+}

@@ -1,0 +1,36 @@
+//! Sigstore signatures of a private instance: what passes, and how each attack is refused.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+
+mod bench;
+mod certificates;
+mod keys;
+mod logs;
+mod mutations;
+mod timestamps;
+
+/// What every module here uses.
+mod prelude {
+    pub(crate) use base64::Engine as _;
+    pub(crate) use base64::engine::general_purpose::STANDARD;
+    pub(crate) use sealgate_core::Digest;
+    pub(crate) use sealgate_core::policy::{Identity, Matcher, Pattern};
+    pub(crate) use sealgate_core::time::Window;
+    pub(crate) use sealgate_tests::sigstore::certificate::{
+        CODE_SIGNING, Description, SERVER_AUTH, San, TIME_STAMPING,
+    };
+    pub(crate) use sealgate_tests::sigstore::key::{Key, KeyKind};
+    pub(crate) use sealgate_tests::sigstore::log::{self, Log};
+    pub(crate) use sealgate_tests::sigstore::timestamp::{Oddities, TimestampAuthority};
+    pub(crate) use sealgate_tests::sigstore::{
+        END, ISSUER, SIGNED, START, SUBJECT, Signed, Sigstore, Verifier, add_entry, add_timestamp,
+        bundle, der, statement,
+    };
+    pub(crate) use serde_json::{Value, json};
+
+    pub(crate) use crate::bench::*;
+}
