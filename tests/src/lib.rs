@@ -14,6 +14,7 @@
 //! * [`vectors`]: public test vectors, where they are at hand.
 //! * [`rego`]: the ConstraintTemplate, evaluated as Gatekeeper evaluates it.
 //! * [`tools`]: the real programs of `tests/tools`, where they have been built.
+//! * `wasm`, `parity`: a host of the wasm module, and the rule that it judges as we do.
 
 pub mod image;
 pub mod notation;
@@ -25,3 +26,8 @@ pub mod sign;
 pub mod sigstore;
 pub mod tools;
 pub mod vectors;
+
+#[cfg(feature = "wasm-host")]
+pub mod parity;
+#[cfg(feature = "wasm-host")]
+pub mod wasm;

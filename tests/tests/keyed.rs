@@ -237,6 +237,8 @@ fn conditions_need_a_true_predicate() {
             "predicate.builder.id.startsWith('https://github.com/acme/')",
             None,
         ),
+        ("predicate.builder.id.matches('acme/[a-z]$')", None),
+        ("predicate.builder.id.matches('(')", Some("condition_error")),
         ("predicate.builder.id == 'x'", Some("condition_failed")),
         ("predicate.missing == 'x'", Some("condition_error")),
         ("predicate.builder.id", Some("condition_error")),

@@ -1,8 +1,13 @@
 //! Conditions on predicates, in the Common Expression Language (CEL).
 //!
 //! The one variable is `predicate`. Evaluation has no clock, no IO and no state.
+//! `text.matches(pattern)` finds the pattern anywhere in the text, as CEL defines it, in
+//! linear time; there are no functions of time.
 
-use cel::{Context, Program, Value};
+use std::sync::Arc;
+
+use cel::extractors::This;
+use cel::{Context, ExecutionError, Program, Value};
 
 use super::Condition;
 use crate::reason::{Code, Reason};
@@ -64,6 +69,9 @@ pub(crate) fn check(condition: &Condition, predicate: &serde_json::Value) -> Res
     context
         .add_variable("predicate", predicate)
         .map_err(|e| error(e.to_string()))?;
+    context
+        .add_function("matches", matches)
+        .map_err(|e| error(e.to_string()))?;
     match program.execute(&context) {
         Ok(Value::Bool(true)) => Ok(()),
         Ok(Value::Bool(false)) => Err(Reason::new(
@@ -76,4 +84,13 @@ pub(crate) fn check(condition: &Condition, predicate: &serde_json::Value) -> Res
         ))),
         Err(e) => Err(error(e.to_string())),
     }
+}
+
+/// CEL's `matches`, by our own regular expressions: bounded in size, linear in time.
+fn matches(This(text): This<Arc<String>>, pattern: Arc<String>) -> Result<bool, ExecutionError> {
+    regex::RegexBuilder::new(&pattern)
+        .size_limit(1 << 20)
+        .build()
+        .map(|regex| regex.is_match(&text))
+        .map_err(|error| ExecutionError::function_error("matches", error.to_string()))
 }

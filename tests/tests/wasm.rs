@@ -1,0 +1,170 @@
+//! The wasm module: no imports, the same verdicts, and an answer to whatever it is sent.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::collections::BTreeMap;
+
+use sealgate_core::UnixTime;
+use sealgate_tests::pack::Pack;
+use sealgate_tests::parity::Question;
+use sealgate_tests::sign::{self, COSIGN_SIGN, Kind, SigningKey};
+use sealgate_tests::vectors;
+use sealgate_tests::wasm::Host;
+use serde_json::{Value, json};
+
+const IMAGE: &str = "registry.example.com/prod/app:1.0";
+
+fn policy(key: &SigningKey) -> String {
+    json!({
+        "apiVersion": "sealgate.dev/v1alpha1",
+        "kind": "TrustPolicy",
+        "metadata": {"name": "prod"},
+        "spec": {
+            "images": [{"glob": "registry.example.com/**"}],
+            "authorities": [{"name": "release", "key": {"data": key.public_pem()}}],
+        },
+    })
+    .to_string()
+}
+
+fn question(pack: &Pack, key: &SigningKey) -> Question {
+    Question {
+        evidence: pack.evidence().clone(),
+        policies: vec![policy(key)],
+        trust_roots: BTreeMap::new(),
+        trust_stores: BTreeMap::new(),
+        now: UnixTime::from_seconds(1_800_000_000),
+    }
+}
+
+#[test]
+fn the_module_imports_nothing_and_names_its_version() {
+    let host = Host::shared();
+    assert_eq!(host.imports(), Vec::<String>::new());
+    let mut guest = host.instance().unwrap();
+    assert_eq!(
+        guest.abi_version().unwrap(),
+        sealgate_policy_wasm::ABI_VERSION
+    );
+    let info: Value = serde_json::from_slice(&guest.info().unwrap()).unwrap();
+    assert_eq!(info["abiVersion"], 1);
+    assert_eq!(info["version"], env!("CARGO_PKG_VERSION"));
+}
+
+#[test]
+fn signatures_by_every_kind_of_key_are_judged_alike() {
+    for kind in Kind::ALL {
+        let (key, stranger) = (SigningKey::generate(kind), SigningKey::generate(kind));
+        let pack = Pack::image(IMAGE, "a");
+        let payload = sign::simple_signing(&pack.repository(), &pack.digest(), &Value::Null);
+        let statement = sign::statement(&pack.digest(), COSIGN_SIGN, &json!({}));
+        let legacy = pack
+            .clone()
+            .with_cosign(&[sign::cosign_layer(&key, payload)]);
+        let bundle = pack.clone().with_bundle(&sign::bundle(&key, &statement));
+        for signed in [legacy, bundle] {
+            let verdict = &question(&signed, &key).judge()["verdict"];
+            assert_eq!(verdict["verified"], true, "{kind:?}: {verdict}");
+            let verdict = &question(&signed, &stranger).judge()["verdict"];
+            assert_eq!(verdict["outcome"], "untrusted");
+            assert_eq!(verdict["reasons"][0]["code"], "signature_invalid");
+        }
+        assert_eq!(
+            question(&pack, &key).judge()["verdict"]["outcome"],
+            "unsigned"
+        );
+    }
+}
+
+#[test]
+fn sigstore_conformance_is_judged_alike() {
+    let now: UnixTime = "2026-11-22T00:00:00Z".parse().unwrap();
+    let mut passed = 0;
+    for case in vectors::sigstore_conformance() {
+        let mut policy = case.policy().to_string();
+        let mut trust_roots = BTreeMap::new();
+        match &case.trusted_root {
+            Some(root) => {
+                let root = serde_json::from_slice(root).unwrap();
+                trust_roots.insert(vectors::NAME.to_owned(), root);
+            }
+            // The one that is built in.
+            None => {
+                let (own, built_in) = (
+                    r#""trustRoot":"conformance""#,
+                    r#""trustRoot":"public-good""#,
+                );
+                policy = policy.replace(own, built_in);
+            }
+        }
+        let question = Question {
+            evidence: case.evidence(),
+            policies: vec![policy],
+            trust_roots,
+            trust_stores: BTreeMap::new(),
+            now,
+        };
+        let response = question.judge();
+        let verified = response["verdict"]["verified"] == true;
+        assert_eq!(verified, case.must_pass(), "{}: {response}", case.name);
+        passed += 1;
+    }
+    println!("{passed} cases of sigstore-conformance, natively and in wasm");
+}
+
+#[test]
+fn bad_requests_are_answered_and_never_trap() {
+    let key = SigningKey::generate(Kind::P256);
+    let good: Value =
+        serde_json::from_slice(&question(&Pack::image(IMAGE, "a"), &key).request()).unwrap();
+    let with = |field: &str, value: Value| {
+        let mut request = good.clone();
+        request[field] = value;
+        request.to_string().into_bytes()
+    };
+    for (request, code) in [
+        (Vec::new(), "request_malformed"),
+        (b"\xff\xfe".to_vec(), "request_malformed"),
+        (b"{\"now\":1,\"now\":2}".to_vec(), "request_malformed"),
+        ("[".repeat(100_000).into_bytes(), "request_malformed"),
+        (with("extra", json!(1)), "request_malformed"),
+        (with("evidence", json!({})), "evidence_malformed"),
+        (
+            with("evidence", json!({"schemaVersion": 2})),
+            "evidence_malformed",
+        ),
+        (with("policies", json!(["x: ["])), "policy_invalid"),
+        (
+            with("policies", json!([{"kind": "TrustPolicy"}])),
+            "policy_invalid",
+        ),
+        (
+            with("trustRoots", json!({"corp": {}})),
+            "trust_root_invalid",
+        ),
+        (with("trustStores", json!({"x": []})), "trust_store_invalid"),
+        (
+            with("trustStores", json!({"ca:x": ["y"]})),
+            "trust_store_invalid",
+        ),
+        (with("now", json!("noon")), "now_invalid"),
+    ] {
+        let native = sealgate_policy_wasm::verify(&request);
+        let wasm = Host::shared().verify(&request).unwrap();
+        assert_eq!(native, wasm);
+        let response: Value = serde_json::from_slice(&wasm).unwrap();
+        assert_eq!(response["error"]["code"], code, "{response}");
+    }
+}
+
+#[test]
+fn memory_is_given_back() {
+    let key = SigningKey::generate(Kind::P256);
+    let request = question(&Pack::image(IMAGE, "a"), &key).request();
+    let mut guest = Host::shared().instance().unwrap();
+    guest.verify(&request).unwrap();
+    let after_first = guest.memory_bytes();
+    for _ in 0..50 {
+        guest.verify(&request).unwrap();
+    }
+    assert_eq!(guest.memory_bytes(), after_first);
+}
