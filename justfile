@@ -9,3 +9,26 @@ tools *what:
 # Verify what the Notary Project's own Go libraries sign, and decide beside them.
 e2e-notation:
     cargo test -p sealgate-tests --test notation -- --ignored
+
+# The README's test command.
+test:
+    cargo test --workspace
+
+# Everything that must hold before a change lands.
+ci:
+    .ci/run
+
+# Format, lints and documentation.
+check:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+# The wasm module, and its size.
+wasm:
+    cargo build --target wasm32-unknown-unknown -p sealgate-policy-wasm --release
+    @ls -l target/wasm32-unknown-unknown/release/sealgate_policy_wasm.wasm
+
+# End to end against the real programs: all suites, or those named (signers, notation, rego, cluster, kyverno).
+e2e *suite:
+    tests/e2e.sh {{ suite }}
