@@ -55,10 +55,18 @@ allowed(answer, image, asked) if {
 	count(unproven(verdicts, image, asked)) == 0
 }
 
+# proven is the verdict on an image that is allowed, and undefined for any other: for
+# rules of your own about signers, claims and attestations.
+proven(answer, image, asked) := about(answer, "responses", image, asked)[0] if {
+	allowed(answer, image, asked)
+}
+
 # --- the question ---
 
 # images are those to verify; what stands for an image and is no name stays in.
-images(review, parameters) := {use.image |
+images(review, parameters) := set() if {
+	workload.leaving(review)
+} else := {use.image |
 	some use in workload.uses(resource(review))
 	not exempted(use.image, parameters)
 }

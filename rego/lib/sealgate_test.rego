@@ -219,7 +219,14 @@ test_object_without_pod_specification_is_refused if {
 	situations({}, null) == {"unreadable"}
 }
 
+test_proven_is_defined_for_proofs_only if {
+	sealgate.proven(proven, app, {"namespace": "prod"}) == verified
+	not sealgate.proven(denied("unsigned"), app, {"namespace": "prod"})
+	not sealgate.proven(null, app, {"namespace": "prod"})
+}
+
 test_deletion_is_never_in_the_way if {
+	sealgate.keys(object.union(pod(app), {"operation": "DELETE"}), {}) == []
 	situations(object.union(pod(app), {"operation": "DELETE"}), null) == set()
 }
 

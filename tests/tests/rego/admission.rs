@@ -106,7 +106,9 @@ fn updates_and_audits_are_reviewed_like_creations() {
 
 #[test]
 fn what_is_being_deleted_is_let_go_unless_an_image_is_slipped_in() {
-    assert_eq!(review(&Review::delete(pod(BAD)), honest), []);
+    let (calls, source) = recording();
+    assert_eq!(review(&Review::delete(pod(BAD)), source), []);
+    assert_eq!(calls.lock().unwrap().len(), 0, "nothing is asked");
 
     let mut terminating = pod(BAD);
     terminating["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");

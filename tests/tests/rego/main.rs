@@ -14,6 +14,7 @@ mod failures;
 mod harness;
 mod messages;
 mod opa;
+mod readme;
 mod sources;
 mod suite;
 mod traps;
