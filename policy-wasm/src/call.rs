@@ -181,7 +181,7 @@ fn trust(
     }
     for (name, certificates) in stores {
         let name: StoreName = name.parse()?;
-        let store = TrustStore::from_pem(certificates.iter().map(String::as_bytes));
+        let store = TrustStore::read(name.kind, certificates.iter().map(String::as_bytes));
         match store {
             Ok(store) => trust.insert_store(name, store),
             Err(error) => {
