@@ -30,7 +30,7 @@ pub struct Evidence {
 }
 
 /// The question: an image, and what decides which policies apply to it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Request {
     /// The image as it was asked for, byte for byte.
     pub image: String,
