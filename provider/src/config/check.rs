@@ -62,7 +62,7 @@ fn check_listener(index: usize, listener: &Listener, wrong: &mut Vec<Wrong>) {
 }
 
 fn check_trust_roots(config: &Config, wrong: &mut Vec<Wrong>) {
-    let mut seen = BTreeSet::from(["public-good", "github", "staging"]);
+    let mut seen = BTreeSet::new();
     for (index, root) in config.trust_roots.iter().enumerate() {
         if !seen.insert(&root.name) {
             wrong.push(Wrong {
@@ -146,10 +146,17 @@ fn check_sizes(config: &Config, wrong: &mut Vec<Wrong>) {
         ("requests", limits.requests),
         ("fetches", limits.fetches),
         ("waiting", limits.waiting),
+        ("requestsPerHost", limits.requests_per_host),
     ] {
         if value == 0 {
             wrong.push(at(["limits", field], "expected more than 0"));
         }
+    }
+    if limits.image_bytes > limits.fetch_bytes {
+        wrong.push(at(
+            ["limits", "imageBytes"],
+            "expected at most limits.fetchBytes, or no such image can ever be fetched",
+        ));
     }
     if limits.body_bytes == 0 {
         wrong.push(at(["limits", "bodyBytes"], "expected more than 0"));

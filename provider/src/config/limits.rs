@@ -82,6 +82,14 @@ pub struct Limits {
     pub fetches: usize,
     /// Images that wait to be fetched; one more is undecided at once.
     pub waiting: usize,
+    /// Requests to one registry at once.
+    pub requests_per_host: usize,
+    /// Bytes of everything that is fetched beside one image.
+    #[serde(with = "units::bytes")]
+    pub image_bytes: u64,
+    /// Bytes of registries' answers that are held at once.
+    #[serde(with = "units::bytes")]
+    pub fetch_bytes: u64,
 }
 
 impl Default for Timeouts {
@@ -121,6 +129,9 @@ impl Default for Limits {
             requests: 512,
             fetches: 64,
             waiting: 2048,
+            requests_per_host: 32,
+            image_bytes: 64 << 20,
+            fetch_bytes: 256 << 20,
         }
     }
 }

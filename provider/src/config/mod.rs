@@ -34,7 +34,8 @@ pub struct Config {
     pub policies: Vec<PathBuf>,
     /// What holds for an image that no policy covers.
     pub no_match_policy: NoMatchPolicy,
-    /// Sigstore trust roots beside the built-in `public-good`, `github` and `staging`.
+    /// Sigstore trust roots beside, or in place of, the built-in `public-good`, `github` and
+    /// `staging`.
     pub trust_roots: Vec<TrustRoot>,
     /// Notation's layout: `x509/{ca,signingAuthority,tsa}/NAME/*.{crt,cer,pem}`.
     pub trust_stores: Option<PathBuf>,
@@ -42,6 +43,8 @@ pub struct Config {
     pub registries: Vec<Registry>,
     /// Where credentials come from, for registries without their own.
     pub credentials: Credentials,
+    /// How revocation services are asked.
+    pub revocation: Revocation,
     /// How long things may take.
     pub timeouts: Timeouts,
     /// How long answers are kept, and how many bytes of them.
@@ -84,6 +87,14 @@ pub struct TrustRoot {
     pub name: String,
     /// A `trusted_root.json`.
     pub file: PathBuf,
+}
+
+/// How revocation services (OCSP responders and revocation lists) are asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Revocation {
+    /// Hosts in certificates' URLs that may be at private addresses.
+    pub private_hosts: Vec<String>,
 }
 
 /// What is logged.
@@ -235,6 +246,7 @@ impl Default for Config {
             trust_stores: None,
             registries: Vec::new(),
             credentials: Credentials::default(),
+            revocation: Revocation::default(),
             timeouts: Timeouts::default(),
             cache: Cache::default(),
             limits: Limits::default(),

@@ -19,6 +19,14 @@ pub struct Registry {
     /// Its credentials; absent: those of `credentials`.
     #[serde(default)]
     pub auth: Option<Auth>,
+    /// Hosts (`auth.example.com`) that may get its credentials in exchange for a token,
+    /// beside the registry itself.
+    #[serde(default)]
+    pub token_hosts: Vec<String>,
+    /// Hosts that it redirects to for blobs, and that may be at private addresses. They
+    /// never get credentials.
+    #[serde(default)]
+    pub redirect_hosts: Vec<String>,
 }
 
 /// The credentials of one registry: `{anonymous: true}`, `{username, passwordFile}` or
