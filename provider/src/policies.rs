@@ -1,0 +1,150 @@
+//! Policies from files and directories.
+//!
+//! A set of policies with a problem is not used at all. Leaving out the broken one would
+//! let in what only that one refuses.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sealgate_core::Policies;
+use sealgate_core::policy::NoMatch;
+use sealgate_core::policy::file::{self, KeySource, PolicyFile, Problem};
+
+/// Policies, and every file that they were read from.
+#[derive(Debug)]
+pub struct LoadedPolicies {
+    /// The policies.
+    pub policies: Policies,
+    /// The files: of policies, and of the keys they name.
+    pub files: BTreeSet<PathBuf>,
+}
+
+/// Reads the policies from files and directories, in the order of their names.
+///
+/// Of a directory, `*.yaml`, `*.yml` and `*.json` are read, not those below it, and not
+/// those whose name begins with a dot.
+///
+/// # Errors
+/// With every problem of every file.
+pub fn load(paths: &[PathBuf], no_match: NoMatch) -> Result<LoadedPolicies, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let mut files = BTreeSet::new();
+    for path in paths {
+        match policy_files(path) {
+            Ok(found) => files.extend(found),
+            Err(error) => problems.push(unreadable(path, &error)),
+        }
+    }
+    let mut texts = Vec::new();
+    for path in &files {
+        match fs::read_to_string(path) {
+            Ok(text) => texts.push(PolicyFile {
+                name: path.display().to_string(),
+                text,
+            }),
+            Err(error) => problems.push(unreadable(path, &error)),
+        }
+    }
+    let key_files = RefCell::new(BTreeSet::new());
+    let resolve = |source: &KeySource| read_key(source, &key_files);
+    match file::load(&texts, no_match, &resolve) {
+        Ok(policies) if problems.is_empty() => {
+            files.extend(key_files.take());
+            Ok(LoadedPolicies { policies, files })
+        }
+        Ok(_) => Err(problems),
+        Err(found) => {
+            problems.extend(found);
+            Err(problems)
+        }
+    }
+}
+
+fn policy_files(path: &Path) -> std::io::Result<Vec<PathBuf>> {
+    if !fs::metadata(path)?.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut files = Vec::new();
+    for entry in fs::read_dir(path)? {
+        let file = entry?.path();
+        let is_policy = matches!(
+            file.extension().and_then(|e| e.to_str()),
+            Some("yaml" | "yml" | "json")
+        );
+        // Kubernetes keeps its own bookkeeping beside mounted files: `..data`.
+        let is_hidden = file
+            .file_name()
+            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if is_policy && !is_hidden && fs::metadata(&file)?.is_file() {
+            files.push(file);
+        }
+    }
+    Ok(files)
+}
+
+/// Reads a key that a policy names by its file, relative to the policy's own.
+fn read_key(source: &KeySource, seen: &RefCell<BTreeSet<PathBuf>>) -> Result<Vec<u8>, String> {
+    match source {
+        KeySource::File { policy_file, path } => {
+            let directory = Path::new(policy_file).parent().unwrap_or(Path::new(""));
+            let file = directory.join(path);
+            let bytes = fs::read(&file).map_err(|e| format!("{}: {e}", file.display()));
+            seen.borrow_mut().insert(file);
+            bytes
+        }
+        other => file::only_inline_keys(other),
+    }
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Problem {
+    let name = path.display().to_string();
+    Problem::new(&name, 1, "", format!("cannot be read: {error}"))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "-----BEGIN PUBLIC KEY-----\n\
+        MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEv0DfPUEBNqOHzlGBUOZU6oR+w1Xp\n\
+        jJ8LPhJ26JyqzeoQ8AaEfTvPy0IyvwM2qLUTlQVj+XgAbcdxf3o+n7jYLA==\n\
+        -----END PUBLIC KEY-----\n";
+
+    fn policy(name: &str) -> String {
+        format!(
+            "apiVersion: sealgate.dev/v1alpha1\nkind: TrustPolicy\nmetadata: {{name: {name}}}\n\
+             spec:\n  images: [{{glob: \"**\"}}]\n  authorities: [{{name: a, key: {{file: a.pub}}}}]\n"
+        )
+    }
+
+    #[test]
+    fn a_directory_is_read_with_the_keys_its_policies_name() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("b.yaml"), policy("b")).unwrap();
+        fs::write(dir.path().join("a.yml"), policy("a")).unwrap();
+        fs::write(dir.path().join("a.pub"), KEY).unwrap();
+        fs::write(dir.path().join(".hidden.yaml"), "nonsense").unwrap();
+        fs::write(dir.path().join("README.md"), "nonsense").unwrap();
+        let loaded = load(&[dir.path().to_owned()], NoMatch::Deny).unwrap();
+        let names: Vec<_> = loaded.policies.policies.iter().map(|p| &p.name).collect();
+        assert_eq!(names, ["a", "b"]);
+        assert!(loaded.files.contains(&dir.path().join("a.pub")));
+    }
+
+    #[test]
+    fn every_problem_is_reported_and_nothing_is_used() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("good.yaml"), policy("good")).unwrap();
+        fs::write(dir.path().join("bad.yaml"), "kind: Nonsense\n").unwrap();
+        let missing = dir.path().join("missing.yaml");
+        let problems = load(&[dir.path().to_owned(), missing.clone()], NoMatch::Deny).unwrap_err();
+        let text: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        let text = text.join("\n");
+        for expected in ["a.pub", "bad.yaml:1", "missing.yaml:1: cannot be read"] {
+            assert!(text.contains(expected), "{expected} in {text}");
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Looks at files again and again, and acts when their content has changed.
+//!
+//! By content, not by modification time nor by notification: Kubernetes swaps a symbolic
+//! link above the files, editors replace them, network mounts keep quiet.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sealgate_core::Digest;
+
+/// The content of a set of files and directories at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fingerprint(Digest);
+
+impl Fingerprint {
+    /// Reads the files, and the files directly in the directories. A file that cannot be
+    /// read has a content of its own.
+    pub fn of<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Self {
+        let mut files = BTreeSet::new();
+        for path in paths {
+            collect(path, 4, &mut files);
+        }
+        let mut text = String::new();
+        for file in files {
+            let content = match fs::read(&file) {
+                Ok(bytes) => Digest::sha256(&bytes).to_string(),
+                Err(error) => error.kind().to_string(),
+            };
+            text.push_str(&format!("{:?} {content}\n", file.display()));
+        }
+        Self(Digest::sha256(text.as_bytes()))
+    }
+}
+
+/// Adds a file, or what lies in a directory, `depth` levels down.
+fn collect(path: &Path, depth: usize, files: &mut BTreeSet<PathBuf>) {
+    let Ok(entries) = fs::read_dir(path) else {
+        files.insert(path.to_owned());
+        return;
+    };
+    for entry in entries.flatten() {
+        // The versions that Kubernetes keeps (`..2026_…`) are reached by their links.
+        let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+        if !hidden && depth > 0 {
+            collect(&entry.path(), depth - 1, files);
+        }
+    }
+}
+
+/// Something that is loaded from files, and kept as it was while they are broken.
+#[derive(Debug)]
+pub struct Watched {
+    seen: Option<Fingerprint>,
+}
+
+/// What became of one look.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Look<T, E> {
+    /// Nothing has changed.
+    Same,
+    /// The files are being changed: look again soon.
+    Unsettled,
+    /// They have changed, and this is what they hold now.
+    Loaded(T),
+    /// They have changed, and cannot be used. This is said once for each change.
+    Broken(E),
+}
+
+impl Watched {
+    /// Files that have not been looked at.
+    pub fn new() -> Self {
+        Self { seen: None }
+    }
+
+    /// Looks at the files, and loads them if they have changed.
+    ///
+    /// `paths` is asked each time, since what was loaded may name more files. If the content
+    /// changes meanwhile, the result is thrown away: it may be half of the old and half of
+    /// the new.
+    pub fn look<T, E>(
+        &mut self,
+        paths: impl Fn() -> BTreeSet<PathBuf>,
+        load: impl FnOnce() -> Result<T, E>,
+    ) -> Look<T, E> {
+        let paths = paths();
+        let before = Fingerprint::of(&paths);
+        if self.seen == Some(before) {
+            return Look::Same;
+        }
+        let loaded = load();
+        if Fingerprint::of(&paths) != before {
+            return Look::Unsettled;
+        }
+        self.seen = Some(before);
+        match loaded {
+            Ok(loaded) => Look::Loaded(loaded),
+            Err(error) => Look::Broken(error),
+        }
+    }
+}
+
+impl Default for Watched {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn load(file: &Path) -> Result<String, String> {
+        let text = fs::read_to_string(file).unwrap();
+        if text.contains("bad") {
+            Err(text)
+        } else {
+            Ok(text)
+        }
+    }
+
+    #[test]
+    fn a_swapped_symbolic_link_is_noticed_as_kubernetes_does_it() {
+        let dir = tempfile::tempdir().unwrap();
+        for (version, text) in [("..1", "one"), ("..2", "two")] {
+            fs::create_dir(dir.path().join(version)).unwrap();
+            fs::write(dir.path().join(version).join("file"), text).unwrap();
+        }
+        let data = dir.path().join("..data");
+        std::os::unix::fs::symlink("..1", &data).unwrap();
+        let file = dir.path().join("file");
+        std::os::unix::fs::symlink("..data/file", &file).unwrap();
+
+        let paths = || BTreeSet::from([dir.path().to_owned()]);
+        let mut watched = Watched::new();
+        assert_eq!(
+            watched.look(paths, || load(&file)),
+            Look::Loaded("one".into())
+        );
+        assert_eq!(watched.look(paths, || load(&file)), Look::Same);
+        std::os::unix::fs::symlink("..2", dir.path().join("..new")).unwrap();
+        fs::rename(dir.path().join("..new"), &data).unwrap();
+        assert_eq!(
+            watched.look(paths, || load(&file)),
+            Look::Loaded("two".into())
+        );
+    }
+
+    #[test]
+    fn a_broken_file_is_reported_once_and_its_repair_is_noticed() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        let paths = || BTreeSet::from([file.clone()]);
+        let mut watched = Watched::new();
+        fs::write(&file, "bad").unwrap();
+        assert_eq!(
+            watched.look(paths, || load(&file)),
+            Look::Broken("bad".into())
+        );
+        assert_eq!(watched.look(paths, || load(&file)), Look::Same);
+        fs::write(&file, "good").unwrap();
+        assert_eq!(
+            watched.look(paths, || load(&file)),
+            Look::Loaded("good".into())
+        );
+    }
+
+    #[test]
+    fn a_change_during_loading_is_never_used_half_atk_36() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        fs::write(&file, "one").unwrap();
+        let paths = || BTreeSet::from([file.clone()]);
+        let mut watched = Watched::new();
+        let torn = watched.look(paths, || {
+            let old = load(&file);
+            fs::write(&file, "two").unwrap();
+            old
+        });
+        assert_eq!(torn, Look::Unsettled);
+        assert_eq!(
+            watched.look(paths, || load(&file)),
+            Look::Loaded("two".into())
+        );
+    }
+}

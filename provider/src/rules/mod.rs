@@ -1,0 +1,77 @@
+//! What images are judged by: policies and trust material, as one consistent set.
+
+mod source;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use sealgate_core::{Digest, Policies, TrustMaterial};
+
+pub use source::{LoadError, RulesSource};
+
+/// Policies and trust material of one moment. Never changed, only replaced as a whole.
+#[derive(Debug)]
+pub struct Rules {
+    /// The policies.
+    pub policies: Policies,
+    /// The trust material.
+    pub trust: TrustMaterial,
+    /// The digest of the policies.
+    pub policies_revision: Digest,
+    /// The digest of the trust material.
+    pub trust_revision: Digest,
+    /// The digest of everything here, and of the version of core.
+    pub revision: Digest,
+    /// Whether any policy looks at namespaces.
+    pub(crate) by_namespace: bool,
+}
+
+impl Rules {
+    /// Takes policies and trust material.
+    ///
+    /// Built-in trust roots that the policies name are added.
+    pub fn new(policies: Policies, mut trust: TrustMaterial) -> Self {
+        trust.add_built_in_for(&policies);
+        let policies_revision = policies.revision();
+        let trust_revision = trust.revision_for(&policies);
+        let revision = Digest::sha256(
+            format!(
+                "core {}\npolicies {policies_revision}\ntrust {trust_revision}",
+                env!("CARGO_PKG_VERSION")
+            )
+            .as_bytes(),
+        );
+        Self {
+            by_namespace: policies
+                .policies
+                .iter()
+                .any(|policy| !policy.scope.namespaces.is_empty()),
+            policies_revision,
+            trust_revision,
+            revision,
+            policies,
+            trust,
+        }
+    }
+}
+
+/// The rules in force. Cheap to clone; every clone sees a change at once.
+#[derive(Clone, Debug)]
+pub struct CurrentRules(Arc<ArcSwap<Rules>>);
+
+impl CurrentRules {
+    /// Starts with these.
+    pub fn new(rules: Rules) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(rules)))
+    }
+
+    /// The rules of this moment. Hold on to them for as long as one answer takes.
+    pub fn get(&self) -> Arc<Rules> {
+        self.0.load_full()
+    }
+
+    /// Puts others in force, for every answer that begins from now on.
+    pub fn replace(&self, rules: Rules) {
+        self.0.store(Arc::new(rules));
+    }
+}

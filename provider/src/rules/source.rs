@@ -1,0 +1,180 @@
+//! Where rules come from: files that are looked at again and again.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sealgate_core::policy::NoMatch;
+use tokio_util::sync::CancellationToken;
+
+use super::{CurrentRules, Rules};
+use crate::config::{Config, NoMatchPolicy, TrustRoot};
+use crate::metrics::{Loaded, Metrics, ReloadResult};
+use crate::policies::{self, LoadedPolicies};
+use crate::reload::{Look, Watched};
+use crate::trust::{self, LoadedTrust};
+
+/// Policies and trust material in files; what is in force is always complete and good.
+#[derive(Debug)]
+pub struct RulesSource {
+    paths: Paths,
+    policies: LoadedPolicies,
+    trust: LoadedTrust,
+    watched_policies: Watched,
+    watched_trust: Watched,
+}
+
+#[derive(Debug)]
+struct Paths {
+    policies: Vec<PathBuf>,
+    no_match: NoMatch,
+    trust_roots: Vec<TrustRoot>,
+    trust_stores: Option<PathBuf>,
+}
+
+/// Why rules cannot be loaded: every problem, one a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadError(Vec<String>);
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("\n"))
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+impl LoadError {
+    fn of<E: ToString>(problems: &[E]) -> Self {
+        Self(problems.iter().map(E::to_string).collect())
+    }
+}
+
+impl RulesSource {
+    /// Loads policies and trust material for the first time.
+    ///
+    /// # Errors
+    /// With every problem found: without rules there is nothing to judge by.
+    pub fn load(config: &Config) -> Result<Self, LoadError> {
+        let paths = Paths {
+            policies: config.policies.clone(),
+            no_match: match config.no_match_policy {
+                NoMatchPolicy::Deny => NoMatch::Deny,
+                NoMatchPolicy::DangerAllowUnverified => NoMatch::DangerAllowUnverified,
+            },
+            trust_roots: config.trust_roots.clone(),
+            trust_stores: config.trust_stores.clone(),
+        };
+        match (paths.load_policies(), paths.load_trust()) {
+            (Ok(policies), Ok(trust)) => Ok(Self {
+                paths,
+                policies,
+                trust,
+                watched_policies: Watched::new(),
+                watched_trust: Watched::new(),
+            }),
+            (policies, trust) => {
+                let problems = [policies.err(), trust.err()].into_iter().flatten();
+                Err(LoadError(problems.flat_map(|error| error.0).collect()))
+            }
+        }
+    }
+
+    /// What was loaded last.
+    pub fn rules(&self) -> Rules {
+        Rules::new(self.policies.policies.clone(), self.trust.trust.clone())
+    }
+
+    /// Looks at the files again and again until `stop`, and puts what they hold in force.
+    pub(crate) async fn watch(
+        mut self,
+        current: CurrentRules,
+        every: Duration,
+        stop: CancellationToken,
+        metrics: Arc<Metrics>,
+    ) {
+        loop {
+            let (current, metrics) = (current.clone(), Arc::clone(&metrics));
+            let looked = tokio::task::spawn_blocking(move || {
+                if self.look(&metrics) {
+                    let rules = self.rules();
+                    if rules.revision != current.get().revision {
+                        tracing::info!(
+                            policies = rules.policies.policies.len(),
+                            policies_revision = %rules.policies_revision,
+                            trust_revision = %rules.trust_revision,
+                            "new rules are in force"
+                        );
+                        current.replace(rules);
+                    }
+                }
+                self
+            });
+            self = match looked.await {
+                Ok(source) => source,
+                Err(error) => {
+                    tracing::error!(%error, "a defect ended the watch over policies and trust");
+                    return;
+                }
+            };
+            tokio::select! {
+                () = tokio::time::sleep(every) => {}
+                () = stop.cancelled() => return,
+            }
+        }
+    }
+
+    /// Whether anything was loaded.
+    fn look(&mut self, metrics: &Metrics) -> bool {
+        let paths = &self.paths;
+        let known = || with(&self.policies.files, &paths.policies);
+        let policies = self.watched_policies.look(known, || paths.load_policies());
+        let known = || with(&self.trust.files, &paths.trust_stores);
+        let trust = self.watched_trust.look(known, || paths.load_trust());
+        let policies = accept(policies, Loaded::Policies, metrics);
+        let trust = accept(trust, Loaded::Trust, metrics);
+        let changed = policies.is_some() || trust.is_some();
+        if let Some(policies) = policies {
+            self.policies = policies;
+        }
+        if let Some(trust) = trust {
+            self.trust = trust;
+        }
+        changed
+    }
+}
+
+impl Paths {
+    fn load_policies(&self) -> Result<LoadedPolicies, LoadError> {
+        policies::load(&self.policies, self.no_match).map_err(|problems| LoadError::of(&problems))
+    }
+
+    fn load_trust(&self) -> Result<LoadedTrust, LoadError> {
+        trust::load(&self.trust_roots, self.trust_stores.as_deref())
+            .map_err(|problems| LoadError::of(&problems))
+    }
+}
+
+fn with<'a>(
+    files: &'a BTreeSet<PathBuf>,
+    more: impl IntoIterator<Item = &'a PathBuf>,
+) -> BTreeSet<PathBuf> {
+    files.iter().chain(more).cloned().collect()
+}
+
+fn accept<T>(look: Look<T, LoadError>, what: Loaded, metrics: &Metrics) -> Option<T> {
+    match look {
+        Look::Loaded(loaded) => {
+            metrics.reload(what, ReloadResult::Ok);
+            Some(loaded)
+        }
+        Look::Broken(error) => {
+            metrics.reload(what, ReloadResult::Broken);
+            tracing::error!(what = what.name(), %error, "cannot be used, the last good ones stay");
+            None
+        }
+        Look::Same | Look::Unsettled => None,
+    }
+}
