@@ -1,0 +1,103 @@
+//! Verdicts, whole, as the bytes that core made.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::sync::Cache;
+use sealgate_core::evidence::Request;
+use sealgate_core::verdict::Outcome;
+use sealgate_core::{Code, Digest, UnixTime};
+
+use super::weight;
+
+/// The verdicts.
+#[derive(Debug)]
+pub(crate) struct VerdictCache {
+    entries: Cache<VerdictKey, Arc<Judged>>,
+}
+
+/// Everything that a verdict depends on, but for its evidence and the time.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct VerdictKey {
+    /// The question.
+    pub(crate) question: QuestionKey,
+    /// The image.
+    pub(crate) digest: Digest,
+}
+
+/// A question, and what it is judged by.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct QuestionKey {
+    /// The question. Its image is part of the verdict and decides which policies apply; its
+    /// namespace is left out where no policy looks at namespaces.
+    pub(crate) request: Request,
+    /// The revision of policies, trust material and core.
+    pub(crate) rules: Digest,
+}
+
+/// A verdict as it is kept.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    /// The verdict's JSON, as core wrote it.
+    pub(crate) json: Box<[u8]>,
+    /// Whether the image may run.
+    pub(crate) verified: bool,
+    /// The decision in a word.
+    pub(crate) outcome: Outcome,
+    /// The normalised reference with the digest.
+    pub(crate) reference: String,
+    /// The stable codes of its reasons.
+    pub(crate) reasons: Vec<Code>,
+    /// The first reason's sentence.
+    pub(crate) message: Option<String>,
+    /// What the audit log says of it: the end of a JSON object.
+    pub(crate) audit: Box<[u8]>,
+    /// When the registry was asked, by the monotonic clock.
+    pub(crate) at: Duration,
+    /// When it must not be used any more.
+    pub(crate) valid_until: Option<UnixTime>,
+}
+
+impl VerdictCache {
+    pub(crate) fn new(bytes: u64, keep: Duration) -> Self {
+        let entries = Cache::builder()
+            .name("verdicts")
+            .max_capacity(bytes)
+            .weigher(|key: &VerdictKey, judged: &Arc<Judged>| {
+                let request = &key.question.request;
+                let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+                weight(
+                    size_of::<VerdictKey>()
+                        + request.image.len()
+                        + text(&request.namespace)
+                        + text(&request.policy)
+                        + size_of::<Judged>()
+                        + judged.json.len()
+                        + judged.audit.len()
+                        + judged.reference.len()
+                        + size_of_val(judged.reasons.as_slice())
+                        + text(&judged.message),
+                )
+            })
+            .time_to_live(keep)
+            .build();
+        Self { entries }
+    }
+
+    /// The last verdict, of whatever age.
+    pub(crate) fn get(&self, key: &VerdictKey) -> Option<Arc<Judged>> {
+        self.entries.get(key)
+    }
+
+    pub(crate) fn insert(&self, key: VerdictKey, judged: Arc<Judged>) {
+        self.entries.insert(key, judged);
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.entries.weighted_size()
+    }
+
+    pub(crate) fn len(&self) -> u64 {
+        self.entries.entry_count()
+    }
+}
