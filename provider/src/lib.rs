@@ -1,5 +1,47 @@
-//! The sealgate provider.
+//! The sealgate provider: who signed this image, answered over HTTPS.
+//!
+//! ```text
+//! server ─► api ─► key ─► service ─► collect ─► registry
+//!                          │  └────► judge ─► sealgate_core::verify
+//!                          └─ cache, rules (policies, trust)
+//! ```
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`app`] | puts everything together: [`App`] |
+//! | [`config`] | the configuration file |
+//! | [`server`] | listeners, TLS, certificates, shutdown |
+//! | `api` | the routes and their wire formats |
+//! | [`key`] | what a caller asks about |
+//! | [`service`] | from a question to a decision, through the caches |
+//! | [`collect`], [`registry`] | evidence from registries |
+//! | [`rules`], [`policies`], [`trust`], [`reload`] | what is judged by, reloaded |
+//! | [`metrics`], [`audit`], [`log`], `admin` | what can be seen of it |
+//! | [`cli`], [`commands`] | the command line |
 
+mod admin;
+mod api;
+pub mod app;
+pub mod audit;
+mod cache;
+pub mod cli;
+pub mod clock;
 pub mod collect;
+pub mod commands;
 pub mod config;
+mod judge;
+pub mod key;
+pub mod log;
+pub mod metrics;
+pub mod policies;
 pub mod registry;
+pub mod reload;
+pub mod rules;
+pub mod server;
+pub mod service;
+pub mod trust;
+pub mod undecided;
+pub mod upstream;
+
+pub use app::{App, Running};
+pub use config::Config;

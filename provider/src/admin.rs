@@ -1,0 +1,62 @@
+//! The admin listener, plain HTTP: `/healthz`, `/readyz`, `/metrics`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+
+use crate::metrics::Metrics;
+use crate::service::Service;
+
+/// What the admin listener shows.
+#[derive(Clone)]
+pub(crate) struct Admin {
+    pub(crate) service: Service,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) ready: Readiness,
+}
+
+/// Whether requests may come: policies and trust material are loaded, and shutdown has
+/// not begun.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Readiness(Arc<AtomicBool>);
+
+impl Readiness {
+    pub(crate) fn set(&self, ready: bool) {
+        self.0.store(ready, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Admin {
+    pub(crate) fn router(self) -> Router {
+        Router::new()
+            .route("/healthz", get(async || "ok\n"))
+            .route("/readyz", get(ready))
+            .route("/metrics", get(metrics))
+            .with_state(self)
+    }
+}
+
+async fn ready(State(admin): State<Admin>) -> impl IntoResponse {
+    match admin.ready.get() {
+        true => (StatusCode::OK, "ready\n"),
+        false => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "starting or shutting down\n",
+        ),
+    }
+}
+
+async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
+    admin.service.report();
+    let format = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, format)], admin.metrics.render())
+}

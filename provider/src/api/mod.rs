@@ -1,0 +1,192 @@
+//! The HTTP interface of the main listeners.
+//!
+//! | route | in → out |
+//! |---|---|
+//! | `POST /v1/validate`, `/v1/validate/{policy}` | `ProviderRequest` → a verdict per key |
+//! | `POST /v1/mutate` | `ProviderRequest` → `repository:tag@digest` per key |
+//! | `POST /v1/verify` | `{"images", "namespace"?, "policy"?}` → `{"verdicts"}` |
+//! | `POST /v1/evidence` | the same → `{"evidence"}` |
+//!
+//! An answer is complete or it is none: if one image is undecided, no image is answered.
+//! What was found is cached, so that the retry is quick.
+
+mod answers;
+mod body;
+mod images;
+mod provider;
+mod reply;
+mod wire;
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use axum::routing::post;
+use bytes::Bytes;
+use futures::FutureExt;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use crate::audit::Audit;
+use crate::clock::Clock;
+use crate::config::{Config, Limits};
+use crate::log::RequestIds;
+use crate::metrics::{Answer, Metrics, Route};
+use crate::service::Service;
+use reply::{Rejection, Reply};
+
+/// What the handlers share.
+pub(crate) struct Api {
+    service: Service,
+    audit: Audit,
+    metrics: Arc<Metrics>,
+    clock: Arc<dyn Clock>,
+    ids: RequestIds,
+    limits: Limits,
+    timeout: Duration,
+    places: Semaphore,
+}
+
+/// One request: who asks what, and until when an answer is of use.
+struct Asking {
+    route: Route,
+    /// The policy that the URL names.
+    policy: Option<String>,
+    id: String,
+    deadline: Instant,
+}
+
+impl Api {
+    pub(crate) fn new(
+        config: &Config,
+        service: Service,
+        audit: Audit,
+        metrics: Arc<Metrics>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            service,
+            audit,
+            metrics,
+            clock,
+            ids: RequestIds::new(),
+            limits: config.limits.clone(),
+            timeout: config.timeouts.request,
+            places: Semaphore::new(config.limits.requests),
+        }
+    }
+
+    pub(crate) fn service(&self) -> &Service {
+        &self.service
+    }
+
+    /// The routes.
+    pub(crate) fn router(self: Arc<Self>) -> Router {
+        Router::new()
+            .route("/v1/validate", post(validate))
+            .route("/v1/validate/{policy}", post(validate_by))
+            .route("/v1/mutate", post(mutate))
+            .route("/v1/verify", post(verify))
+            .route("/v1/evidence", post(evidence))
+            .fallback(async || reply::no_route(StatusCode::NOT_FOUND))
+            .method_not_allowed_fallback(async || reply::no_route(StatusCode::METHOD_NOT_ALLOWED))
+            .with_state(self)
+    }
+
+    /// Takes a request in, has it answered, and accounts for it.
+    async fn handle<A, F>(
+        &self,
+        route: Route,
+        policy: Option<String>,
+        request: Request,
+        answer: A,
+    ) -> Response
+    where
+        A: FnOnce(Asking, Bytes) -> F,
+        F: Future<Output = Result<Reply, Rejection>>,
+    {
+        let started = Instant::now();
+        let asking = Asking {
+            route,
+            policy,
+            id: self.ids.next(),
+            deadline: started + self.timeout,
+        };
+        let id = HeaderValue::try_from(&asking.id).ok();
+        let reply = async {
+            let _place = self.places.try_acquire().map_err(|_| Rejection::shed())?;
+            let most = self.limits.body_bytes;
+            let body = body::read(request.into_body(), most, asking.deadline).await?;
+            answer(asking, body).await
+        };
+        // A defect must not take the connection, and the answers of others, with it.
+        let reply = match AssertUnwindSafe(reply).catch_unwind().await {
+            Ok(Ok(reply)) => reply,
+            Ok(Err(rejection)) => rejection.reply(route),
+            Err(_) => Rejection::failed().reply(route),
+        };
+        self.metrics
+            .request(route, reply.answer, started.into_std());
+        if reply.answer != Answer::Answered {
+            tracing::warn!(request = ?id, route = route.name(), answer = ?reply.answer, message = reply.message, "not answered");
+        }
+        let mut response = reply.response();
+        if let Some(id) = id {
+            response.headers_mut().insert("x-request-id", id);
+        }
+        response
+    }
+}
+
+type Shared = State<Arc<Api>>;
+
+async fn validate(State(api): Shared, request: Request) -> Response {
+    api.handle(Route::Validate, None, request, |asking, body| {
+        api.validate(asking, body)
+    })
+    .await
+}
+
+async fn validate_by(State(api): Shared, Path(policy): Path<String>, request: Request) -> Response {
+    api.handle(Route::Validate, Some(policy), request, |asking, body| {
+        api.validate(asking, body)
+    })
+    .await
+}
+
+async fn mutate(State(api): Shared, request: Request) -> Response {
+    api.handle(Route::Mutate, None, request, |asking, body| {
+        api.mutate(asking, body)
+    })
+    .await
+}
+
+async fn verify(State(api): Shared, request: Request) -> Response {
+    api.handle(Route::Verify, None, request, |asking, body| {
+        api.verify(asking, body)
+    })
+    .await
+}
+
+async fn evidence(State(api): Shared, request: Request) -> Response {
+    api.handle(Route::Evidence, None, request, |asking, body| {
+        api.evidence(asking, body)
+    })
+    .await
+}
+
+/// JSON, whatever happens.
+fn json(status: StatusCode, body: Vec<u8>) -> Response {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    response
+}

@@ -1,0 +1,93 @@
+//! Gatekeeper's routes: validation and mutation.
+
+use std::borrow::Cow;
+
+use axum::http::StatusCode;
+use bytes::Bytes;
+use sealgate_core::verdict::Outcome;
+
+use super::answers::Answered;
+use super::reply::{Rejection, Reply};
+use super::wire::{self, Item, ProviderRequest};
+use super::{Api, Asking};
+use crate::key::Question;
+use crate::service::Decision;
+
+impl Api {
+    /// A verdict per key.
+    pub(super) async fn validate(&self, asking: Asking, body: Bytes) -> Result<Reply, Rejection> {
+        self.provide(asking, body, false, |answered| match &answered.answer {
+            Ok(decision) => Item::Value(decision.to_json().into()),
+            Err(error) => Item::Error(error.to_string()),
+        })
+        .await
+    }
+
+    /// The image with its digest per key.
+    ///
+    /// Only images that may run are pinned, so that what was verified is what runs. An image
+    /// that no policy covers is refused, or passes **unchanged** if `noMatchPolicy` lets such
+    /// images in: nothing was verified about it.
+    pub(super) async fn mutate(&self, asking: Asking, body: Bytes) -> Result<Reply, Rejection> {
+        self.provide(asking, body, true, pinned).await
+    }
+
+    async fn provide(
+        &self,
+        asking: Asking,
+        body: Bytes,
+        idempotent: bool,
+        item: impl Fn(&Answered<'_>) -> Item<'static>,
+    ) -> Result<Reply, Rejection> {
+        let request = ProviderRequest::parse(&body).map_err(|error| {
+            let code = "request_malformed";
+            Rejection::new(StatusCode::BAD_REQUEST, code, error.to_string())
+        })?;
+        let keys = &request.keys;
+        if keys.len() > self.limits.keys {
+            return Err(Rejection::too_many(keys.len(), self.limits.keys));
+        }
+        let policy = asking.policy.as_deref();
+        let read = |key: &str| Question::from_key(key, policy);
+        let answered = self.answer_all(&asking, keys, read).await?;
+        let items: Vec<_> = answered.iter().map(|one| (one.key, item(one))).collect();
+        let items = items.iter().map(|(key, item)| (*key, item));
+        Ok(Reply::answered(wire::items(idempotent, items)))
+    }
+}
+
+impl Decision {
+    /// The verdict as core wrote it, and where it comes from.
+    pub(super) fn to_json(&self) -> Vec<u8> {
+        let verdict = &self.judged.json;
+        let open = verdict.strip_suffix(b"}").unwrap_or(verdict);
+        let mut json = Vec::with_capacity(verdict.len() + 64);
+        json.extend_from_slice(open);
+        json.extend_from_slice(b",\"cache\":{\"status\":\"");
+        json.extend_from_slice(self.status.name().as_bytes());
+        json.extend_from_slice(b"\",\"ageSeconds\":");
+        json.extend_from_slice(self.age.as_secs().to_string().as_bytes());
+        json.extend_from_slice(b"}}");
+        json
+    }
+}
+
+fn pinned(answered: &Answered<'_>) -> Item<'static> {
+    let decision = match &answered.answer {
+        Ok(decision) => decision,
+        Err(error) => return Item::Error(error.to_string()),
+    };
+    let judged = &decision.judged;
+    let image = match (judged.verified, judged.outcome) {
+        (true, Outcome::NotCovered) => &answered.image,
+        (true, _) => &judged.reference,
+        (false, outcome) => {
+            let why = judged.message.as_deref().unwrap_or("no policy passed");
+            let outcome = outcome.name();
+            return Item::Error(format!("{} is {outcome}: {why}", judged.reference));
+        }
+    };
+    let mut json = Vec::with_capacity(image.len() + 2);
+    wire::write_string(&mut json, image);
+    Item::Value(Cow::Owned(json))
+}

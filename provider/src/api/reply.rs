@@ -1,0 +1,125 @@
+//! Replies, and everything that is no answer.
+
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::{json, wire};
+use crate::metrics::{Answer, Route};
+
+/// A reply, with what is counted and logged about it.
+pub(super) struct Reply {
+    pub(super) status: StatusCode,
+    pub(super) body: Vec<u8>,
+    pub(super) answer: Answer,
+    /// Why it is no answer.
+    pub(super) message: Option<String>,
+}
+
+/// Why a request gets no answer.
+pub(super) struct Rejection {
+    status: StatusCode,
+    answer: Answer,
+    code: &'static str,
+    message: String,
+}
+
+impl Reply {
+    /// Every key has its answer.
+    pub(super) fn answered(body: Vec<u8>) -> Self {
+        Self {
+            status: StatusCode::OK,
+            body,
+            answer: Answer::Answered,
+            message: None,
+        }
+    }
+
+    pub(super) fn response(self) -> Response {
+        json(self.status, self.body)
+    }
+}
+
+impl Rejection {
+    /// The request is malformed or over a limit.
+    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            answer: Answer::Rejected,
+            code,
+            message: message.into(),
+        }
+    }
+
+    /// More images than one request may have.
+    pub(super) fn too_many(found: usize, most: usize) -> Self {
+        let message =
+            format!("the request has {found} keys, more than the {most} of limits.keys: split it");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many_keys", message)
+    }
+
+    /// An image is undecided.
+    ///
+    /// Gatekeeper gets 200, as its protocol has it; who looks at the status gets 503.
+    pub(super) fn undecided(message: String) -> Self {
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            answer: Answer::Undecided,
+            code: "undecided",
+            message,
+        }
+    }
+
+    /// There are too many requests at once.
+    pub(super) fn shed() -> Self {
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            answer: Answer::Shed,
+            code: "overloaded",
+            message: "more requests at once than limits.requests: try again".to_owned(),
+        }
+    }
+
+    /// A defect.
+    pub(super) fn failed() -> Self {
+        Self {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            answer: Answer::Failed,
+            code: "internal_error",
+            message: "a defect of sealgate, which its log describes".to_owned(),
+        }
+    }
+
+    /// In the shape that the clients of this route read.
+    pub(super) fn reply(self, route: Route) -> Reply {
+        let (status, body) = match route {
+            Route::Validate | Route::Mutate => {
+                let status = match self.answer {
+                    Answer::Undecided => StatusCode::OK,
+                    _ => self.status,
+                };
+                let message = format!("sealgate: {}", self.message);
+                (status, wire::system_error(&message))
+            }
+            Route::Verify | Route::Evidence => {
+                let error = serde_json::json!({
+                    "error": {"code": self.code, "message": &self.message}
+                });
+                (self.status, error.to_string().into_bytes())
+            }
+        };
+        Reply {
+            status,
+            body,
+            answer: self.answer,
+            message: Some(self.message),
+        }
+    }
+}
+
+/// A URL or method that there is not: in the shape that Gatekeeper reads, since it is its
+/// Provider that has the wrong URL most often.
+pub(super) fn no_route(status: StatusCode) -> Response {
+    let message = "sealgate: there is no such route: POST to /v1/validate, \
+                   /v1/validate/{policy}, /v1/mutate, /v1/verify or /v1/evidence";
+    json(status, wire::system_error(message))
+}
