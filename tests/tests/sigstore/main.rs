@@ -8,6 +8,7 @@
 
 mod bench;
 mod certificates;
+mod differential;
 mod images;
 mod keys;
 mod logs;

@@ -703,6 +703,27 @@ fn json_that_two_readers_could_read_differently_is_refused() {
     }
 }
 
+/// Every good bundle, and every change to one, by name.
+pub(crate) fn all(bench: &Bench) -> Vec<(String, Value)> {
+    let tables = [
+        ("v1", TO_V1, bench.v1()),
+        ("v2", TO_V2, bench.v2()),
+        ("dsse", TO_DSSE, bench.dsse()),
+        ("intoto", TO_INTOTO, bench.intoto()),
+        ("dsse v2", &[], bench.dsse_v2()),
+    ];
+    let mut all = Vec::new();
+    for (kind, changes, good) in tables {
+        for (name, change, _) in changes {
+            let mut bundle = good.clone();
+            change(&mut bundle);
+            all.push((format!("{kind}: {name}"), bundle));
+        }
+        all.push((format!("{kind}: good"), good));
+    }
+    all
+}
+
 #[track_caller]
 fn refuse_all(bench: &Bench, changes: &[Change], good: &Value) {
     let mut wrong = Vec::new();
