@@ -18,8 +18,23 @@ pub struct Cli {
 pub enum Command {
     /// Answer Gatekeeper, and whoever else asks, over HTTPS.
     Serve(commands::serve::Serve),
+    /// Verify images, and print why they passed or failed.
+    Verify(commands::verify::VerifyArgs),
+    /// Fetch everything a verdict is made from, as an evidence pack.
+    Evidence(commands::evidence::EvidenceArgs),
+    /// Judge evidence packs again, without network.
+    Replay(commands::replay::ReplayArgs),
+    /// Work with policies.
+    #[command(subcommand)]
+    Policy(commands::policy::PolicyCommand),
+    /// Work with trust material.
+    #[command(subcommand)]
+    Trust(commands::trust::TrustCommand),
     /// Print the configuration that a file amounts to, or what is wrong with it.
     Config(commands::config::ConfigCommand),
+    /// Speak the client protocol of sigstore-conformance.
+    #[command(subcommand)]
+    Conformance(commands::conformance::ConformanceCommand),
 }
 
 /// How a command ended; the process exits with this number.
@@ -47,7 +62,13 @@ impl Cli {
     pub async fn run(self) -> Exit {
         match self.command {
             Command::Serve(serve) => serve.run().await,
+            Command::Verify(verify) => verify.run().await,
+            Command::Evidence(evidence) => evidence.run().await,
+            Command::Replay(replay) => replay.run(),
+            Command::Policy(policy) => policy.run(),
+            Command::Trust(trust) => trust.run(),
             Command::Config(config) => config.run(),
+            Command::Conformance(conformance) => conformance.run(),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::usage;
 use crate::cli::Exit;
 use crate::config::Config;
 
@@ -24,7 +25,7 @@ impl ConfigCommand {
         };
         match config {
             Ok(config) => {
-                print!("{}", config.to_yaml());
+                usage::print(&config.to_yaml());
                 Exit::Verified
             }
             Err(error) => {

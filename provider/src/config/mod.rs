@@ -16,6 +16,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use sealgate_core::policy::NoMatch;
 use serde::{Deserialize, Serialize};
 
 pub use limits::{Cache, Limits, Timeouts};
@@ -77,6 +78,15 @@ pub enum NoMatchPolicy {
     Deny,
     /// It is let in **unverified**; the verdict's outcome is `not_covered`.
     DangerAllowUnverified,
+}
+
+impl From<NoMatchPolicy> for NoMatch {
+    fn from(policy: NoMatchPolicy) -> Self {
+        match policy {
+            NoMatchPolicy::Deny => Self::Deny,
+            NoMatchPolicy::DangerAllowUnverified => Self::DangerAllowUnverified,
+        }
+    }
 }
 
 /// A named Sigstore trust root.

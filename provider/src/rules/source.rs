@@ -10,7 +10,7 @@ use sealgate_core::policy::NoMatch;
 use tokio_util::sync::CancellationToken;
 
 use super::{CurrentRules, Rules};
-use crate::config::{Config, NoMatchPolicy, TrustRoot};
+use crate::config::{Config, TrustRoot};
 use crate::metrics::{Loaded, Metrics, ReloadResult};
 use crate::policies::{self, LoadedPolicies};
 use crate::reload::{Look, Watched};
@@ -60,10 +60,7 @@ impl RulesSource {
     pub fn load(config: &Config) -> Result<Self, LoadError> {
         let paths = Paths {
             policies: config.policies.clone(),
-            no_match: match config.no_match_policy {
-                NoMatchPolicy::Deny => NoMatch::Deny,
-                NoMatchPolicy::DangerAllowUnverified => NoMatch::DangerAllowUnverified,
-            },
+            no_match: config.no_match_policy.into(),
             trust_roots: config.trust_roots.clone(),
             trust_stores: config.trust_stores.clone(),
         };

@@ -1,0 +1,294 @@
+//! What `verify`, `evidence` and `replay` have in common: policies, trust and registries.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use sealgate_core::policy::NoMatch;
+use sealgate_core::policy::file::{self, PolicyFile};
+use sealgate_core::{Policies, Reference, TrustMaterial, UnixTime};
+use serde_json::{Value, json};
+
+use super::usage::UsageError;
+use crate::collect::Collector;
+use crate::config::{Config, Credentials, Registry, TrustRoot};
+use crate::{policies, trust, upstream};
+
+/// By what to judge, and how to reach registries.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(super) struct Inputs {
+    /// A policy file, or a directory of them
+    #[arg(long, value_name = "PATH", help_heading = "Policies")]
+    policy: Vec<PathBuf>,
+    /// Without a policy: a public key that must have signed
+    #[arg(
+        long,
+        value_name = "FILE",
+        help_heading = "Policies",
+        conflicts_with = "policy"
+    )]
+    key: Vec<PathBuf>,
+    /// Without a policy: the identity that must have signed (a certificate's SAN)
+    #[arg(long, value_name = "SUBJECT", help_heading = "Policies", conflicts_with_all = ["policy", "key"])]
+    certificate_identity: Option<String>,
+    /// The same as an anchored regular expression
+    #[arg(long, value_name = "REGEXP", help_heading = "Policies", conflicts_with_all = ["policy", "key", "certificate_identity"])]
+    certificate_identity_regexp: Option<String>,
+    /// Without a policy: the OIDC issuer that must have vouched
+    #[arg(long, value_name = "URL", help_heading = "Policies")]
+    certificate_oidc_issuer: Option<String>,
+    /// The same as an anchored regular expression
+    #[arg(
+        long,
+        value_name = "REGEXP",
+        help_heading = "Policies",
+        conflicts_with = "certificate_oidc_issuer"
+    )]
+    certificate_oidc_issuer_regexp: Option<String>,
+    /// A Sigstore trust root (a trusted_root.json); with an identity, the first one is used
+    #[arg(long, value_name = "NAME=FILE", help_heading = "Trust")]
+    trust_root: Vec<String>,
+    /// Trust stores in Notation's layout (x509/ca/NAME/*.crt)
+    #[arg(long, value_name = "DIR", help_heading = "Trust")]
+    trust_store: Option<PathBuf>,
+    /// Judge as of this time instead of now
+    #[arg(long, value_name = "RFC3339", help_heading = "Trust")]
+    now: Option<UnixTime>,
+    /// A registry that is spoken to without TLS
+    #[arg(long, value_name = "HOST[:PORT]", help_heading = "Registries")]
+    plain_http: Vec<String>,
+    /// Certificate authorities of the registries, PEM
+    #[arg(long, value_name = "FILE", help_heading = "Registries")]
+    ca: Vec<PathBuf>,
+    /// How long each image may take
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 30,
+        help_heading = "Registries"
+    )]
+    timeout: u64,
+    /// A configuration file of `serve`, for its policies, trust and registries
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// By what to judge.
+pub(super) struct Rules {
+    pub(super) policies: Policies,
+    pub(super) trust: TrustMaterial,
+    pub(super) now: UnixTime,
+}
+
+impl Inputs {
+    /// How long each image may take.
+    pub(super) fn timeout(&self) -> Duration {
+        Duration::from_secs(self.timeout)
+    }
+
+    /// Policies, trust material and the time to judge by.
+    pub(super) fn rules(&self) -> Result<Rules, UsageError> {
+        let config = self.config()?;
+        let policies = self.policies(config.as_ref())?;
+        let mut roots = config
+            .as_ref()
+            .map_or_else(Vec::new, |c| c.trust_roots.clone());
+        roots.extend(self.trust_roots()?);
+        let stores = self.trust_store.clone();
+        let stores = stores.or_else(|| config.as_ref().and_then(|c| c.trust_stores.clone()));
+        let mut trust = trust::load(&roots, stores.as_deref())
+            .map_err(UsageError::all)?
+            .trust;
+        trust.add_built_in_for(&policies);
+        Ok(Rules {
+            policies,
+            trust,
+            now: self.now.map_or_else(wall_clock, Ok)?,
+        })
+    }
+
+    fn config(&self) -> Result<Option<Config>, UsageError> {
+        let load =
+            |path: &PathBuf| Config::load(path).map_err(|error| UsageError::new(error.to_string()));
+        self.config.as_ref().map(load).transpose()
+    }
+
+    fn policies(&self, config: Option<&Config>) -> Result<Policies, UsageError> {
+        let no_match = config.map_or(NoMatch::Deny, |c| c.no_match_policy.into());
+        if !self.policy.is_empty() {
+            let loaded = policies::load(&self.policy, no_match).map_err(UsageError::all)?;
+            return Ok(loaded.policies);
+        }
+        if let Some(policy) = self.quick_policy()? {
+            return load_text("command line", &policy.to_string());
+        }
+        match config {
+            Some(config) if !config.policies.is_empty() => {
+                let loaded = policies::load(&config.policies, no_match);
+                Ok(loaded.map_err(UsageError::all)?.policies)
+            }
+            _ => Err(UsageError::new(
+                "whom to trust? Give --policy PATH, or --key FILE, or --certificate-identity \
+                 SUBJECT with --certificate-oidc-issuer URL",
+            )),
+        }
+    }
+
+    /// Cosign's own words as a policy for every image.
+    fn quick_policy(&self) -> Result<Option<Value>, UsageError> {
+        let authority = if !self.key.is_empty() {
+            let keys: Vec<_> = self
+                .key
+                .iter()
+                .map(|path| {
+                    let text = read_text(path)?;
+                    Ok(json!({"data": text, "name": path.display().to_string()}))
+                })
+                .collect::<Result<_, UsageError>>()?;
+            json!({"name": "key", "keys": keys})
+        } else if let Some(identity) = self.identity()? {
+            let mut keyless = json!({"identities": [identity]});
+            if let (Some(root), Some(object)) =
+                (self.trust_roots()?.first(), keyless.as_object_mut())
+            {
+                object.insert("trustRoot".to_owned(), json!(root.name));
+            }
+            json!({"name": "identity", "keyless": keyless})
+        } else {
+            return Ok(None);
+        };
+        Ok(Some(json!({
+            "apiVersion": "sealgate.dev/v1alpha1",
+            "kind": "TrustPolicy",
+            "metadata": {"name": "command-line"},
+            "spec": {"images": [{"glob": "**"}], "authorities": [authority]},
+        })))
+    }
+
+    fn identity(&self) -> Result<Option<Value>, UsageError> {
+        let subject = match (
+            &self.certificate_identity,
+            &self.certificate_identity_regexp,
+        ) {
+            (Some(exact), _) => Some(("subject", exact)),
+            (None, Some(pattern)) => Some(("subjectRegExp", pattern)),
+            (None, None) => None,
+        };
+        let issuer = match (
+            &self.certificate_oidc_issuer,
+            &self.certificate_oidc_issuer_regexp,
+        ) {
+            (Some(exact), _) => Some(("issuer", exact)),
+            (None, Some(pattern)) => Some(("issuerRegExp", pattern)),
+            (None, None) => None,
+        };
+        match (subject, issuer) {
+            (None, None) => Ok(None),
+            (Some((subject_key, subject)), Some((issuer_key, issuer))) => {
+                Ok(Some(json!({subject_key: subject, issuer_key: issuer})))
+            }
+            _ => Err(UsageError::new(
+                "an identity needs both: --certificate-identity (or -regexp) and \
+                 --certificate-oidc-issuer (or -regexp)",
+            )),
+        }
+    }
+
+    fn trust_roots(&self) -> Result<Vec<TrustRoot>, UsageError> {
+        let split = |text: &String| match text.split_once('=') {
+            Some((name, file)) if !name.is_empty() && !file.is_empty() => Ok(TrustRoot {
+                name: name.to_owned(),
+                file: file.into(),
+            }),
+            _ => Err(UsageError::new(format!(
+                "--trust-root: expected NAME=FILE such as corp=trusted_root.json, found {text:?}"
+            ))),
+        };
+        self.trust_root.iter().map(split).collect()
+    }
+
+    /// Who fetches evidence of these images.
+    ///
+    /// To name an image is to allow its registry, also at a private address.
+    pub(super) fn collector(&self, images: &[Reference]) -> Result<Collector, UsageError> {
+        let mut config = self.config()?.unwrap_or_else(|| Config {
+            credentials: Credentials {
+                docker_config: docker_config(),
+            },
+            ..Config::default()
+        });
+        let ca = self.merged_ca()?;
+        let named = images.iter().map(|image| image.repository().host());
+        let mut hosts: Vec<_> = self
+            .plain_http
+            .iter()
+            .map(String::as_str)
+            .chain(named)
+            .collect();
+        hosts.sort_unstable();
+        hosts.dedup();
+        for host in hosts {
+            let plain_http = self.plain_http.iter().any(|plain| plain == host);
+            let ca = ca.as_ref().map(|file| file.path().to_owned());
+            match config.registries.iter_mut().find(|r| r.host == host) {
+                Some(registry) => {
+                    registry.plain_http |= plain_http;
+                    registry.ca = ca.or_else(|| registry.ca.take());
+                }
+                None => config.registries.push(Registry {
+                    host: host.to_owned(),
+                    plain_http,
+                    ca,
+                    ..Registry::default()
+                }),
+            }
+        }
+        upstream::collector(&config).map_err(|error| UsageError::new(error.to_string()))
+    }
+
+    /// All the given certificate authorities in one file.
+    fn merged_ca(&self) -> Result<Option<tempfile::NamedTempFile>, UsageError> {
+        if self.ca.is_empty() {
+            return Ok(None);
+        }
+        let mut all = String::new();
+        for path in &self.ca {
+            all.push_str(&read_text(path)?);
+            all.push('\n');
+        }
+        let failed = |error: std::io::Error| UsageError::new(format!("a temporary file: {error}"));
+        let file = tempfile::NamedTempFile::new().map_err(failed)?;
+        fs::write(file.path(), all).map_err(failed)?;
+        Ok(Some(file))
+    }
+}
+
+/// The configuration that Docker and cosign use, if there is one.
+fn docker_config() -> Option<PathBuf> {
+    let directory = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from);
+    let directory = directory.or_else(|| Some(std::env::home_dir()?.join(".docker")))?;
+    let file = directory.join("config.json");
+    file.is_file().then_some(file)
+}
+
+fn load_text(name: &str, text: &str) -> Result<Policies, UsageError> {
+    let file = PolicyFile {
+        name: name.to_owned(),
+        text: text.to_owned(),
+    };
+    file::load(&[file], NoMatch::Deny, &file::only_inline_keys).map_err(UsageError::all)
+}
+
+fn read_text(path: &Path) -> Result<String, UsageError> {
+    fs::read_to_string(path)
+        .map_err(|error| UsageError::new(format!("{}: {error}", path.display())))
+}
+
+pub(super) fn wall_clock() -> Result<UnixTime, UsageError> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since
+        .ok()
+        .and_then(|since| i64::try_from(since.as_secs()).ok())
+        .map(UnixTime::from_seconds)
+        .ok_or_else(|| UsageError::new("the clock of this machine is before 1970; use --now"))
+}

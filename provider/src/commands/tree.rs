@@ -1,0 +1,197 @@
+//! Verdicts as trees, for people.
+
+use std::io::IsTerminal as _;
+
+use sealgate_core::verdict::{Outcome, Passed, PolicyReport, Signer, SignerKind};
+use sealgate_core::{Reason, Verdict};
+
+use super::verify::NoVerdict;
+
+/// Whether to colour.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Style {
+    colour: bool,
+}
+
+impl Style {
+    /// Colour on a terminal, unless `NO_COLOR` is set.
+    pub(super) fn of_stdout() -> Self {
+        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        Self {
+            colour: wanted && std::io::stdout().is_terminal(),
+        }
+    }
+
+    fn paint(self, code: &str, text: &str) -> String {
+        match self.colour {
+            true => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
+            false => text.to_owned(),
+        }
+    }
+
+    fn good(self, text: &str) -> String {
+        self.paint("32", text)
+    }
+
+    fn bad(self, text: &str) -> String {
+        self.paint("31", text)
+    }
+
+    fn doubtful(self, text: &str) -> String {
+        self.paint("33", text)
+    }
+
+    fn mark(self, passed: Passed) -> String {
+        match passed {
+            Passed::Passed => self.good("✓"),
+            Passed::Failed => self.bad("✗"),
+        }
+    }
+}
+
+/// A verdict as a tree.
+pub(super) fn verdict(verdict: &Verdict, style: Style) -> String {
+    let mut out = String::new();
+    let word = match verdict.outcome {
+        Outcome::Verified => style.good("verified"),
+        outcome if outcome.admits() => style.doubtful(&outcome.name().replace('_', " ")),
+        outcome => style.bad(&outcome.name().replace('_', " ")),
+    };
+    out.push_str(&format!("{}: {word}\n", verdict.image.requested));
+    out.push_str(&format!("│ {}\n", verdict.image.reference));
+    let mut branches: Vec<Vec<String>> = Vec::new();
+    for report in &verdict.policies {
+        branches.push(policy(report, verdict, style));
+    }
+    for attestation in &verdict.attestations {
+        branches.push(vec![format!(
+            "{} attestation {}: {}",
+            style.good("✓"),
+            attestation.rule,
+            attestation.predicate_type
+        )]);
+    }
+    let own = own_reasons(verdict);
+    if !own.is_empty() {
+        let mut lines = vec!["why".to_owned()];
+        lines.extend(leaves(
+            own.iter().map(|reason| vec![reason.to_string()]).collect(),
+        ));
+        branches.push(lines);
+    }
+    if let Some(until) = verdict.valid_until {
+        branches.push(vec![format!("valid until {until}")]);
+    }
+    for line in leaves(branches) {
+        out.push_str(&line);
+        out.push('\n');
+    }
+    out
+}
+
+/// An answer that could not be given.
+pub(super) fn undecided(image: &str, none: &NoVerdict, style: Style) -> String {
+    format!(
+        "{image}: {}\n└─ {}: {}\n",
+        style.doubtful("undecided"),
+        none.code,
+        none.message
+    )
+}
+
+fn policy(report: &PolicyReport, verdict: &Verdict, style: Style) -> Vec<String> {
+    let mut lines = vec![format!(
+        "{} policy {} ({})",
+        style.mark(report.outcome),
+        report.name,
+        report.mode
+    )];
+    let mut branches: Vec<Vec<String>> = Vec::new();
+    for authority in &report.authorities {
+        let name = format!("{}/{}", report.name, authority.name);
+        let mut branch = vec![format!(
+            "{} {}",
+            style.mark(authority.outcome),
+            authority.name
+        )];
+        let signers = verdict
+            .signers
+            .iter()
+            .filter(|signer| signer.authority == name);
+        let mut details: Vec<Vec<String>> = signers.map(signer_lines).collect();
+        details.extend(
+            authority
+                .reasons
+                .iter()
+                .map(|reason| vec![reason.to_string()]),
+        );
+        if details.is_empty() && authority.outcome == Passed::Failed {
+            details.push(vec!["found nothing by this authority".to_owned()]);
+        }
+        branch.extend(leaves(details));
+        branches.push(branch);
+    }
+    branches.extend(report.reasons.iter().map(|reason| vec![reason.to_string()]));
+    lines.extend(leaves(branches));
+    lines
+}
+
+fn signer_lines(signer: &Signer) -> Vec<String> {
+    let who = match signer.kind {
+        SignerKind::Key => format!("key {}", signer.key.as_deref().unwrap_or("?")),
+        SignerKind::Keyless => format!(
+            "{} by {}",
+            signer.subject.as_deref().unwrap_or("?"),
+            signer.issuer.as_deref().unwrap_or("?")
+        ),
+        SignerKind::Notation => signer.x509_subject.clone().unwrap_or_default(),
+    };
+    let mut lines = vec![who];
+    let mut details = vec![vec![format!("{}, {}", signer.format, signer.scheme)]];
+    let times = signer.times.iter();
+    details
+        .extend(times.map(|time| vec![format!("{} by {} {}", time.time, time.source, time.name)]));
+    let logs = signer.logs.iter();
+    details.extend(logs.map(|log| vec![format!("{} index {}", log.log, log.index)]));
+    let claims = signer.annotations.iter();
+    details.extend(claims.map(|(key, value)| vec![format!("annotation {key}={value}")]));
+    lines.extend(leaves(details));
+    lines
+}
+
+/// Reasons that no policy shows already.
+fn own_reasons(verdict: &Verdict) -> Vec<&Reason> {
+    let shown = |reason: &&Reason| {
+        verdict.policies.iter().any(|policy| {
+            policy.reasons.contains(reason)
+                || policy
+                    .authorities
+                    .iter()
+                    .any(|a| a.reasons.contains(reason))
+        })
+    };
+    verdict
+        .reasons
+        .iter()
+        .filter(|reason| !shown(reason))
+        .collect()
+}
+
+/// Draws branches below one another.
+fn leaves(branches: Vec<Vec<String>>) -> Vec<String> {
+    let count = branches.len();
+    let mut lines = Vec::new();
+    for (i, branch) in branches.into_iter().enumerate() {
+        let last = i + 1 == count;
+        for (j, line) in branch.into_iter().enumerate() {
+            let stem = match (j, last) {
+                (0, false) => "├─ ",
+                (0, true) => "└─ ",
+                (_, false) => "│  ",
+                (_, true) => "   ",
+            };
+            lines.push(format!("{stem}{line}"));
+        }
+    }
+    lines
+}
