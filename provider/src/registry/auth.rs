@@ -17,8 +17,9 @@ use super::challenge::Challenge;
 use super::config::Registries;
 use super::credentials::{Credential, Credentials, secret_header};
 use super::error::{Cause, RegistryError};
+use super::exchange::{Answer, Ask};
 use super::peer::{Peer, RealmTrust, origin};
-use super::transport::{Answer, Ask, Transport};
+use super::transport::Transport;
 
 /// Bytes of a token endpoint's answer.
 const TOKEN_BYTES: usize = 64 << 10;

@@ -14,9 +14,11 @@ use url::Url;
 
 use super::auth::{Authenticator, Purpose};
 use super::config::Registries;
+use super::connect::SetupError;
 use super::error::{Cause, RegistryError};
+use super::exchange::{Answer, Ask};
 use super::peer::Peer;
-use super::transport::{Answer, Ask, SetupError, Transport};
+use super::transport::Transport;
 
 /// Bodies from here on are hashed beside the threads that serve requests.
 const HASHED_ASIDE: usize = 256 << 10;
@@ -252,7 +254,8 @@ impl RegistryClient {
         let shown = auth.known(transport, &purpose).await?;
         let ask = errand.ask(peer, url.clone(), shown.clone());
         let answer = transport.get(&ask).await?;
-        if answer.status != StatusCode::UNAUTHORIZED {
+        // Where a redirect leads has no say in how the registry is shown credentials.
+        if answer.status != StatusCode::UNAUTHORIZED || answer.elsewhere {
             return Ok(answer);
         }
         let better = auth

@@ -4,21 +4,23 @@
 //! |---|---|
 //! | `client`, `referrers` | what is asked of a registry |
 //! | `error` | the classes of failures: "not found" and undecided |
-//! | `transport` | HTTP within limits of bytes, time, hops and connections |
+//! | `transport`, `exchange`, `connect` | HTTP within limits of bytes, time, hops and connections |
 //! | `guard`, `peer` | where requests may go, and where credentials may |
 //! | `auth`, `challenge` | Basic and token authentication |
 //! | `credentials`, `docker`, `helper`, `watched` | where credentials come from |
 //!
-//! It is our own because the clients there are buffer without limits, send credentials to any
-//! realm, keep the first credential of a host for ever, and take a refusal for an empty list.
+//! It is our own because others read bodies without a limit, send credentials to any realm, keep
+//! the first credential of a host for ever, and take a refusal for an empty list of referrers.
 
 mod auth;
 mod challenge;
 mod client;
 mod config;
+mod connect;
 mod credentials;
 mod docker;
 mod error;
+mod exchange;
 mod guard;
 mod helper;
 mod peer;
@@ -28,10 +30,10 @@ mod watched;
 
 pub use client::{Fetched, RegistryClient};
 pub use config::{Auth, HostError, Limits, Registries, RegistryConfig};
+pub use connect::SetupError;
 pub use credentials::Credential;
 pub use error::{Cause, RegistryError};
 pub use referrers::Referrers;
-pub use transport::SetupError;
 
+pub(crate) use connect::plain_client;
 pub(crate) use guard::Guard;
-pub(crate) use transport::plain_client;

@@ -149,7 +149,7 @@ fn names(host: &str, url: &Url) -> bool {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::registry::transport::listed_peer;
+    use crate::registry::connect::listed_peer;
 
     fn peer(config: &RegistryConfig) -> Peer {
         listed_peer(config).unwrap()

@@ -16,7 +16,7 @@ use url::Url;
 
 use super::client::{DOCKER_LIST, Errand, INDEX, RegistryClient, Want, media_type};
 use super::error::{Cause, RegistryError};
-use super::transport::Answer;
+use super::exchange::Answer;
 
 /// Referrers that are listed; of these at most [`limits::ARTIFACTS`] are looked at.
 const MOST_LISTED: usize = 4 * limits::ARTIFACTS;

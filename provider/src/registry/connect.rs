@@ -1,0 +1,115 @@
+//! HTTP clients with the certificate authorities and the guard that fit a registry.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::Client;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::CertificateDer;
+use url::Url;
+
+use super::config::RegistryConfig;
+use super::guard::Guard;
+use super::peer::Peer;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The client cannot be set up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetupError {
+    /// The certificate authorities of a registry are not usable.
+    #[error("the certificate authorities of the registry {host} cannot be used: {source}")]
+    Authorities {
+        /// The registry.
+        host: String,
+        /// Why.
+        source: rustls::Error,
+    },
+    /// The TLS library refuses.
+    #[error("cannot set up TLS: {0}")]
+    Tls(#[from] rustls::Error),
+    /// The HTTP library refuses.
+    #[error("cannot set up HTTP: {0}")]
+    Http(#[from] reqwest::Error),
+    /// The host of a registry makes no URL.
+    #[error("cannot make a URL of the registry {host}: {source}")]
+    Url {
+        /// The registry.
+        host: String,
+        /// Why.
+        source: url::ParseError,
+    },
+}
+
+/// The client for all registries that are not listed.
+pub(crate) fn public_client() -> Result<Client, SetupError> {
+    http_client(public_roots(), Guard::default())
+}
+
+/// An HTTP client for services that are no registries: under the same guard, without redirects.
+pub(crate) fn plain_client(guard: Guard) -> Result<Client, SetupError> {
+    http_client(public_roots(), guard)
+}
+
+/// A registry with the HTTP client that fits it.
+pub(crate) fn listed_peer(config: &RegistryConfig) -> Result<Peer, SetupError> {
+    let roots = match &config.ca {
+        None => public_roots(),
+        Some(authorities) => own_roots(authorities).map_err(|source| SetupError::Authorities {
+            host: config.host().to_owned(),
+            source,
+        })?,
+    };
+    let hosts = [config.host()].into_iter();
+    let hosts = hosts.chain(config.token_hosts.iter().map(String::as_str));
+    let hosts = hosts.chain(config.redirect_hosts.iter().map(String::as_str));
+    let guard = Guard::allowing(hosts.map(name));
+    let http = http_client(roots, guard)?;
+    Peer::listed(config, http).map_err(|source| SetupError::Url {
+        host: config.host().to_owned(),
+        source,
+    })
+}
+
+/// The name without the port.
+fn name(host: &str) -> String {
+    let parsed = Url::parse(&format!("https://{host}"));
+    let name = parsed.as_ref().ok().and_then(Url::host_str);
+    name.unwrap_or(host).to_owned()
+}
+
+fn public_roots() -> RootCertStore {
+    RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    }
+}
+
+fn own_roots(authorities: &[CertificateDer<'static>]) -> Result<RootCertStore, rustls::Error> {
+    let mut roots = RootCertStore::empty();
+    for authority in authorities {
+        roots.add(authority.clone())?;
+    }
+    Ok(roots)
+}
+
+fn http_client(roots: RootCertStore, guard: Guard) -> Result<Client, SetupError> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut tls = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(Client::builder()
+        .tls_backend_preconfigured(tls)
+        .dns_resolver(Arc::new(guard))
+        // A proxy would resolve names out of the guard's sight.
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .user_agent(concat!("sealgate/", env!("CARGO_PKG_VERSION")))
+        .build()?)
+}
