@@ -1,12 +1,14 @@
 //! Everything that belongs to an image is found, wherever it is, in few requests.
 
+use std::collections::BTreeMap;
+
 use http::StatusCode;
 use sealgate::collect::Wanted;
 use sealgate::registry::Limits;
 use sealgate_core::Digest;
 use sealgate_core::evidence::Source;
 use sealgate_tests::image;
-use sealgate_tests::publish::Listing;
+use sealgate_tests::publish::{self, EMPTY_CONFIG, Listing, Referrer};
 use sealgate_tests::registry::{Auth, Fault, RegistryOptions, Route, TokenAuth};
 
 use super::setup::{Setup, blobs, soon};
@@ -176,4 +178,37 @@ async fn equal_contents_give_equal_evidence() {
     let second = setup.collect(Wanted::ALL).await.unwrap();
     assert_eq!(first.to_pack(), second.to_pack());
     assert_eq!(first.artifacts.len(), 10);
+}
+
+#[tokio::test]
+async fn notary_project_signatures_are_found_in_both_layouts() {
+    const KIND: &str = "application/vnd.cncf.notary.signature";
+    for (artifact_type, config, listing) in [
+        (Some(KIND), EMPTY_CONFIG, Listing::Api),
+        (None, KIND, Listing::Api),
+        (Some(KIND), EMPTY_CONFIG, Listing::FallbackTag),
+        (None, KIND, Listing::FallbackTag),
+        (Some(KIND), EMPTY_CONFIG, Listing::MislabelledFallbackTag),
+    ] {
+        let options = RegistryOptions {
+            referrers_api: listing == Listing::Api,
+            ..RegistryOptions::default()
+        };
+        let setup = Setup::with(options, Limits::default()).await;
+        let signature = Referrer {
+            subject: &setup.image.descriptor,
+            artifact_type,
+            config_media_type: config,
+            layer_media_type: "application/jose+json",
+            blob: b"an envelope",
+            annotations: BTreeMap::new(),
+        };
+        publish::referrer(&setup.registry, "app", &signature, listing);
+        let evidence = setup.collect(Wanted::REFERRERS).await.unwrap();
+        assert_eq!(
+            blobs(&evidence),
+            [b"an envelope"],
+            "{artifact_type:?} {listing:?}"
+        );
+    }
 }

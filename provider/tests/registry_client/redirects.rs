@@ -136,3 +136,32 @@ async fn an_answer_of_the_redirect_target_counts_as_the_registrys() {
     setup.registry.fault(Route::Blob, redirect_to(&storage));
     assert_eq!(setup.blob().await.unwrap_err().code(), "registry_forbidden");
 }
+
+#[tokio::test]
+async fn a_redirect_target_cannot_ask_for_credentials() {
+    let storage = Registry::start(RegistryOptions::default()).await.unwrap();
+    let challenge = "Basic realm=\"x\"".to_owned();
+    storage.fault(Route::Blob, Fault::Challenge(challenge));
+    let setup = Setup::with(private(), |config| {
+        config.auth = Auth::Static(Credential::basic("alice", "open sesame"));
+        config.redirect_hosts = vec![storage.host()];
+    })
+    .await;
+    setup.tag().await.unwrap();
+    setup.registry.fault(Route::Blob, redirect_to(&storage));
+    setup.registry.clear_requests();
+    assert_eq!(
+        setup.blob().await.unwrap_err().code(),
+        "registry_unauthorized"
+    );
+    assert_eq!(setup.calls().len(), 1, "it is not asked again");
+    assert!(
+        storage
+            .requests()
+            .iter()
+            .all(|one| !one.had_authorization())
+    );
+    setup.manifest().await.unwrap();
+    let last = setup.registry.requests().pop().unwrap();
+    assert!(last.authorization.unwrap().starts_with("Bearer "));
+}
