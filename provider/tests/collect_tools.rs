@@ -1,0 +1,177 @@
+//! What the real cosign wrote to real registries is found: with a referrers API that mislabels
+//! (go-containerregistry) and without one (distribution).
+//!
+//! `just tools core`, then `cargo test -p sealgate --test collect_tools -- --ignored`.
+
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+use std::io::{BufRead as _, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use sealgate::collect::{Collector, Wanted};
+use sealgate::registry::{Registries, RegistryClient, RegistryConfig};
+use sealgate_core::evidence::{Evidence, Request, Source};
+use sealgate_core::manifest::Manifest;
+use sealgate_tests::tools::{find, run};
+use tempfile::TempDir;
+use tokio::time::Instant;
+
+const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
+
+/// A registry as a process of its own, and a folder for the programs.
+struct Bench {
+    process: Child,
+    host: String,
+    folder: TempDir,
+}
+
+impl Bench {
+    fn start(command: &mut Command, output: fn(&mut Child) -> Box<dyn Read + Send>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut process = command.current_dir(folder.path()).spawn().unwrap();
+        let mut lines = BufReader::new(output(&mut process))
+            .lines()
+            .map_while(Result::ok);
+        let host = lines.find_map(|line| {
+            let (_, rest) = line.split_once("127.0.0.1:")?;
+            let port = rest.split(|c: char| !c.is_ascii_digit()).next()?;
+            Some(format!("127.0.0.1:{port}"))
+        });
+        let host = host.unwrap_or_else(|| panic!("the registry named no address"));
+        // A pipe that nobody reads would end the process.
+        std::thread::spawn(move || lines.for_each(drop));
+        std::fs::write(folder.path().join("layer.tar"), [0; 1024]).unwrap();
+        Self {
+            process,
+            host,
+            folder,
+        }
+    }
+
+    /// go-containerregistry: a referrers API that gives the config's media type as artifact type.
+    fn with_api() -> Self {
+        let mut command = Command::new(program("registry-referrers"));
+        command.stdout(Stdio::piped()).stderr(Stdio::null());
+        Self::start(&mut command, |child| Box::new(child.stdout.take().unwrap()))
+    }
+
+    /// distribution: no referrers API.
+    fn without_api() -> Self {
+        let config = tempfile::NamedTempFile::new().unwrap();
+        let text = "version: 0.1\nstorage: {inmemory: {}}\nhttp: {addr: '127.0.0.1:0'}\n";
+        std::fs::write(config.path(), text).unwrap();
+        let mut command = Command::new(program("distribution"));
+        command.arg("serve").arg(config.path());
+        command.env("OTEL_TRACES_EXPORTER", "none");
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        Self::start(&mut command, |child| Box::new(child.stderr.take().unwrap()))
+    }
+
+    fn run(&self, name: &str, arguments: &[&str]) -> String {
+        let home = self.folder.path();
+        let mut command = Command::new(program(name));
+        command.args(arguments).current_dir(home);
+        command.env("HOME", home).env("DOCKER_CONFIG", home);
+        let printed = run(command.env("COSIGN_PASSWORD", ""));
+        printed
+            .unwrap_or_else(|failed| panic!("{failed}"))
+            .trim()
+            .to_owned()
+    }
+
+    fn image(&self, rest: &str) -> String {
+        format!("{}/{rest}", self.host)
+    }
+
+    /// Pushes an image and returns its pinned name.
+    fn push(&self) -> String {
+        let tagged = self.image("app:v1");
+        self.run(
+            "crane",
+            &["append", "-f", "layer.tar", "-t", &tagged, "--insecure"],
+        );
+        let digest = self.run("crane", &["digest", &tagged, "--insecure"]);
+        self.image(&format!("app@{digest}"))
+    }
+
+    fn sign(&self, cosign: &str, form: &[&str], image: &str) {
+        if !self.folder.path().join("cosign.key").exists() {
+            self.run(cosign, &["generate-key-pair"]);
+        }
+        let flags = [
+            "sign",
+            "--key",
+            "cosign.key",
+            "--yes",
+            "--tlog-upload=false",
+        ];
+        let insecure = ["--allow-http-registry", "--allow-insecure-registry", image];
+        self.run(cosign, &[flags.as_slice(), form, &insecure].concat());
+    }
+
+    async fn collect(&self, wanted: Wanted) -> Evidence {
+        let mut config = RegistryConfig::new(&self.host).unwrap();
+        config.plain_http = true;
+        let client = RegistryClient::new(&Registries::default().with(config)).unwrap();
+        let collector = Collector::new(client);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let image = self.image("app:v1").parse().unwrap();
+        let image = collector.resolve(&image, deadline).await.unwrap();
+        let request = Request::default();
+        let evidence = collector.collect(&image, request, wanted, deadline).await;
+        evidence.unwrap()
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+fn program(name: &str) -> std::path::PathBuf {
+    find(name).unwrap_or_else(|missing| panic!("{missing}"))
+}
+
+/// Where the one artifact was found, its type, and how many blobs came with it.
+fn only(evidence: &Evidence) -> (Source, String, usize) {
+    let [artifact] = evidence.artifacts.as_slice() else {
+        panic!("expected one artifact, found {:?}", evidence.artifacts);
+    };
+    let manifest = Manifest::parse(artifact.manifest.bytes()).unwrap();
+    (
+        artifact.source,
+        manifest.kind().to_owned(),
+        artifact.blobs.len(),
+    )
+}
+
+#[tokio::test]
+#[ignore = "needs real programs: just tools core"]
+async fn a_bundle_of_cosign_v3_is_found_though_the_registry_mislabels_it() {
+    let bench = Bench::with_api();
+    bench.sign("cosign-v3", &["--use-signing-config=false"], &bench.push());
+    let evidence = bench.collect(Wanted::REFERRERS).await;
+    assert_eq!(only(&evidence), (Source::ReferrersApi, BUNDLE.into(), 1));
+}
+
+#[tokio::test]
+#[ignore = "needs real programs: just tools core"]
+async fn a_bundle_of_cosign_v3_is_found_by_the_fallback_tag() {
+    let bench = Bench::without_api();
+    bench.sign("cosign-v3", &["--use-signing-config=false"], &bench.push());
+    let evidence = bench.collect(Wanted::REFERRERS).await;
+    assert_eq!(only(&evidence), (Source::ReferrersTag, BUNDLE.into(), 1));
+}
+
+#[tokio::test]
+#[ignore = "needs real programs: just tools core"]
+async fn a_signature_of_cosign_v2_is_found_in_both_registries() {
+    for bench in [Bench::with_api(), Bench::without_api()] {
+        bench.sign("cosign-v2", &[], &bench.push());
+        let (source, _, blobs) = only(&bench.collect(Wanted::ALL).await);
+        assert_eq!((source, blobs), (Source::CosignSignatureTag, 1));
+    }
+}
