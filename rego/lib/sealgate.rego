@@ -120,8 +120,9 @@ decided(answer) if {
 # about are the values of the image's key in one of the answer's lists of
 # [key, value] pairs.
 about(answer, list, image, asked) := [pair[1] |
+	wanted := key(image, asked)
 	some pair in elements(answer, list)
-	pair[0] == key(image, asked)
+	pair[0] == wanted
 ]
 
 unproven(verdicts, image, asked) := [verdict |

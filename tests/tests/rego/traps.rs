@@ -107,3 +107,15 @@ fn demanding_status_200_refuses_cached_answers() {
     assert!(admits(&template, &Review::create(pod(GOOD)), &client));
     assert!(!admits(&template, &Review::create(pod(GOOD)), &client));
 }
+
+/// Which is why verdicts have long numbers as strings.
+#[test]
+fn numbers_lose_what_a_float64_cannot_hold() {
+    let template = naive(&format!(
+        r#"answer := external_data({{"provider": "sealgate", "keys": {KEYS}}}); answer.responses[0][1] == 9007199254740992"#
+    ));
+    let client = ExternalData::new().provider("sealgate", |keys| {
+        answer(200, &[item(&keys[0], json!(9_007_199_254_740_993_u64))], "")
+    });
+    assert!(!admits(&template, &Review::create(pod(GOOD)), &client));
+}
