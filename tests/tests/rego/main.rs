@@ -18,3 +18,4 @@ mod readme;
 mod sources;
 mod suite;
 mod traps;
+mod verdicts;

@@ -1,0 +1,115 @@
+//! The verdicts that core really gives, through the template: contract and reader agree.
+
+use sealgate_core::policy::NoMatch;
+use sealgate_core::policy::file::{self, PolicyFile};
+use sealgate_core::{Policies, TrustMaterial, UnixTime};
+use sealgate_tests::pack::Pack;
+use sealgate_tests::rego::{Review, Violation};
+use sealgate_tests::sign::{self, Kind, SigningKey};
+use serde_json::{Value, json};
+
+use crate::harness::{GOOD, answer, item, pod, review};
+
+#[test]
+fn verified_image_is_admitted_also_by_the_policy_it_is_asked_under() {
+    let key = SigningKey::generate(Kind::P256);
+    let pack = signed(&key, Pack::image(GOOD, "a"));
+    let verdict = judge(&pack, &policies(&key, NoMatch::Deny));
+    assert_eq!(reviewed(&verdict, json!({})), []);
+    assert_eq!(reviewed(&verdict, json!({"policy": "prod"})), []);
+    let [refused] = &reviewed(&verdict, json!({"policy": "another"}))[..] else {
+        panic!("admitted under a policy that did not judge it");
+    };
+    assert_eq!(refused.details["situation"], "no_proof");
+}
+
+#[test]
+fn each_refusal_is_told_by_its_outcome_and_reason() {
+    let (key, stranger) = (
+        SigningKey::generate(Kind::P256),
+        SigningKey::generate(Kind::P256),
+    );
+    let policies = policies(&key, NoMatch::Deny);
+    let image = || Pack::image(GOOD, "a");
+    let other = Pack::image(GOOD, "b");
+    let transplanted = sign::cosign_layer(
+        &key,
+        sign::simple_signing(&other.repository(), &other.digest(), &Value::Null),
+    );
+    for (pack, situation, code) in [
+        (image(), "unsigned", "no_signatures"),
+        (signed(&stranger, image()), "untrusted", "signature_invalid"),
+        (
+            image().with_cosign(&[transplanted]),
+            "invalid",
+            "subject_mismatch",
+        ),
+    ] {
+        let verdict = judge(&pack, &policies);
+        let [refused] = &reviewed(&verdict, json!({}))[..] else {
+            panic!("admitted: {verdict}");
+        };
+        assert_eq!(refused.details["situation"], situation);
+        assert_eq!(refused.details["reasons"][0], code);
+        let said = verdict["reasons"][0]["message"].as_str().unwrap();
+        let start: String = said.chars().take(60).collect();
+        assert!(
+            refused.message.contains(&start),
+            "{} lacks {start}",
+            refused.message
+        );
+    }
+}
+
+#[test]
+fn image_that_no_policy_covers_is_refused_unless_the_provider_is_told_to_admit_it() {
+    let key = SigningKey::generate(Kind::P256);
+    let elsewhere = Pack::image("elsewhere.example.org/app:v1", "a");
+    let verdict = judge(&elsewhere, &policies(&key, NoMatch::Deny));
+    let review_ = Review::create(pod("elsewhere.example.org/app:v1"));
+    let through = |verdict: Value| {
+        review(&review_, move |keys| {
+            answer(200, &[item(&keys[0], verdict.clone())], "")
+        })
+    };
+    assert_eq!(through(verdict)[0].details["situation"], "no_policy");
+    let lenient = judge(&elsewhere, &policies(&key, NoMatch::DangerAllowUnverified));
+    assert_eq!(through(lenient), []);
+}
+
+/// The verdict of core as the provider sends it.
+fn judge(pack: &Pack, policies: &Policies) -> Value {
+    let now = UnixTime::from_seconds(1_800_000_000);
+    let trust = TrustMaterial::new();
+    let verdict = sealgate_core::verify(pack.evidence(), policies, &trust, now).unwrap();
+    let mut verdict: Value = serde_json::from_slice(&verdict.to_json()).unwrap();
+    verdict["cache"] = json!({"status": "miss", "ageSeconds": 0});
+    verdict
+}
+
+fn reviewed(verdict: &Value, parameters: Value) -> Vec<Violation> {
+    let verdict = verdict.clone();
+    review(
+        &Review::create(pod(GOOD)).parameters(parameters),
+        move |keys| answer(200, &[item(&keys[0], verdict.clone())], ""),
+    )
+}
+
+fn signed(key: &SigningKey, pack: Pack) -> Pack {
+    let payload = sign::simple_signing(&pack.repository(), &pack.digest(), &Value::Null);
+    let layer = sign::cosign_layer(key, payload);
+    pack.with_cosign(&[layer])
+}
+
+fn policies(key: &SigningKey, no_match: NoMatch) -> Policies {
+    let pem = serde_json::to_string(&key.public_pem()).unwrap();
+    let file = PolicyFile {
+        name: "policy.yaml".to_owned(),
+        text: format!(
+            "apiVersion: sealgate.dev/v1alpha1\nkind: TrustPolicy\nmetadata: {{name: prod}}\n\
+             spec:\n  images: [{{glob: \"registry.example.com/**\"}}]\n  authorities:\n  \
+             - name: release\n    key: {{data: {pem}}}\n"
+        ),
+    };
+    file::load(&[file], no_match, &file::only_inline_keys).unwrap()
+}
