@@ -11,6 +11,8 @@
 mod bounds;
 #[path = "collect/found.rs"]
 mod found;
+#[path = "collect/parallel.rs"]
+mod parallel;
 #[path = "collect/setup.rs"]
 mod setup;
 #[path = "collect/subject.rs"]
