@@ -99,7 +99,7 @@ impl Authenticator {
             .insert(purpose.peer.host().to_owned(), challenge.clone())
             .await;
         if let Some(shown) = shown {
-            self.forget(shown);
+            self.forget(purpose, shown);
         }
         match self.meet(transport, purpose, &challenge).await? {
             Some(header) if Some(&header) != shown => Ok(header),
@@ -122,13 +122,13 @@ impl Authenticator {
             Some(issuer) => format!("{}; {}", answer.describe(), withheld_from(&issuer)),
             None => answer.describe(),
         };
-        self.forget(shown);
+        self.forget(purpose, shown);
         purpose.error(Cause::Unauthorized, found)
     }
 
     /// Forgets a token that was refused, and what helpers said: they may have newer.
-    fn forget(&self, shown: &HeaderValue) {
-        self.credentials.forget_helpers();
+    fn forget(&self, purpose: &Purpose<'_>, shown: &HeaderValue) {
+        self.credentials.forget_helpers(purpose.peer.host());
         let shown = shown.clone();
         // An error would mean that the cache was built without support for this.
         drop(

@@ -14,7 +14,7 @@ use sealgate_core::Digest;
 use sealgate_core::reference::Repository;
 
 use super::config::{Auth, Registries};
-use super::docker::{DockerConfig, Entry};
+use super::docker::{DockerConfig, Entry, server};
 use super::helper::{self, HelperError};
 use super::watched::{ReadError, Watched};
 
@@ -136,6 +136,7 @@ impl Credentials {
             helpers: Cache::builder()
                 .max_capacity(HELPER_ANSWERS)
                 .time_to_live(HELPER_LIFETIME)
+                .support_invalidation_closures()
                 .build(),
         }
     }
@@ -182,9 +183,12 @@ impl Credentials {
         }
     }
 
-    /// Forgets what the helpers said: it was refused.
-    pub(crate) fn forget_helpers(&self) {
-        self.helpers.invalidate_all();
+    /// Forgets what helpers said about this host: it was refused.
+    pub(crate) fn forget_helpers(&self, host: &str) {
+        let refused = server(host);
+        let about_it = move |(_, server): &(String, String), _: &_| *server == refused;
+        // An error would mean that the cache was built without support for this.
+        drop(self.helpers.invalidate_entries_if(about_it));
     }
 }
 

@@ -185,7 +185,8 @@ fn canonical(host: &str) -> &str {
     }
 }
 
-fn server(host: &str) -> String {
+/// What helpers know a host by.
+pub(crate) fn server(host: &str) -> String {
     match canonical(host) {
         "docker.io" => DOCKER_HUB_SERVER.to_owned(),
         host => host.to_owned(),
