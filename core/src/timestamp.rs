@@ -427,3 +427,51 @@ struct EssCertIdV2 {
     #[asn1(optional = "true")]
     issuer_serial: Option<Any>,
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<UnixTime, TimestampError> {
+        gen_time(&Any::new(Tag::GeneralizedTime, text.as_bytes()).unwrap())
+    }
+
+    #[test]
+    fn times_may_have_fractions_and_must_be_in_utc() {
+        for text in [
+            "20231114221320Z",
+            "20231114221320.5Z",
+            "20231114221320.123456Z",
+        ] {
+            assert_eq!(
+                read(text).unwrap(),
+                UnixTime::from_seconds(1_700_000_000),
+                "{text}"
+            );
+        }
+        for text in [
+            "20231114221320",
+            "20231114221320+0100",
+            "20231114221320.5",
+            "20231114221320.5xZ",
+            "202311142213Z",
+            "20231314221320Z",
+            "",
+        ] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_token_is_an_error() {
+        for der in [&b""[..], b"\x30\x00", b"\x30\x80\x00\x00", &[0x30; 100]] {
+            assert!(matches!(Token::parse(der), Err(TimestampError::Der(_))));
+        }
+        let long = vec![0; MAX_TOKEN_LEN + 1];
+        assert!(matches!(
+            Token::parse(&long),
+            Err(TimestampError::TooLong(_))
+        ));
+    }
+}

@@ -76,7 +76,7 @@ impl CertificateIdentity {
                 )));
             }
             (_, Some(issuer)) | (Some(issuer), None) => issuer,
-            (None, None) => return Err(malformed("it names no issuer".to_owned())),
+            (None, None) => return Err(malformed("it names no issuer")),
         };
         let named = CLAIMS.iter().filter_map(|(number, name)| {
             extensions
@@ -155,16 +155,13 @@ fn rank(reason: &Reason) -> u8 {
 fn subject(certificate: &Certificate) -> Result<(String, &'static str), Reason> {
     let names = certificate
         .extension::<SubjectAltName>()
-        .map_err(|error| malformed(error.to_string()))?;
+        .map_err(malformed)?;
     let names = names.map(|(_, names)| names.0).unwrap_or_default();
     match names.as_slice() {
         [GeneralName::Rfc822Name(email)] => Ok((email.as_str().to_owned(), "email")),
         [GeneralName::UniformResourceIdentifier(uri)] => Ok((uri.as_str().to_owned(), "uri")),
         [GeneralName::OtherName(name)] if name.type_id == OTHER_NAME => {
-            let text: Utf8StringRef<'_> = name
-                .value
-                .decode_as()
-                .map_err(|error| malformed(error.to_string()))?;
+            let text: Utf8StringRef<'_> = name.value.decode_as().map_err(malformed)?;
             Ok((text.as_str().to_owned(), "other_name"))
         }
         other => Err(Reason::new(
@@ -204,7 +201,7 @@ fn extensions(certificate: &Certificate) -> Result<BTreeMap<u32, String>, Reason
     Ok(found)
 }
 
-fn malformed(why: String) -> Reason {
+fn malformed(why: impl std::fmt::Display) -> Reason {
     Reason::new(
         Code::CertificateMalformed,
         format!("the signing certificate: {why}"),

@@ -148,7 +148,7 @@ fn precertificate(certificate: &Certificate, issuer: &Certificate) -> Result<Vec
     if let Some(extensions) = &mut tbs.extensions {
         extensions.retain(|extension| extension.extn_id != SCT_LIST);
     }
-    let tbs = tbs.to_der().map_err(|error| invalid(error.to_string()))?;
+    let tbs = tbs.to_der().map_err(invalid)?;
     let length = u32::try_from(tbs.len()).unwrap_or(u32::MAX).to_be_bytes();
     // entry type precert_entry
     let mut bytes = vec![0, 1];
@@ -164,10 +164,10 @@ fn embedded(certificate: &Certificate) -> Result<Vec<Sct<'_>>, Reason> {
     let list = match (lists.next(), lists.next()) {
         (None, _) => return Ok(Vec::new()),
         (Some(list), None) => list.extn_value.as_bytes(),
-        (Some(_), Some(_)) => return Err(invalid("the certificate has two lists".to_owned())),
+        (Some(_), Some(_)) => return Err(invalid("the certificate has two lists")),
     };
-    let list = OctetStringRef::from_der(list).map_err(|error| invalid(error.to_string()))?;
-    read_list(list.as_bytes()).ok_or_else(|| invalid("the list is malformed".to_owned()))?
+    let list = OctetStringRef::from_der(list).map_err(invalid)?;
+    read_list(list.as_bytes()).ok_or_else(|| invalid("the list is malformed"))?
 }
 
 fn read_list(list: &[u8]) -> Option<Result<Vec<Sct<'_>>, Reason>> {
@@ -204,7 +204,7 @@ fn read_sct(bytes: &[u8]) -> Option<Sct<'_>> {
     Some(sct)
 }
 
-fn invalid(why: String) -> Reason {
+fn invalid(why: impl std::fmt::Display) -> Reason {
     Reason::new(
         Code::SctInvalid,
         format!("the signed certificate timestamp: {why}"),

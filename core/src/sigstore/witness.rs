@@ -153,14 +153,16 @@ fn read_timestamp<'a>(
     root: &'a SigstoreRoot,
     now: UnixTime,
 ) -> Result<(&'a TimestampAuthority, UnixTime), Reason> {
-    let token = Token::parse(der).map_err(reason_of)?;
+    let token = Token::parse(der).map_err(|error| reason_of(&error))?;
     // Cosign's legacy attestations are timestamped as the whole document.
     let document = match content {
         Content::Dsse(envelope) => envelope.document(),
         _ => None,
     };
-    if !document.is_some_and(|document| token.covers(document).is_ok()) {
-        token.covers(content.signature()).map_err(reason_of)?;
+    if document.is_none_or(|document| token.covers(document).is_err()) {
+        token
+            .covers(content.signature())
+            .map_err(|error| reason_of(&error))?;
     }
     if token.time() > now {
         return Err(Reason::new(
@@ -176,11 +178,11 @@ fn read_timestamp<'a>(
             Err(error) => failure = error,
         }
     }
-    Err(reason_of(failure))
+    Err(reason_of(&failure))
 }
 
-fn reason_of(error: TimestampError) -> Reason {
-    let code = match &error {
+fn reason_of(error: &TimestampError) -> Reason {
+    let code = match error {
         TimestampError::TooLong(_) => Code::LimitExceeded,
         TimestampError::UnknownSigner => Code::TimestampUntrusted,
         TimestampError::OutsideValidity(..)

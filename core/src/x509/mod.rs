@@ -194,3 +194,70 @@ fn unix_time(time: Time) -> UnixTime {
     let seconds = time.to_unix_duration().as_secs();
     UnixTime::from_seconds(i64::try_from(seconds).unwrap_or(i64::MAX))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// The root of Sigstore's public-good instance.
+    fn root() -> Vec<u8> {
+        let root: serde_json::Value =
+            serde_json::from_str(sigstore_trust_root::SIGSTORE_PRODUCTION_TRUSTED_ROOT).unwrap();
+        let pointer = "/certificateAuthorities/0/certChain/certificates/0/rawBytes";
+        STANDARD
+            .decode(root.pointer(pointer).unwrap().as_str().unwrap())
+            .unwrap()
+    }
+
+    #[test]
+    fn a_certificate_is_read_from_der_and_from_any_pem() {
+        let der = root();
+        let certificate = Certificate::from_der(&der).unwrap();
+        assert!(certificate.is_self_issued() && certificate.is_ca().unwrap());
+        assert!(certificate.key_usage().unwrap().unwrap().key_cert_sign());
+        assert!(certificate.public_key().is_ok());
+        let line = STANDARD.encode(&der);
+        let pem =
+            format!("text\n-----BEGIN CERTIFICATE-----\r\n{line}\r\n-----END CERTIFICATE-----\r\n");
+        assert_eq!(
+            Certificate::all_from_pem(&pem.repeat(2)).unwrap(),
+            [certificate.clone(), certificate]
+        );
+    }
+
+    #[test]
+    fn what_is_no_certificate_is_an_error() {
+        let mut cut = root();
+        cut.pop();
+        assert!(matches!(
+            Certificate::from_der(&cut),
+            Err(CertificateError::Der(_))
+        ));
+        let long = vec![0; MAX_DER_LEN + 1];
+        assert!(matches!(
+            Certificate::from_der(&long),
+            Err(CertificateError::TooLong(_))
+        ));
+        let block = |content: &str| {
+            format!("-----BEGIN CERTIFICATE-----{content}-----END CERTIFICATE-----")
+        };
+        let pem = block(&STANDARD.encode(root()));
+        assert!(matches!(
+            Certificate::all_from_pem(""),
+            Err(CertificateError::NoPem)
+        ));
+        assert!(matches!(
+            Certificate::all_from_pem(&block("*")),
+            Err(CertificateError::BrokenPem)
+        ));
+        assert!(matches!(
+            Certificate::all_from_pem(&pem.repeat(11)),
+            Err(CertificateError::TooMany)
+        ));
+        assert!(matches!(
+            Certificate::all_from_pem(pem.trim_end_matches('-')),
+            Err(CertificateError::BrokenPem)
+        ));
+    }
+}

@@ -75,17 +75,14 @@ impl TrustedChain {
         });
         let mut certificates = vec![leaf.clone()];
         certificates.extend(between.cloned());
-        certificates.extend(self.from_anchor(found.anchor()).cloned());
+        certificates.extend(self.upwards_of(found.anchor()).cloned());
         let path = VerifiedPath { certificates };
         path.check(time)?;
         Ok(path)
     }
 
     /// The anchor's certificate and, while the chain continues, those above it.
-    fn from_anchor<'a>(
-        &'a self,
-        anchor: &TrustAnchor<'_>,
-    ) -> impl Iterator<Item = &'a Certificate> {
+    fn upwards_of<'a>(&'a self, anchor: &TrustAnchor<'_>) -> impl Iterator<Item = &'a Certificate> {
         let is_anchor = |certificate: &Certificate| {
             anchor_from_trusted_cert(&CertificateDer::from(certificate.der()))
                 .is_ok_and(|candidate| candidate == *anchor)

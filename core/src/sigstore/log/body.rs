@@ -75,7 +75,7 @@ pub(super) fn bind(body: &[u8], claim: &Claim<'_>) -> Result<Kind, Reason> {
     match kind {
         Kind::HashedRekordV001 | Kind::RekordV001 => bind_hashedrekord(read(wire.spec)?, claim)?,
         Kind::HashedRekordV002 => bind_hashedrekord_v2(body, read(wire.spec)?, claim)?,
-        Kind::DsseV001 => bind_dsse(read(wire.spec)?, claim)?,
+        Kind::DsseV001 => bind_dsse(&read(wire.spec)?, claim)?,
         Kind::IntotoV001 => bind_intoto_v1(read(wire.spec)?, claim)?,
         Kind::IntotoV002 => bind_intoto_v2(read(wire.spec)?, claim)?,
     }
@@ -205,7 +205,7 @@ fn details_of(kind: KeyKind) -> &'static str {
     }
 }
 
-fn bind_dsse(spec: DsseWire, claim: &Claim<'_>) -> Result<(), Reason> {
+fn bind_dsse(spec: &DsseWire, claim: &Claim<'_>) -> Result<(), Reason> {
     let envelope = claim.envelope()?;
     let [signature] = spec.signatures.as_slice() else {
         return Err(malformed("does not have exactly one signature"));

@@ -69,45 +69,50 @@ impl<'a> Checkpoint<'a> {
 
     /// Whether the log's name for itself is the host part of its URL, as Rekor v2's is.
     pub(super) fn verify_origin(&self, log: &Log) -> Result<(), Reason> {
-        let host = log.host();
-        let signs = self
-            .signatures
-            .iter()
-            .any(|s| s.name == host && s.hint == log.key_hint);
-        if self.origin != host || !signs {
+        if self.origin != log.host() {
             return Err(invalid(&format!(
-                "expected one of {host}, signed in that name, found the origin {:?} and signatures \
-                 in the names {:?}",
-                self.origin,
-                self.signatures.iter().map(|s| s.name).collect::<Vec<_>>()
+                "expected one of {}, found one of {:?}",
+                log.host(),
+                self.origin
             )));
         }
         Ok(())
     }
 
-    /// Whether the log signed it. Signatures of others, witnesses say, are let be.
+    /// Whether the log signed it in its name. Signatures of others, witnesses say, are let be.
     pub(super) fn verify(&self, log: &Log) -> Result<(), Reason> {
         let scheme = log_scheme(&log.key);
-        let by_log = |signature: &&NoteSignature<'_>| signature.hint == log.key_hint;
-        let mut own = self.signatures.iter().filter(by_log).peekable();
+        let name = self.signer_name();
+        let mut own = self
+            .signatures
+            .iter()
+            .filter(|signature| signature.hint == log.key_hint && signature.name == name)
+            .peekable();
         if own.peek().is_none() {
             return Err(invalid(&format!(
-                "it has no signature of the log {}",
+                "it has no signature of the log {} in the name {name:?}",
                 log.name
             )));
         }
         // Four bytes may collide: any of those signatures will do.
-        match own.any(|s| {
-            log.key
-                .verify(scheme, self.text.as_bytes(), &s.signature)
-                .is_ok()
-        }) {
+        let verifies = |signature: &NoteSignature<'_>| {
+            let signed = self.text.as_bytes();
+            log.key.verify(scheme, signed, &signature.signature).is_ok()
+        };
+        match own.any(verifies) {
             true => Ok(()),
             false => Err(invalid(&format!(
                 "the signature of the log {} does not verify",
                 log.name
             ))),
         }
+    }
+
+    /// Rekor v1 adds the number of its tree to its name.
+    fn signer_name(&self) -> &str {
+        self.origin
+            .split_once(" - ")
+            .map_or(self.origin, |(name, _)| name)
     }
 }
 
@@ -146,4 +151,55 @@ fn invalid(why: &str) -> Reason {
         Code::CheckpointInvalid,
         format!("the log's checkpoint: {why}"),
     )
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const ROOT: &str = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+    const LINE: &str = "\u{2014} log.example AAAAAAEC\n";
+
+    #[test]
+    fn a_checkpoint_with_extensions_and_cosignatures_is_read() {
+        let note = format!("log.example\n7\n{ROOT}\nan extension\n\n{LINE}{LINE}");
+        let checkpoint = Checkpoint::parse(&note).unwrap();
+        assert_eq!(
+            (checkpoint.origin, checkpoint.tree_size),
+            ("log.example", 7)
+        );
+        assert_eq!(
+            checkpoint.text,
+            format!("log.example\n7\n{ROOT}\nan extension\n")
+        );
+        assert_eq!(checkpoint.signatures.len(), 2);
+    }
+
+    #[test]
+    fn what_could_be_read_in_two_ways_is_refused() {
+        for note in [
+            String::new(),
+            format!("log.example\n7\n{ROOT}\n"),
+            format!("\n7\n{ROOT}\n\n{LINE}"),
+            format!("log.example\n-7\n{ROOT}\n\n{LINE}"),
+            format!("log.example\n+7\n{ROOT}\n\n{LINE}"),
+            format!("log.example\n07\n{ROOT}\n\n{LINE}"),
+            format!("log.example\n 7\n{ROOT}\n\n{LINE}"),
+            format!("log.example\n18446744073709551616\n{ROOT}\n\n{LINE}"),
+            format!("log.example\n7\nAAAA\n\n{LINE}"),
+            format!("log.example\r\n7\r\n{ROOT}\r\n\r\n{LINE}"),
+            format!("log.example\n7\n{ROOT}\n\n- log.example AAAAAAEC\n"),
+            format!("log.example\n7\n{ROOT}\n\n\u{2014} log.example AAAA\n"),
+            format!("log.example\n7\n{ROOT}\n\n\u{2014}  AAAAAAEC\n"),
+            format!("log.example\n7\n{ROOT}\n\n{}", LINE.repeat(65)),
+            format!("log.example\n7\n{ROOT}\n{}\n\n{LINE}", "x".repeat(MAX_LEN)),
+        ] {
+            assert_eq!(
+                Checkpoint::parse(&note).unwrap_err().code,
+                Code::CheckpointInvalid,
+                "{note:?}"
+            );
+        }
+    }
 }

@@ -132,7 +132,7 @@ struct CertificateWire {
 }
 
 /// A misspelt bound would be an open one, so nothing else may be in here.
-#[derive(Deserialize)]
+#[derive(Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RangeWire {
     start: Option<UnixTime>,
@@ -180,7 +180,7 @@ fn logs(
         let label = wire.base_url.clone().unwrap_or_default();
         let start_needed = name == "tlogs";
         log(wire, start_needed, |why| {
-            skipped.borrow_mut().push(format!("{name}: {label}: {why}"))
+            skipped.borrow_mut().push(format!("{name}: {label}: {why}"));
         })
     })?;
     for (index, log) in logs.iter().enumerate() {
