@@ -142,14 +142,21 @@ impl Bench {
     }
 
     pub(crate) fn judge_bytes(&self, bundle: &[u8]) -> Result<Signer, String> {
+        self.ask(bundle, ARTIFACT)
+    }
+
+    pub(crate) fn judge_artifact(&self, bundle: &Value, artifact: &[u8]) -> Result<Signer, String> {
+        self.ask(bundle.to_string().as_bytes(), artifact)
+    }
+
+    /// By the artifact's bytes and by its digest: the answers must be the same.
+    fn ask(&self, bundle: &[u8], artifact: &[u8]) -> Result<Signer, String> {
+        let root = SigstoreRoot::from_json(self.root.to_string().as_bytes()).unwrap();
         let mut trust = TrustMaterial::new();
-        trust.insert_root(
-            "private",
-            SigstoreRoot::from_json(self.root.to_string().as_bytes()).unwrap(),
-        );
+        trust.insert_root("private", root);
         let judge = |blob| verify_blob(bundle, blob, &self.authority, &trust, self.now).unwrap();
-        let by_bytes = judge(Blob::Bytes(ARTIFACT));
-        let by_digest = judge(Blob::Digest(Digest::sha256(ARTIFACT)));
+        let by_bytes = judge(Blob::Bytes(artifact));
+        let by_digest = judge(Blob::Digest(Digest::sha256(artifact)));
         assert_eq!(by_bytes, by_digest);
         by_bytes.map_err(|reasons| reasons[0].code.to_string())
     }

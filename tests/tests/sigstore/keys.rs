@@ -142,3 +142,22 @@ fn statements_are_held_to_their_form_cve_2026_39395() {
         "payload_type_mismatch",
     );
 }
+
+#[test]
+fn no_artifact_is_another_one_than_this_adv_18() {
+    let bench = Bench::new();
+    for (bundle, code) in [
+        (bench.v1(), "message_digest_mismatch"),
+        (bench.dsse(), "subject_mismatch"),
+    ] {
+        assert_eq!(bench.judge_artifact(&bundle, b"").unwrap_err(), code);
+    }
+    // The stated digest is a hint, and nothing hangs on it.
+    let mut without_hint = bench.v1();
+    remove(&mut without_hint["messageSignature"], "messageDigest");
+    bench.passes(&without_hint);
+    assert_eq!(
+        bench.judge_artifact(&without_hint, b"").unwrap_err(),
+        "signature_invalid"
+    );
+}

@@ -198,3 +198,37 @@ fn cosigned_checkpoints_need_the_logs_own_signature() {
         }
     }
 }
+
+#[test]
+fn an_integrated_time_without_its_promise_is_nobodys_word_adv_16() {
+    let bench = Bench::new();
+    let mut bundle = bench.v1();
+    remove(entry(&mut bundle), "inclusionPromise");
+    bench.refuses(&bundle, "no_verified_time");
+    add_timestamp(
+        &mut bundle,
+        &bench
+            .sigstore
+            .tsa
+            .token(bench.message().signature(), SIGNED.plus(5)),
+    );
+    let signer = bench.passes(&bundle);
+    assert_eq!(signer.times.len(), 1);
+    assert_eq!(signer.times[0].time, SIGNED.plus(5));
+}
+
+#[test]
+fn a_tree_of_any_size_is_computed_without_overflow() {
+    let bench = Bench::new();
+    let good = bench.v2();
+    let proof = &good["verificationMaterial"]["tlogEntries"][0]["inclusionProof"];
+    let root = STANDARD
+        .decode(proof["rootHash"].as_str().unwrap())
+        .unwrap();
+    let log = &bench.sigstore.rekor_v2;
+    for size in [0, 1, 2, u64::MAX - 1, u64::MAX] {
+        let mut bundle = good.clone();
+        *note(&mut bundle) = log.checkpoint(log.host(), size, &root).into();
+        bench.refuses(&bundle, "inclusion_proof_invalid");
+    }
+}
