@@ -30,6 +30,9 @@ pub enum Command {
     /// Work with trust material.
     #[command(subcommand)]
     Trust(commands::trust::TrustCommand),
+    /// Show who is let in and who is not, with everything in one process.
+    #[cfg(feature = "demo")]
+    Demo(crate::demo::Demo),
     /// Print the configuration that a file amounts to, or what is wrong with it.
     Config(commands::config::ConfigCommand),
     /// Speak the client protocol of sigstore-conformance.
@@ -67,6 +70,8 @@ impl Cli {
             Command::Replay(replay) => replay.run(),
             Command::Policy(policy) => policy.run(),
             Command::Trust(trust) => trust.run(),
+            #[cfg(feature = "demo")]
+            Command::Demo(demo) => demo.run().await,
             Command::Config(config) => config.run(),
             Command::Conformance(conformance) => conformance.run(),
         }

@@ -18,6 +18,7 @@
 //! | [`rules`], [`policies`], [`trust`], [`reload`] | what is judged by, reloaded |
 //! | [`metrics`], [`audit`], [`log`], `admin` | what can be seen of it |
 //! | [`cli`], [`commands`] | the command line |
+//! | `demo` | everything in one process, to look at |
 
 mod admin;
 mod api;
@@ -29,6 +30,8 @@ pub mod clock;
 pub mod collect;
 pub mod commands;
 pub mod config;
+#[cfg(feature = "demo")]
+pub mod demo;
 mod judge;
 pub mod key;
 pub mod log;

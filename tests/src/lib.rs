@@ -5,6 +5,7 @@
 //!
 //! * [`registry`]: an OCI distribution server inside the process, true to the specification until
 //!   told to misbehave.
+//! * [`https`]: a client as Gatekeeper is one, and certificates.
 //! * [`image`]: images to sign.
 //! * [`notation`]: a private Notary Project: certificates, envelopes, timestamps, revocation.
 //! * [`publish`]: puts signatures where clients look for them.
@@ -16,6 +17,7 @@
 //! * [`tools`]: the real programs of `tests/tools`, where they have been built.
 //! * `wasm`, `parity`: a host of the wasm module, and the rule that it judges as we do.
 
+pub mod https;
 pub mod image;
 pub mod notation;
 pub mod pack;
