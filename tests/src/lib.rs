@@ -5,6 +5,7 @@
 //!
 //! * [`registry`]: an OCI distribution server inside the process, true to the specification until
 //!   told to misbehave.
+//! * [`e2e`]: a cluster, registries and the provider as processes.
 //! * [`https`]: a client as Gatekeeper is one, and certificates.
 //! * [`image`]: images to sign.
 //! * [`notation`]: a private Notary Project: certificates, envelopes, timestamps, revocation.
@@ -17,6 +18,7 @@
 //! * [`tools`]: the real programs of `tests/tools`, where they have been built.
 //! * `wasm`, `parity`: a host of the wasm module, and the rule that it judges as we do.
 
+pub mod e2e;
 pub mod https;
 pub mod image;
 pub mod notation;

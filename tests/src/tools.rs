@@ -47,6 +47,21 @@ pub fn find(program: &str) -> Result<PathBuf, ToolError> {
     }
 }
 
+/// The path of a file beside the programs, as Gatekeeper's deployment manifest.
+///
+/// # Errors
+/// [`ToolError::Missing`] if it has not been made.
+pub fn data(name: &str) -> Result<PathBuf, ToolError> {
+    let path = cache().join(name);
+    match path.is_file() {
+        true => Ok(path),
+        false => Err(ToolError::Missing {
+            program: "cluster".to_owned(),
+            path,
+        }),
+    }
+}
+
 /// Runs a program to its end and returns what it printed to standard output.
 ///
 /// # Errors
