@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Runs the end-to-end suites against the real programs, and says how each went.
+set -euo pipefail
+
+usage() {
+    cat <<'TEXT'
+usage: tests/e2e.sh [SUITE]...     run the suites (default: all that there are)
+       tests/e2e.sh --list         the suites
+
+Builds the real programs that a suite needs (once, into a cache; tests/tools/README.md) and
+`sealgate`, then runs the suite. Exit code: 0 if every scenario went as expected.
+SEALGATE_BIN   the program to test instead of target/debug/sealgate
+TEXT
+}
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root"
+
+# The programs of tests/tools that a suite needs; a suite that is not here needs all of them.
+tools_of() {
+    case $1 in
+        registries | collect | signers | notation) echo core ;;
+        rego) echo opa gator ;;
+        cluster | gatekeeper) echo core cluster ;;
+        keyless) echo core sigstore ;;
+        kyverno) echo core kyverno ;;
+        *) echo all ;;
+    esac
+}
+
+# Each is the ignored tests of one file.
+suites() {
+    printf '%s\n' rego registries collect notation
+    local file
+    for file in tests/tests/e2e_*.rs; do basename "$file" .rs | sed 's/^e2e_//'; done
+}
+
+run_suite() {
+    case $1 in
+        rego | notation) ignored sealgate-tests "$1" ;;
+        registries) ignored sealgate-tests registry_tools ;;
+        collect) ignored sealgate collect_tools ;;
+        *) ignored sealgate-tests "e2e_$1" ;;
+    esac
+}
+
+ignored() { cargo test --quiet -p "$1" --test "$2" -- --ignored --nocapture --test-threads 1; }
+
+main() {
+    case ${1:-} in
+        -h | --help) usage; return ;;
+        --list) suites; return ;;
+        --alone) run_suite "$2"; return ;;
+    esac
+    [ $# -gt 0 ] || mapfile -t all < <(suites)
+    [ $# -gt 0 ] || set -- "${all[@]}"
+    local suite began outcome failed=0 summary=''
+    for suite in "$@"; do
+        suites | grep -qx "$suite" || { usage >&2; echo "no such suite: $suite; there are: $(suites | xargs)" >&2; exit 64; }
+    done
+    for suite in "$@"; do
+        # shellcheck disable=SC2046
+        tests/tools/build.sh $(tools_of "$suite")
+    done
+    [ -n "${SEALGATE_BIN:-}" ] || cargo build --quiet -p sealgate
+    export SEALGATE_BIN=${SEALGATE_BIN:-$root/target/debug/sealgate}
+    for suite in "$@"; do
+        printf '\n=== %s\n' "$suite"
+        began=$SECONDS
+        outcome=passed
+        # In a shell of its own, where any failure ends it.
+        "$BASH" tests/e2e.sh --alone "$suite" || { outcome=FAILED; failed=1; }
+        summary+=$(printf '%-12s %-7s %4d s' "$suite" $outcome $((SECONDS - began)))$'\n'
+    done
+    printf '\n=== all suites\n%s' "$summary"
+    return $failed
+}
+
+main "$@"; exit
