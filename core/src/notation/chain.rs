@@ -274,6 +274,3 @@ fn broken(certificate: &Certificate, rule: impl std::fmt::Display) -> Reason {
         format!("the certificate {certificate}: {rule}"),
     )
 }
-
-/// The extended key usage of OCSP responders.
-pub(super) const OCSP_SIGNING: ObjectIdentifier = rfc5280::ID_KP_OCSP_SIGNING;

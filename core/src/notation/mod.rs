@@ -16,6 +16,7 @@ mod attributes;
 mod certificate;
 mod chain;
 mod cose;
+mod distinguished_name;
 mod envelope;
 mod identity;
 mod jws;

@@ -11,8 +11,7 @@ use x509_cert::ext::pkix::{BaseCrlNumber, CrlNumber, CrlReason, FreshestCrl};
 use super::super::certificate::{
     Certificate, distribution_urls, first_element, point_urls, unix_time,
 };
-use super::ocsp::read_invalidity_date;
-use super::{Answers, Status, in_force, spares};
+use super::{Answers, Status, in_force, malformed, read_invalidity_date, spares};
 use crate::evidence::RevocationKind;
 use crate::limits;
 use crate::time::UnixTime;
@@ -276,8 +275,4 @@ impl Entry {
 /// Whether the number `a` is greater than `b`. Both are without leading zeros.
 fn greater(a: &Uint, b: &Uint) -> bool {
     (a.as_bytes().len(), a.as_bytes()) > (b.as_bytes().len(), b.as_bytes())
-}
-
-fn malformed(error: der::Error) -> String {
-    format!("malformed: {error}")
 }

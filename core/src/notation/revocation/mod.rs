@@ -8,6 +8,12 @@ mod crl;
 mod ocsp;
 mod request;
 
+use const_oid::ObjectIdentifier;
+use const_oid::db::rfc5280;
+use der::Decode as _;
+use der::asn1::GeneralizedTime;
+use x509_cert::ext::Extension;
+
 use super::certificate::Certificate;
 use super::chain::Chain;
 use crate::candidate::Context;
@@ -19,6 +25,9 @@ pub use request::{RevocationRequest, revocation_requests};
 
 /// Clocks differ: how far in the future an answer may have been made, in seconds.
 const CLOCK_SKEW: i64 = 300;
+
+/// `id-ce-invalidityDate` (RFC 5280 section 5.3.2).
+const INVALIDITY_DATE: ObjectIdentifier = rfc5280::ID_CE_INVALIDITY_DATE;
 
 /// What one source says about a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -176,4 +185,33 @@ fn in_force(this: UnixTime, next: Option<UnixTime>, now: UnixTime) -> Result<Uni
 /// Whether a revocation spares what was signed before: its key became invalid only later.
 fn spares(invalidity_date: Option<UnixTime>, signing_time: Option<UnixTime>) -> bool {
     matches!((invalidity_date, signing_time), (Some(date), Some(signed)) if signed < date)
+}
+
+/// The invalidity date among some extensions; an unknown critical one is an error.
+fn read_invalidity_date<'a>(
+    extensions: impl Iterator<Item = &'a Extension>,
+) -> Result<Option<UnixTime>, String> {
+    let mut date = None;
+    for extension in extensions {
+        if extension.extn_id == INVALIDITY_DATE {
+            let value = extension.extn_value.as_bytes();
+            let time = GeneralizedTime::from_der(value).map_err(malformed)?;
+            date = Some(seconds(time));
+        } else if extension.critical {
+            return Err(format!(
+                "the extension {} is critical and not understood",
+                extension.extn_id
+            ));
+        }
+    }
+    Ok(date)
+}
+
+fn seconds(time: GeneralizedTime) -> UnixTime {
+    let seconds = time.to_unix_duration().as_secs();
+    UnixTime::from_seconds(i64::try_from(seconds).unwrap_or(i64::MAX))
+}
+
+fn malformed(error: der::Error) -> String {
+    format!("malformed: {error}")
 }

@@ -1,20 +1,18 @@
 //! OCSP responses (RFC 6960).
 
-use const_oid::db::rfc5912;
+use const_oid::db::{rfc5280, rfc5912};
 use const_oid::{AssociatedOid as _, ObjectIdentifier};
-use der::asn1::{GeneralizedTime, Null, OctetString};
+use der::asn1::{Null, OctetString};
 use der::{Decode as _, Encode as _};
 use sha1::{Digest as _, Sha1};
 use spki::AlgorithmIdentifierOwned;
-use x509_cert::ext::Extension;
 use x509_ocsp::{
     BasicOcspResponse, CertId, CertStatus, OcspGeneralizedTime, OcspRequest, OcspResponse,
     OcspResponseStatus, Request, ResponderId, TbsRequest,
 };
 
 use super::super::certificate::{Certificate, first_element};
-use super::super::chain::OCSP_SIGNING;
-use super::{Status, in_force, spares};
+use super::{Status, in_force, malformed, read_invalidity_date, seconds, spares};
 use crate::crypto::Hash;
 use crate::time::UnixTime;
 
@@ -24,8 +22,6 @@ const RESPONSE_BYTES: usize = 20_480;
 const DELEGATES: usize = 4;
 /// SHA-1, which names certificates in OCSP: an identifier here, not a protection.
 const SHA1: ObjectIdentifier = rfc5912::ID_SHA_1;
-/// `id-ce-invalidityDate` (RFC 5280 section 5.3.2).
-pub(super) const INVALIDITY_DATE: ObjectIdentifier = const_oid::db::rfc5280::ID_CE_INVALIDITY_DATE;
 
 /// What a response says about a certificate.
 ///
@@ -157,7 +153,10 @@ fn check_delegate(
         .is_issued_by(issuer)
         .map_err(|error| format!("the issuer did not certify its signer {delegate}: {error}"))?;
     let purposes = delegate.extended_key_usage().map(|(_, purposes)| purposes);
-    if !purposes.unwrap_or_default().contains(&OCSP_SIGNING) {
+    if !purposes
+        .unwrap_or_default()
+        .contains(&rfc5280::ID_KP_OCSP_SIGNING)
+    {
         return Err(format!("its signer {delegate} is not certified for OCSP"));
     }
     if !delegate.validity().contains(now) {
@@ -192,35 +191,6 @@ fn speaks_of(id: &CertId, certificate: &Certificate, issuer: &Certificate) -> bo
         && hash(issuer.public_key_bits()).is_some_and(|hash| hash == id.issuer_key_hash.as_bytes())
 }
 
-/// The invalidity date among some extensions; an unknown critical one is an error.
-pub(super) fn read_invalidity_date<'a>(
-    extensions: impl Iterator<Item = &'a Extension>,
-) -> Result<Option<UnixTime>, String> {
-    let mut date = None;
-    for extension in extensions {
-        if extension.extn_id == INVALIDITY_DATE {
-            let value = extension.extn_value.as_bytes();
-            let time = GeneralizedTime::from_der(value).map_err(malformed)?;
-            date = Some(time_of(time));
-        } else if extension.critical {
-            return Err(format!(
-                "the extension {} is critical and not understood",
-                extension.extn_id
-            ));
-        }
-    }
-    Ok(date)
-}
-
 fn time(time: OcspGeneralizedTime) -> UnixTime {
-    time_of(time.0)
-}
-
-fn time_of(time: GeneralizedTime) -> UnixTime {
-    let seconds = time.to_unix_duration().as_secs();
-    UnixTime::from_seconds(i64::try_from(seconds).unwrap_or(i64::MAX))
-}
-
-fn malformed(error: der::Error) -> String {
-    format!("malformed: {error}")
+    seconds(time.0)
 }

@@ -1,0 +1,187 @@
+//! Distinguished names as trust policies write them (RFC 4514).
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::certificate::Certificate;
+use super::identity::IdentityError;
+
+/// Bytes of one distinguished name; real ones have a few hundred (CVE-2023-25656).
+const NAME_BYTES: usize = 4096;
+/// Attributes of one distinguished name.
+const NAME_ATTRIBUTES: usize = 64;
+/// What every identity must say.
+const MANDATORY: [&str; 3] = ["C", "ST", "O"];
+
+/// The attributes of a distinguished name, each type once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct DistinguishedName(BTreeMap<String, String>);
+
+impl DistinguishedName {
+    /// Reads a name: RFC 4514, with `;` as another separator and no multi-valued parts.
+    pub(super) fn parse(text: &str) -> Result<Self, IdentityError> {
+        let name = || text.chars().take(200).collect::<String>();
+        let wrong = |why| IdentityError::Name { name: name(), why };
+        if text.len() > NAME_BYTES {
+            return Err(wrong("it is too long"));
+        }
+        if text.contains("=#") {
+            return Err(IdentityError::Hexadecimal(name()));
+        }
+        let mut attributes = BTreeMap::new();
+        for (kind, value) in split(text).map_err(wrong)? {
+            if attributes.len() >= NAME_ATTRIBUTES {
+                return Err(wrong("it has too many attributes"));
+            }
+            if attributes.contains_key(&kind) {
+                return Err(IdentityError::Twice {
+                    name: name(),
+                    attribute: kind,
+                });
+            }
+            attributes.insert(kind, value);
+        }
+        match MANDATORY
+            .into_iter()
+            .find(|kind| !attributes.contains_key(*kind))
+        {
+            Some(attribute) => Err(IdentityError::Missing {
+                name: name(),
+                attribute,
+            }),
+            None => Ok(Self(attributes)),
+        }
+    }
+
+    /// The subject of a certificate. One whose attributes are ambiguous matches no identity.
+    pub(super) fn of_subject(leaf: &Certificate) -> Result<Self, String> {
+        let mut attributes = BTreeMap::new();
+        for (kind, value) in leaf.subject_attributes() {
+            if attributes.insert(kind.to_owned(), value).is_some() {
+                return Err(format!("the subject {:?} has {kind} twice", leaf.subject()));
+            }
+        }
+        Ok(Self(attributes))
+    }
+
+    /// Whether every attribute of this name is in `other`, with the same value.
+    pub(super) fn is_within(&self, other: &Self) -> bool {
+        self.0
+            .iter()
+            .all(|(kind, value)| other.0.get(kind) == Some(value))
+    }
+}
+
+impl fmt::Display for DistinguishedName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts: Vec<_> = self
+            .0
+            .iter()
+            .map(|(kind, value)| format!("{kind}={value}"))
+            .collect();
+        f.write_str(&parts.join(", "))
+    }
+}
+
+/// The attributes of a name, in order: their types in upper case (`S` as `ST`), their values
+/// without escapes. One pass, no allocation beyond the text's length.
+fn split(text: &str) -> Result<Vec<(String, String)>, &'static str> {
+    let mut attributes = Vec::new();
+    let mut rest = text;
+    loop {
+        let (kind, after) = rest.split_once('=').ok_or("an attribute has no '='")?;
+        let kind = attribute_type(kind.trim())?;
+        let (value, after) = attribute_value(after)?;
+        attributes.push((kind, value));
+        match after {
+            Some(after) => rest = after,
+            None => return Ok(attributes),
+        }
+    }
+}
+
+fn attribute_type(text: &str) -> Result<String, &'static str> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+    if text.is_empty() || !text.chars().all(allowed) {
+        return Err("an attribute's type is empty or has characters that types do not have");
+    }
+    let upper = text.to_ascii_uppercase();
+    Ok(if upper == "S" { "ST".to_owned() } else { upper })
+}
+
+/// A value up to its separator, and what follows the separator, if there is one.
+fn attribute_value(text: &str) -> Result<(String, Option<&str>), &'static str> {
+    let mut value = Vec::new();
+    // Spaces at the end count only up to the last escaped one.
+    let mut kept = 0;
+    let mut chars = text.chars();
+    let mut after = None;
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => {
+                let (escaped, next) = unescape(chars.as_str())?;
+                value.extend(escaped);
+                kept = value.len();
+                chars = next.chars();
+            }
+            ',' | ';' => {
+                after = Some(chars.as_str());
+                break;
+            }
+            '+' => return Err("several values in one part are not supported"),
+            '"' | '<' | '>' | '\0' => return Err("a special character is not escaped"),
+            ' ' if value.is_empty() && kept == 0 => {}
+            c => {
+                value.extend(c.encode_utf8(&mut [0; 4]).bytes());
+                if c != ' ' {
+                    kept = value.len();
+                }
+            }
+        }
+    }
+    value.truncate(kept);
+    let value = String::from_utf8(value).map_err(|_| "an escaped value is not UTF-8")?;
+    if value.is_empty() {
+        return Err("an attribute has no value");
+    }
+    Ok((value, after))
+}
+
+/// What an escape stands for, and what follows it.
+fn unescape(text: &str) -> Result<(Vec<u8>, &str), &'static str> {
+    let wrong = "a backslash is followed by neither a special character nor two hex digits";
+    let first = text.chars().next().ok_or(wrong)?;
+    if " \"#+,;<=>\\".contains(first) {
+        return Ok((vec![first as u8], text.get(1..).unwrap_or_default()));
+    }
+    let digits = text.get(..2).ok_or(wrong)?;
+    let byte = hex::decode(digits).map_err(|_| wrong)?;
+    Ok((byte, text.get(2..).unwrap_or_default()))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> BTreeMap<String, String> {
+        DistinguishedName::parse(text).unwrap().0
+    }
+
+    #[test]
+    fn names_are_read_as_rfc_4514_writes_them() {
+        let expected = name("C=US,ST=WA,O=acme");
+        for text in [
+            " C = US , ST = WA , O = acme ",
+            "C=US;S=WA;O=acme",
+            "c=US, st=WA, o=acme",
+            r"C=\55\53,ST=WA,O=a\63me",
+        ] {
+            assert_eq!(name(text), expected, "{text}");
+        }
+        assert_eq!(name(r"C=US,ST=WA,O=a\, b\; c\\d")["O"], r"a, b; c\d");
+        assert_eq!(name(r"C=US,ST=WA,O=\ a b\  ")["O"], " a b ");
+        assert_eq!(name("C=US,ST=WA,O=a=b")["O"], "a=b");
+        assert_eq!(name(r"C=US,ST=WA,O=\C3\BC")["O"], "ü");
+    }
+}
