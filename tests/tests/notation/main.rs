@@ -11,6 +11,7 @@ mod certificates;
 mod envelopes;
 mod fetching;
 mod levels;
+mod parity;
 mod peer;
 mod revocation;
 mod scene;

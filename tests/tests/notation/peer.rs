@@ -441,6 +441,123 @@ async fn images_signed_by_notation_go_are_verified_and_others_refused() {
     }
 }
 
+/// A timestamp authority as a process, killed at the end.
+struct TimestampServer {
+    process: std::process::Child,
+    url: String,
+}
+
+impl TimestampServer {
+    fn start() -> Self {
+        let program = tools::find("timestamp-server").unwrap_or_else(|missing| panic!("{missing}"));
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port().to_string();
+        drop(listener);
+        let process = Command::new(program)
+            .args(["serve", "--host", "127.0.0.1", "--port", &port])
+            .args(["--timestamp-signer", "memory", "--disable-ntp-monitoring"])
+            // Trust stores hold roots only, so the token must bring the rest.
+            .arg("--include-chain-in-response")
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        Self {
+            process,
+            url: format!("http://127.0.0.1:{port}/api/v1/timestamp"),
+        }
+    }
+
+    /// Its certificates, the root last, once it answers.
+    async fn chain(&self) -> String {
+        // An error says that another test was first.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        loop {
+            if let Ok(response) = reqwest::get(format!("{}/certchain", self.url)).await {
+                return response.text().await.unwrap();
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    }
+}
+
+impl Drop for TimestampServer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs notation-signer and timestamp-server: just e2e-notation"]
+async fn countersignatures_of_the_real_timestamp_server_are_verified() {
+    let server = TimestampServer::start();
+    let chain = server.chain().await;
+    let root = chain
+        .rsplit_once("-----BEGIN")
+        .map(|(_, root)| format!("-----BEGIN{root}"))
+        .unwrap();
+    for format in Format::ALL {
+        let registry = Registry::start(RegistryOptions::default()).await.unwrap();
+        let image = image::single(&registry, "prod/app", "1.0", "a");
+        let bench = Bench::new();
+        let signer = signer(|_| {});
+        let trusted = bench.trust(&[("ca:acme", &[&signer.root])]);
+        let trusted = with_tsa(&bench, trusted, &root);
+        let certificates = signer.chain().map(Certificate::pem).concat();
+        let key = bench.write("key.pem", signer.leaf.key.private_pem());
+        let certificates = bench.write("chain.pem", certificates);
+        let tsa_root = bench.write("tsa.pem", &root);
+        bench.run(&[
+            "sign",
+            "--plain-http",
+            "--key",
+            text(&key),
+            "--cert-chain",
+            text(&certificates),
+            "--format",
+            name(format),
+            "--tsa-url",
+            &server.url,
+            "--tsa-root",
+            text(&tsa_root),
+            &image.tagged("1.0"),
+        ]);
+        let evidence = collected(&registry, &image.tagged("1.0")).await;
+        let statement = statement_with(&[("trustStores", json!(["ca:acme", "tsa:time"]))]);
+        bench.policy(&statement);
+        let theirs = bench.run(&[
+            "verify",
+            "--plain-http",
+            "--policy",
+            text(&bench.path("trustpolicy.json")),
+            "--trust-store",
+            text(&bench.path("store")),
+            &image.tagged("1.0"),
+        ]);
+        let ours = judge(&evidence, &statement, &trusted);
+        assert!(ours.verified, "{:?}", ours.reasons);
+        assert_eq!(theirs["verified"], true, "{theirs}");
+        let time = &ours.signers[0].times[0];
+        assert_eq!(time.source, "timestamp_authority");
+        assert!((now() - time.time.seconds()).abs() < 600);
+        // Once the certificates have expired, the countersignature still counts.
+        let policies = load(std::slice::from_ref(&statement)).unwrap();
+        let later = UnixTime::from_seconds(now() + 2 * YEAR);
+        let later = sealgate_core::verify(&evidence, &policies, &trusted, later).unwrap();
+        assert!(later.verified, "{:?}", later.reasons);
+    }
+}
+
+/// The same trust, and this root as `tsa:time`.
+fn with_tsa(bench: &Bench, mut trusted: TrustMaterial, root: &str) -> TrustMaterial {
+    bench.write("store/x509/tsa/time/root.pem", root);
+    let name: sealgate_core::trust::StoreName = "tsa:time".parse().unwrap();
+    let store = sealgate_core::trust::TrustStore::read(name.kind, [root.as_bytes()]).unwrap();
+    trusted.insert_store(name, store);
+    trusted
+}
+
 /// The genuine signature of one image beside another.
 fn transplanted(registry: &Registry, evidence: &Evidence, trusted: &TrustMaterial) {
     let other = image::single(registry, "prod/app", "2.0", "b");
