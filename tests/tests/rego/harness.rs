@@ -8,12 +8,13 @@ use sealgate_tests::rego::{
 };
 use serde_json::{Value, json};
 
-pub const DIGEST: &str = "sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae";
-pub const GOOD: &str = "registry.example.com/prod/app:v1";
-pub const BAD: &str = "registry.example.com/prod/unsigned:v1";
+pub(crate) const DIGEST: &str =
+    "sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae";
+pub(crate) const GOOD: &str = "registry.example.com/prod/app:v1";
+pub(crate) const BAD: &str = "registry.example.com/prod/unsigned:v1";
 
 /// Reviews with both dialects, which must agree, against a fresh Gatekeeper each.
-pub fn review(
+pub(crate) fn review(
     review: &Review,
     source: impl Fn(&[String]) -> ProviderAnswer + Clone + Send + Sync + 'static,
 ) -> Vec<Violation> {
@@ -25,7 +26,11 @@ pub fn review(
     v0
 }
 
-pub fn review_with(template: &str, review: &Review, client: &ExternalData) -> Vec<Violation> {
+pub(crate) fn review_with(
+    template: &str,
+    review: &Review,
+    client: &ExternalData,
+) -> Vec<Violation> {
     RegoGate::new(template)
         .unwrap()
         .review(review, client)
@@ -33,7 +38,7 @@ pub fn review_with(template: &str, review: &Review, client: &ExternalData) -> Ve
 }
 
 /// The situations of all violations, sorted.
-pub fn situations(violations: &[Violation]) -> Vec<&str> {
+pub(crate) fn situations(violations: &[Violation]) -> Vec<&str> {
     let mut found: Vec<_> = violations
         .iter()
         .map(|v| v.details["situation"].as_str().unwrap())
@@ -43,11 +48,11 @@ pub fn situations(violations: &[Violation]) -> Vec<&str> {
 }
 
 /// A Pod with one container.
-pub fn pod(image: &str) -> Value {
+pub(crate) fn pod(image: &str) -> Value {
     pod_with(json!({"containers": [{"name": "app", "image": image}]}))
 }
 
-pub fn pod_with(spec: Value) -> Value {
+pub(crate) fn pod_with(spec: Value) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "Pod",
@@ -57,13 +62,13 @@ pub fn pod_with(spec: Value) -> Value {
 }
 
 /// The image that a key asks about.
-pub fn image_of(key: &str) -> String {
+pub(crate) fn image_of(key: &str) -> String {
     let key: Value = serde_json::from_str(key).unwrap();
     key["image"].as_str().unwrap().to_owned()
 }
 
 /// The verdict on a verified image, complete.
-pub fn verified(image: &str) -> Value {
+pub(crate) fn verified(image: &str) -> Value {
     json!({
         "schemaVersion": 1,
         "image": {
@@ -92,7 +97,7 @@ pub fn verified(image: &str) -> Value {
 }
 
 /// The verdict on an image that is not, for this reason.
-pub fn denied(image: &str, code: Code, message: &str) -> Value {
+pub(crate) fn denied(image: &str, code: Code, message: &str) -> Value {
     let mut verdict = verified(image);
     verdict["verified"] = json!(false);
     verdict["outcome"] = json!(code.class().name());
@@ -103,12 +108,12 @@ pub fn denied(image: &str, code: Code, message: &str) -> Value {
 }
 
 /// An item with a value.
-pub fn item(key: &str, value: Value) -> Value {
+pub(crate) fn item(key: &str, value: Value) -> Value {
     json!({"key": key, "value": value})
 }
 
 /// An HTTP answer with these items.
-pub fn answer(status: u16, items: &[Value], system_error: &str) -> ProviderAnswer {
+pub(crate) fn answer(status: u16, items: &[Value], system_error: &str) -> ProviderAnswer {
     ProviderAnswer::json(
         status,
         &json!({
@@ -120,7 +125,7 @@ pub fn answer(status: u16, items: &[Value], system_error: &str) -> ProviderAnswe
 }
 
 /// A well-behaved provider: everything but `BAD` is signed.
-pub fn honest(keys: &[String]) -> ProviderAnswer {
+pub(crate) fn honest(keys: &[String]) -> ProviderAnswer {
     let items: Vec<_> = keys
         .iter()
         .map(|key| item(key, judge(&image_of(key))))
@@ -128,7 +133,7 @@ pub fn honest(keys: &[String]) -> ProviderAnswer {
     answer(200, &items, "")
 }
 
-pub fn judge(image: &str) -> Value {
+pub(crate) fn judge(image: &str) -> Value {
     if image == BAD {
         denied(image, Code::NoSignatures, "no signature was found")
     } else {
@@ -136,12 +141,15 @@ pub fn judge(image: &str) -> Value {
     }
 }
 
+/// The keys of each call.
+pub(crate) type Calls = Arc<Mutex<Vec<Vec<String>>>>;
+
 /// An honest provider that notes what it was asked.
-pub fn recording() -> (
-    Arc<Mutex<Vec<Vec<String>>>>,
+pub(crate) fn recording() -> (
+    Calls,
     impl Fn(&[String]) -> ProviderAnswer + Clone + Send + Sync + 'static,
 ) {
-    let calls: Arc<Mutex<Vec<Vec<String>>>> = Arc::default();
+    let calls = Calls::default();
     let seen = calls.clone();
     let source = move |keys: &[String]| {
         seen.lock().unwrap().push(keys.to_vec());
