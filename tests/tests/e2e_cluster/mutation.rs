@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use sealgate_tests::e2e::{Table, wait_until};
+use sealgate_tests::e2e::{Expect, Table, wait_until};
 
 use crate::objects::{deployment, pod, pod_with_init};
 use crate::world::World;
@@ -64,6 +64,10 @@ pub(crate) fn run(world: &World, table: &mut Table) {
         let seen = seen.unwrap_or(&outcome.stderr);
         table.row(scenario, &expected, seen, holds, outcome.took);
     }
+    let (unsigned, _) = world.image("not-pinned");
+    let (outcome, _) = mutated(pod("prod", "not-pinned", &[&unsigned]));
+    let scenario = "Pod, unsigned, is not pinned but refused";
+    table.admission(scenario, Expect::Denied("is unsigned"), &outcome);
     kubectl
         .must(&["delete", "-f", &sample.display().to_string()])
         .unwrap();
