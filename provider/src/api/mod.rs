@@ -6,6 +6,7 @@
 //! | `POST /v1/mutate` | `ProviderRequest` → `repository:tag@digest` per key |
 //! | `POST /v1/verify` | `{"images", "namespace"?, "policy"?}` → `{"verdicts"}` |
 //! | `POST /v1/evidence` | the same → `{"evidence"}` |
+//! | `POST /ratify/gatekeeper/v1/{verify,mutate}` | as Ratify answered, while a team migrates |
 //!
 //! An answer is complete or it is none: if one image is undecided, no image is answered.
 //! What was found is cached, so that the retry is quick.
@@ -14,6 +15,7 @@ mod answers;
 mod body;
 mod images;
 mod provider;
+mod ratify;
 mod reply;
 mod wire;
 
@@ -93,6 +95,8 @@ impl Api {
             .route("/v1/mutate", post(mutate))
             .route("/v1/verify", post(verify))
             .route("/v1/evidence", post(evidence))
+            .route("/ratify/gatekeeper/v1/verify", post(ratify))
+            .route("/ratify/gatekeeper/v1/mutate", post(mutate))
             .fallback(async || reply::no_route(StatusCode::NOT_FOUND))
             .method_not_allowed_fallback(async || reply::no_route(StatusCode::METHOD_NOT_ALLOWED))
             .with_state(self)
@@ -155,6 +159,13 @@ async fn validate(State(api): Shared, request: Request) -> Response {
 async fn validate_by(State(api): Shared, Path(policy): Path<String>, request: Request) -> Response {
     api.handle(Route::Validate, Some(policy), request, |asking, body| {
         api.validate(asking, body)
+    })
+    .await
+}
+
+async fn ratify(State(api): Shared, request: Request) -> Response {
+    api.handle(Route::Validate, None, request, |asking, body| {
+        api.ratify(asking, body)
     })
     .await
 }

@@ -32,7 +32,7 @@ impl Api {
         self.provide(asking, body, true, pinned).await
     }
 
-    async fn provide(
+    pub(super) async fn provide(
         &self,
         asking: Asking,
         body: Bytes,

@@ -1,0 +1,215 @@
+//! Ratify's v1 interface, so that its constraint templates go on working while a team migrates.
+//!
+//! `POST /ratify/gatekeeper/v1/verify` answers each key with a verification result of version
+//! 0.2.0: `isSuccess` is the verdict's `verified`, and there is a verifier report for each
+//! authority of each policy. `/ratify/gatekeeper/v1/mutate` is `/v1/mutate`.
+//!
+//! Different from Ratify, on purpose: what cannot be decided is a system error and no result, and
+//! a result always has `isSuccess`. Nested reports and the reports of other artifacts (SBOM,
+//! vulnerabilities) do not exist here: attestation rules of a policy take their place.
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::reply::{Rejection, Reply};
+use super::wire::Item;
+use super::{Api, Asking};
+
+/// The version of the result's schema.
+const VERSION: &str = "0.2.0";
+
+/// The verdict, as far as a result tells of it.
+#[derive(Deserialize)]
+struct Verdict {
+    image: Image,
+    verified: bool,
+    policies: Vec<Policy>,
+    signers: Vec<Signer>,
+    reasons: Vec<Reason>,
+}
+
+#[derive(Deserialize)]
+struct Image {
+    reference: String,
+}
+
+#[derive(Deserialize)]
+struct Policy {
+    name: String,
+    authorities: Vec<Authority>,
+}
+
+#[derive(Deserialize)]
+struct Authority {
+    name: String,
+    outcome: String,
+    reasons: Vec<Reason>,
+}
+
+#[derive(Deserialize)]
+struct Reason {
+    code: String,
+    message: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Signer {
+    kind: String,
+    /// `policy/authority`.
+    authority: String,
+    artifact: String,
+    issuer: Option<String>,
+    subject: Option<String>,
+    x509_subject: Option<String>,
+}
+
+impl Api {
+    /// A verification result per key.
+    pub(super) async fn ratify(&self, asking: Asking, body: Bytes) -> Result<Reply, Rejection> {
+        let trace = asking.id.clone();
+        self.provide(asking, body, false, |answered| match &answered.answer {
+            Ok(decision) => match result(&decision.judged.json, &trace) {
+                Ok(json) => Item::Value(json.into()),
+                Err(error) => Item::Error(format!("the verdict cannot be told: {error}")),
+            },
+            Err(error) => Item::Error(error.to_string()),
+        })
+        .await
+    }
+}
+
+fn result(verdict: &[u8], trace: &str) -> Result<Vec<u8>, serde_json::Error> {
+    let verdict: Verdict = serde_json::from_slice(verdict)?;
+    serde_json::to_vec(&json!({
+        "version": VERSION,
+        "isSuccess": verdict.verified,
+        "traceID": trace,
+        "verifierReports": reports(&verdict),
+    }))
+}
+
+/// A report for each authority; if no policy applies, one that says so.
+fn reports(verdict: &Verdict) -> Vec<Value> {
+    let mut reports = Vec::new();
+    for policy in &verdict.policies {
+        let report = |authority| report(verdict, &policy.name, authority);
+        reports.extend(policy.authorities.iter().map(report));
+    }
+    if reports.is_empty() {
+        let (message, code) = said(&verdict.reasons, "verification success");
+        return vec![json!({
+            "subject": verdict.image.reference,
+            "isSuccess": verdict.verified,
+            "verifierName": "sealgate",
+            "name": "sealgate",
+            "verifierType": "sealgate",
+            "type": "sealgate",
+            "message": message,
+            "errorReason": code,
+        })];
+    }
+    reports
+}
+
+fn report(verdict: &Verdict, policy: &str, authority: &Authority) -> Value {
+    let name = format!("{policy}/{}", authority.name);
+    let signer = verdict.signers.iter().find(|one| one.authority == name);
+    // Which kind a failed authority is of, the verdict does not tell.
+    let kind = match signer.map(|one| one.kind.as_str()) {
+        Some("notation") => "notation",
+        Some(_) => "cosign",
+        None => "sealgate",
+    };
+    let (message, code) = said(&authority.reasons, "verification success");
+    json!({
+        "subject": verdict.image.reference,
+        "referenceDigest": signer.map(|one| &one.artifact),
+        "isSuccess": authority.outcome == "passed",
+        "verifierName": name,
+        "name": name,
+        "verifierType": kind,
+        "type": kind,
+        "message": message,
+        "errorReason": code,
+        "extensions": signer.map(extensions),
+    })
+}
+
+/// As Ratify names them: the subject of a notation certificate is called `SN`.
+fn extensions(signer: &Signer) -> Value {
+    json!({
+        "Issuer": signer.issuer,
+        "SN": signer.x509_subject.as_ref().or(signer.subject.as_ref()),
+    })
+}
+
+/// The first reason's sentence and code.
+fn said<'a>(reasons: &'a [Reason], otherwise: &'a str) -> (&'a str, &'a str) {
+    reasons.first().map_or((otherwise, ""), |reason| {
+        (reason.message.as_str(), reason.code.as_str())
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests {
+    use super::*;
+
+    fn told(verdict: &Value) -> Value {
+        let bytes = result(verdict.to_string().as_bytes(), "7").unwrap();
+        serde_json::from_slice(&bytes).unwrap()
+    }
+
+    fn verdict() -> Value {
+        json!({
+            "schemaVersion": 1,
+            "image": {"requested": "app", "reference": "docker.io/library/app@sha256:0"},
+            "verified": true,
+            "policies": [{"name": "prod", "outcome": "passed", "authorities": [
+                {"name": "notary", "outcome": "passed", "reasons": []},
+                {"name": "key", "outcome": "failed", "reasons": [
+                    {"code": "no_signatures", "message": "the image has no signature"},
+                ]},
+            ]}],
+            "signers": [{
+                "kind": "notation", "authority": "prod/notary", "artifact": "sha256:1",
+                "x509Subject": "CN=signer,O=acme",
+            }],
+            "reasons": [],
+        })
+    }
+
+    #[test]
+    fn every_authority_is_a_verifier_report() {
+        let told = told(&verdict());
+        assert_eq!(told["version"], "0.2.0");
+        assert_eq!(told["isSuccess"], true);
+        assert_eq!(told["traceID"], "7");
+        let reports = told["verifierReports"].as_array().unwrap();
+        assert_eq!(reports.len(), 2);
+        assert_eq!(reports[0]["isSuccess"], true);
+        assert_eq!(reports[0]["type"], "notation");
+        assert_eq!(reports[0]["extensions"]["SN"], "CN=signer,O=acme");
+        assert_eq!(reports[1]["isSuccess"], false);
+        assert_eq!(reports[1]["errorReason"], "no_signatures");
+    }
+
+    #[test]
+    fn an_image_without_a_policy_is_one_failed_report() {
+        let mut verdict = verdict();
+        verdict["verified"] = false.into();
+        verdict["policies"] = json!([]);
+        verdict["reasons"] = json!([{"code": "no_policy", "message": "no policy applies"}]);
+        let told = told(&verdict);
+        assert_eq!(told["isSuccess"], false);
+        assert_eq!(told["verifierReports"][0]["isSuccess"], false);
+        assert_eq!(told["verifierReports"][0]["errorReason"], "no_policy");
+    }
+
+    #[test]
+    fn what_is_no_verdict_is_no_result() {
+        assert!(result(b"{}", "7").is_err());
+    }
+}
