@@ -1,6 +1,7 @@
 //! Accepts connections and serves each in a task of its own.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,19 +55,19 @@ pub(super) async fn run(
 async fn accept(
     socket: &TcpListener,
     places: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+) -> io::Result<((TcpStream, SocketAddr), OwnedSemaphorePermit)> {
     let place = Arc::clone(places)
         .acquire_owned()
         .await
         .map_err(io::Error::other)?;
-    let (stream, _) = socket.accept().await?;
+    let (stream, peer) = socket.accept().await?;
     stream.set_nodelay(true)?;
-    Ok((stream, place))
+    Ok(((stream, peer), place))
 }
 
 /// One connection, from the handshake to its end.
 async fn serve(
-    stream: TcpStream,
+    (stream, peer): (TcpStream, SocketAddr),
     current: Arc<Current>,
     router: Router,
     serving: Serving,
@@ -78,14 +79,21 @@ async fn serve(
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => {
             serving.metrics.handshake_failure();
-            return tracing::debug!(%error, "a TLS handshake failed");
+            return match error.kind() {
+                // Probes connect and leave.
+                io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => {
+                    tracing::debug!(%peer, %error, "a TLS handshake ended early");
+                }
+                _ => tracing::warn!(%peer, %error, "a TLS handshake failed"),
+            };
         }
         Err(_) => {
             serving.metrics.handshake_failure();
-            return tracing::debug!("a TLS handshake took too long");
+            return tracing::debug!(%peer, "a TLS handshake took too long");
         }
     };
-    let builder = builder(&serving);
+    let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    let builder = builder(&serving, http2);
     let connection =
         builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     tokio::pin!(connection);
@@ -100,8 +108,14 @@ async fn serve(
     report(connection.await);
 }
 
-fn builder(serving: &Serving) -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
+/// Which HTTP it is was agreed on in the handshake: waiting for the first bytes to tell would
+/// be waiting without a timeout.
+fn builder(serving: &Serving, http2: bool) -> auto::Builder<TokioExecutor> {
+    let builder = auto::Builder::new(TokioExecutor::new());
+    let mut builder = match http2 {
+        true => builder.http2_only(),
+        false => builder.http1_only(),
+    };
     builder
         .http1()
         .timer(TokioTimer::new())
