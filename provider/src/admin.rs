@@ -9,7 +9,7 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 
-use crate::metrics::Metrics;
+use crate::metrics::{Loaded, Metrics};
 use crate::service::Service;
 
 /// What the admin listener shows.
@@ -46,13 +46,20 @@ impl Admin {
 }
 
 async fn ready(State(admin): State<Admin>) -> impl IntoResponse {
-    match admin.ready.get() {
-        true => (StatusCode::OK, "ready\n"),
-        false => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "starting or shutting down\n",
-        ),
+    if !admin.ready.get() {
+        let text = "starting or shutting down\n".to_owned();
+        return (StatusCode::SERVICE_UNAVAILABLE, text);
     }
+    let mut text = "ready\n".to_owned();
+    for what in [Loaded::Policies, Loaded::Trust, Loaded::Tls] {
+        if admin.metrics.is_broken(what) {
+            let what = what.name();
+            text.push_str(&format!(
+                "{what}: cannot be used, the last good ones are in force\n"
+            ));
+        }
+    }
+    (StatusCode::OK, text)
 }
 
 async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {

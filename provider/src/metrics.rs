@@ -364,6 +364,11 @@ impl Metrics {
             .set(broken);
     }
 
+    /// Whether what was last read could not be used.
+    pub(crate) fn is_broken(&self, what: Loaded) -> bool {
+        self.broken.get_or_create(&LoadedLabels { what }).get() != 0
+    }
+
     pub(crate) fn certificate_expiry(&self, seconds: i64) {
         self.certificate_expiry.set(seconds);
     }
