@@ -32,3 +32,7 @@ wasm:
 # End to end against the real programs: all suites, or those named (signers, notation, rego, cluster, kyverno).
 e2e *suite:
     tests/e2e.sh {{ suite }}
+
+# Measure speed, as ratios within one run.
+bench:
+    cargo bench -p sealgate-tests --bench cached_path

@@ -1,0 +1,288 @@
+//! What the service adds to its HTTP server, in ratios measured in one run.
+//!
+//! Client, server and an empty handler on the same TLS stack share the machine; blocks of
+//! both are measured in turn, so that whatever else runs there slows both alike.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::routing::post;
+use bytes::Bytes;
+use futures::future::join_all;
+use rustls::ClientConfig;
+use sealgate::config::{AuditOutput, Listener, Registry as RegistryEntry};
+use sealgate::metrics::Metrics;
+use sealgate::server::{Bound, Serving};
+use sealgate::{App, Config, Running};
+use sealgate_tests::https::{self, Authority, GATEKEEPER, Https};
+use sealgate_tests::registry::{Fault, Registry, RegistryOptions, Route, Rule};
+use sealgate_tests::sign::{self, Kind, SigningKey};
+use sealgate_tests::{image, publish};
+use serde_json::json;
+use tempfile::TempDir;
+
+#[tokio::main]
+async fn main() {
+    let bench = Bench::start().await;
+    bench.kept_alive().await;
+    bench.new_connections().await;
+    bench.identical_cold_requests().await;
+    bench.batch_of_cold_images().await;
+    assert!(bench.running.shutdown().await);
+}
+
+struct Bench {
+    registry: Registry,
+    key: SigningKey,
+    tls: Arc<ClientConfig>,
+    service: SocketAddr,
+    empty: SocketAddr,
+    running: Running,
+    _serving: Serving,
+    _directory: TempDir,
+}
+
+impl Bench {
+    async fn start() -> Self {
+        let registry = Registry::start(RegistryOptions::default()).await.unwrap();
+        let key = SigningKey::generate(Kind::P256);
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        let server_ca = Authority::new("server").unwrap();
+        let client_ca = Authority::new("clients").unwrap();
+        let server = server_ca.issue(&["localhost"]).unwrap();
+        let client = client_ca.issue(&[GATEKEEPER]).unwrap();
+        for (name, text) in [
+            ("tls.crt", &server.certificate),
+            ("tls.key", &server.key),
+            ("client-ca.crt", &client_ca.pem),
+            ("policy.yaml", &policy(&key)),
+        ] {
+            std::fs::write(path(name), text).unwrap();
+        }
+        let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let mut listener = Listener {
+            address: loopback,
+            client_ca: Some(path("client-ca.crt")),
+            client_names: vec![GATEKEEPER.to_owned()],
+            ..Listener::default()
+        };
+        listener.tls.certificate = path("tls.crt");
+        listener.tls.key = path("tls.key");
+        let host = registry.host();
+        let entry: RegistryEntry =
+            serde_json::from_value(json!({"host": host, "plainHttp": true})).unwrap();
+        let mut config = Config {
+            listeners: vec![listener.clone()],
+            policies: vec![path("policy.yaml")],
+            registries: vec![entry],
+            ..Config::default()
+        };
+        config.admin.address = loopback;
+        config.audit.output = AuditOutput::File(path("audit.log"));
+        config.timeouts.request = Duration::from_secs(30);
+        config.limits.requests = 4096;
+        config.limits.connections = 4096;
+        // Tags are looked up once and for all: this is about the cached path.
+        config.cache.tag = Duration::from_secs(3600);
+
+        let serving = Serving::new(&config, Arc::new(Metrics::new()));
+        let bound = Bound::new(&listener).await.unwrap();
+        let empty = bound.address();
+        let nothing = Router::new().route("/v1/validate", post(async |_: Bytes| ()));
+        bound.serve(&serving, nothing);
+        let running = App::new(config).unwrap().start().await.unwrap();
+        Self {
+            registry,
+            key,
+            tls: https::client_config(&server_ca.pem, Some(&client)).unwrap(),
+            service: running.addresses()[0],
+            empty,
+            running,
+            _serving: serving,
+            _directory: directory,
+        }
+    }
+
+    /// A signed image.
+    fn signed(&self, repository: &str) -> String {
+        let image = image::single(&self.registry, repository, "1", repository);
+        let statement = sign::statement(&image.digest, sign::COSIGN_SIGN, &json!({}));
+        let bundle = sign::bundle(&self.key, &statement);
+        let listing = publish::Listing::Api;
+        publish::bundle(
+            &self.registry,
+            repository,
+            &image.descriptor,
+            &bundle,
+            listing,
+        );
+        image.tagged("1")
+    }
+
+    async fn connect(&self, address: SocketAddr) -> Https {
+        Https::connect(address, Arc::clone(&self.tls))
+            .await
+            .unwrap()
+    }
+
+    async fn kept_alive(&self) {
+        let body = request(&[self.signed("cached")]);
+        let mut empty = self.connect(self.empty).await;
+        let mut service = self.connect(self.service).await;
+        let (mut base, mut ours) = (Vec::new(), Vec::new());
+        for _ in 0..40 {
+            latencies(&mut empty, &body, 500, &mut base).await;
+            latencies(&mut service, &body, 500, &mut ours).await;
+        }
+        println!("cached request over kept-alive mTLS");
+        for percent in [50, 99] {
+            let (base, ours) = (
+                percentile(&mut base, percent),
+                percentile(&mut ours, percent),
+            );
+            println!(
+                "  p{percent}: empty handler {base:?}, sealgate {ours:?}, added {:?}",
+                ours.saturating_sub(base)
+            );
+        }
+        let (mut base, mut ours) = (0.0, 0.0);
+        for _ in 0..5 {
+            base += self.throughput(self.empty, &body).await;
+            ours += self.throughput(self.service, &body).await;
+        }
+        let (base, ours) = (base / 5.0, ours / 5.0);
+        println!(
+            "  throughput: empty handler {base:.0}/s, sealgate {ours:.0}/s, ratio {:.2} (budget 0.85)",
+            ours / base
+        );
+    }
+
+    /// Requests a second, over 32 connections.
+    async fn throughput(&self, address: SocketAddr, body: &Bytes) -> f64 {
+        const EACH: usize = 250;
+        let clients = join_all((0..32).map(|_| self.connect(address))).await;
+        let started = Instant::now();
+        let tasks = clients.into_iter().map(|mut client| {
+            let body = body.clone();
+            tokio::spawn(async move {
+                for _ in 0..EACH {
+                    client.post("/v1/validate", body.clone()).await.unwrap();
+                }
+            })
+        });
+        let count = join_all(tasks).await.len() * EACH;
+        count as f64 / started.elapsed().as_secs_f64()
+    }
+
+    async fn new_connections(&self) {
+        let body = request(&[self.signed("cached")]);
+        let (mut base, mut ours) = (Duration::ZERO, Duration::ZERO);
+        for _ in 0..20 {
+            for (address, total) in [(self.empty, &mut base), (self.service, &mut ours)] {
+                let started = Instant::now();
+                for _ in 0..20 {
+                    let mut client = self.connect(address).await;
+                    client.post("/v1/validate", body.clone()).await.unwrap();
+                }
+                *total += started.elapsed();
+            }
+        }
+        let each = |total: Duration| total / 400;
+        println!(
+            "new TLS connection per request: empty handler {:?}, sealgate {:?}, ratio {:.2} (budget 0.95)",
+            each(base),
+            each(ours),
+            base.as_secs_f64() / ours.as_secs_f64()
+        );
+    }
+
+    async fn identical_cold_requests(&self) {
+        let body = request(&[self.signed("herd")]);
+        self.registry
+            .inject(Rule::everywhere(Fault::Latency(Duration::from_millis(50))));
+        let clients = join_all((0..1000).map(|_| self.connect(self.service))).await;
+        self.registry.clear_requests();
+        let tasks = clients.into_iter().map(|mut client| {
+            let body = body.clone();
+            tokio::spawn(async move { client.post("/v1/validate", body).await.unwrap() })
+        });
+        for response in join_all(tasks).await {
+            assert!(verified(response.unwrap().body()));
+        }
+        let requests = self.registry.requests();
+        let blobs = requests.iter().filter(|r| r.route == Route::Blob).count();
+        println!(
+            "1000 identical cold requests at once: {} requests upstream, the bundle fetched {blobs} time(s) (budget 1)",
+            requests.len()
+        );
+        self.registry.clear_faults();
+    }
+
+    async fn batch_of_cold_images(&self) {
+        let latency = Rule::everywhere(Fault::Latency(Duration::from_millis(50)));
+        let mut client = self.connect(self.service).await;
+        let (mut one, mut many) = (Duration::ZERO, Duration::ZERO);
+        for round in 0..3 {
+            let single = [self.signed(&format!("one-{round}"))];
+            let batch: Vec<_> = (0..50)
+                .map(|n| self.signed(&format!("many-{round}-{n}")))
+                .collect();
+            self.registry.inject(latency.clone());
+            for (images, total) in [(&single[..], &mut one), (&batch[..], &mut many)] {
+                let started = Instant::now();
+                let response = client.post("/v1/validate", request(images)).await.unwrap();
+                *total += started.elapsed();
+                assert!(verified(response.body()));
+            }
+            self.registry.clear_faults();
+        }
+        println!(
+            "50 cold images in one request, 50 ms registry: {:?}, one image: {:?}, ratio {:.2} (budget 3)",
+            many / 3,
+            one / 3,
+            many.as_secs_f64() / one.as_secs_f64()
+        );
+    }
+}
+
+async fn latencies(client: &mut Https, body: &Bytes, count: usize, into: &mut Vec<Duration>) {
+    for _ in 0..count {
+        let started = Instant::now();
+        client.post("/v1/validate", body.clone()).await.unwrap();
+        into.push(started.elapsed());
+    }
+}
+
+fn percentile(of: &mut [Duration], percent: usize) -> Duration {
+    of.sort_unstable();
+    of[of.len() * percent / 100]
+}
+
+fn request(images: &[String]) -> Bytes {
+    let request = json!({
+        "apiVersion": "externaldata.gatekeeper.sh/v1beta1",
+        "kind": "ProviderRequest",
+        "request": {"keys": images},
+    });
+    request.to_string().into()
+}
+
+fn verified(body: &[u8]) -> bool {
+    let answer: serde_json::Value = serde_json::from_slice(body).unwrap();
+    let items = answer["response"]["items"].as_array().unwrap();
+    items.iter().all(|item| item["value"]["verified"] == true)
+}
+
+fn policy(key: &SigningKey) -> String {
+    let pem = key.public_pem().replace('\n', "\n        ");
+    format!(
+        "apiVersion: sealgate.dev/v1alpha1\nkind: TrustPolicy\nmetadata: {{name: bench}}\n\
+         spec:\n  images: [{{glob: \"**\"}}]\n  authorities:\n  - name: release\n    key:\n      \
+         data: |\n        {pem}\n"
+    )
+}

@@ -1,0 +1,22 @@
+//! The provider as its callers see it: over mTLS, against a registry on loopback.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs,
+    unreachable_pub
+)]
+
+#[path = "provider/api.rs"]
+mod api;
+#[path = "provider/cache.rs"]
+mod cache;
+#[path = "provider/limits.rs"]
+mod limits;
+#[path = "provider/reload.rs"]
+mod reload;
+#[path = "provider/tls.rs"]
+mod tls;
+#[path = "provider/world.rs"]
+mod world;

@@ -1,0 +1,335 @@
+//! The routes, their answers, and bad input.
+
+use http::{Request, StatusCode};
+use http_body_util::Full;
+use sealgate::config::NoMatchPolicy;
+use sealgate_core::Evidence;
+use sealgate_tests::registry::{Fault, Route};
+use serde_json::{Value, json};
+
+use crate::world::{Reply, World, provider_request};
+
+#[tokio::test]
+async fn a_signed_image_is_verified_and_an_unsigned_one_refused_with_a_reason() {
+    let world = World::new().await;
+    let signed = world.signed("app", "1.0").tagged("1.0");
+    let unsigned = world.image("app", "2.0").tagged("2.0");
+    let reply = world.validate(&[&signed, &unsigned]).await;
+    assert_eq!(reply.status, StatusCode::OK);
+    assert_eq!(
+        reply.body["apiVersion"],
+        "externaldata.gatekeeper.sh/v1beta1"
+    );
+    assert_eq!(reply.body["kind"], "ProviderResponse");
+
+    let verdict = reply.value(&signed);
+    assert_eq!(verdict["verified"], true);
+    assert_eq!(verdict["outcome"], "verified");
+    assert_eq!(verdict["signers"][0]["kind"], "key");
+    assert_eq!(verdict["cache"], json!({"status": "miss", "ageSeconds": 0}));
+    let verdict = reply.value(&unsigned);
+    assert_eq!(verdict["verified"], false);
+    assert_eq!(verdict["outcome"], "unsigned");
+    assert_eq!(verdict["reasons"][0]["code"], "no_signatures");
+}
+
+#[tokio::test]
+async fn keys_come_back_byte_for_byte_and_once_atk_34() {
+    let world = World::new().await;
+    let image = world.signed("app", "1.0").tagged("1.0");
+    let keys = [
+        image.clone(),
+        format!("[prod]{image}"),
+        format!("{{\"image\": \"{image}\" , \"namespace\":\"prod\"}}"),
+        image.clone(),
+        format!("{image}\u{7}<&>\u{2028}"),
+    ];
+    let keys: Vec<_> = keys.iter().map(String::as_str).collect();
+    let reply = world.validate(&keys).await;
+    let returned: Vec<_> = reply
+        .items()
+        .iter()
+        .map(|i| i["key"].as_str().unwrap())
+        .collect();
+    assert_eq!(returned, [keys[0], keys[1], keys[2], keys[4]]);
+    assert!(reply.error(keys[4]).contains("is not an image"));
+}
+
+#[tokio::test]
+async fn an_empty_or_missing_list_of_keys_is_answered_with_no_items() {
+    let world = World::new().await;
+    let head = r#""apiVersion":"externaldata.gatekeeper.sh/v1beta1","kind":"ProviderRequest""#;
+    for body in [
+        provider_request(&[]),
+        format!("{{{head},\"request\":{{}}}}"),
+        format!("{{{head}}}"),
+    ] {
+        let reply = world.post("/v1/validate", body).await;
+        assert_eq!(reply.status, StatusCode::OK);
+        assert_eq!(reply.body["response"]["items"], json!([]));
+    }
+}
+
+#[tokio::test]
+async fn wrong_keys_are_errors_of_their_items_and_spare_the_others() {
+    let world = World::new().await;
+    let image = world.signed("app", "1.0").tagged("1.0");
+    let missing = image.replace(":1.0", ":gone");
+    let unknown = json!({"image": image, "policy": "no-such"}).to_string();
+    let reply = world
+        .validate(&["", "UPPER", "[Bad]nginx", "{}", &missing, &unknown, &image])
+        .await;
+    assert_eq!(reply.status, StatusCode::OK);
+    for (key, expected) in [
+        ("", "the key is empty"),
+        ("UPPER", "is not an image"),
+        ("[Bad]nginx", "expected a Kubernetes namespace"),
+        ("{}", "missing field `image`"),
+        (missing.as_str(), "the registry has no image"),
+        (unknown.as_str(), "there is no policy named \"no-such\""),
+    ] {
+        let error = reply.error(key);
+        assert!(error.contains(expected), "{key}: {error}");
+    }
+    assert_eq!(reply.value(&image)["verified"], true);
+}
+
+#[tokio::test]
+async fn the_policy_of_the_url_is_the_one_that_judges() {
+    let world = World::with(|config| {
+        let strict = config.policies[0].join("strict.yaml");
+        let stranger =
+            sealgate_tests::sign::SigningKey::generate(sealgate_tests::sign::Kind::Ed25519);
+        let text = crate::world::policy_for(&stranger, "strict", "  namespaces: [none]\n");
+        std::fs::write(strict, text).unwrap();
+    })
+    .await;
+    let image = world.signed("app", "1.0").tagged("1.0");
+    let body = || provider_request(&[&image]);
+    let named = |reply: Reply| reply.value(&image)["policies"][0]["name"].clone();
+
+    let reply = world.post("/v1/validate/production", body()).await;
+    assert_eq!(reply.value(&image)["verified"], true);
+    assert_eq!(named(reply), "production");
+    let reply = world.post("/v1/validate/strict", body()).await;
+    assert_eq!(reply.value(&image)["verified"], false);
+    assert_eq!(named(reply), "strict");
+    let reply = world.post("/v1/validate/no-such", body()).await;
+    assert!(
+        reply
+            .error(&image)
+            .contains("there is no policy named \"no-such\"")
+    );
+}
+
+#[tokio::test]
+async fn undecided_is_a_system_error_without_items_that_names_images_and_causes() {
+    let world = World::new().await;
+    let good = world.signed("good", "1").tagged("1");
+    let bad = world.signed("bad", "1").tagged("1");
+    for (status, code) in [
+        (StatusCode::UNAUTHORIZED, "registry_unauthorized"),
+        (StatusCode::FORBIDDEN, "registry_forbidden"),
+        (StatusCode::TOO_MANY_REQUESTS, "registry_throttled"),
+        (StatusCode::SERVICE_UNAVAILABLE, "registry_error"),
+    ] {
+        let rule = sealgate_tests::registry::Rule::everywhere(Fault::Status(status));
+        world.registry.inject(rule.repository("bad"));
+        let reply = world.validate(&[&good, &bad]).await;
+        assert_eq!(reply.status, StatusCode::OK);
+        let error = reply.system_error();
+        assert!(
+            error.contains("1 of 2 images could not be decided"),
+            "{error}"
+        );
+        assert!(error.contains(&bad) && error.contains(code), "{error}");
+        world.registry.clear_faults();
+    }
+    let reply = world.validate(&[&good, &bad]).await;
+    assert_eq!(
+        reply.value(&good)["cache"]["status"],
+        "hit",
+        "what was found is kept"
+    );
+    assert_eq!(reply.value(&bad)["verified"], true, "no failure is kept");
+}
+
+#[tokio::test]
+async fn mutation_pins_what_was_verified_and_refuses_the_rest() {
+    let world = World::new().await;
+    let image = world.signed("app", "1.0");
+    let signed = image.tagged("1.0");
+    let unsigned = world.image("app", "2.0").tagged("2.0");
+    let reply = world
+        .post("/v1/mutate", provider_request(&[&signed, &unsigned, ""]))
+        .await;
+    assert_eq!(reply.body["response"]["idempotent"], true);
+    let pinned = format!("{signed}@{}", image.digest);
+    assert_eq!(reply.value(&signed), pinned);
+    assert!(reply.error(&unsigned).contains("is unsigned"));
+    assert!(reply.error("").contains("the key is empty"));
+
+    let again = world.post("/v1/mutate", provider_request(&[&pinned])).await;
+    assert_eq!(again.value(&pinned), pinned, "idempotent");
+}
+
+#[tokio::test]
+async fn mutation_leaves_images_that_no_policy_covers_as_they_are_l28() {
+    for (no_match, expected) in [
+        (NoMatchPolicy::Deny, Err("is no_policy")),
+        (NoMatchPolicy::DangerAllowUnverified, Ok(())),
+    ] {
+        let world = World::with(|config| {
+            let file = config.policies[0].join("production.yaml");
+            let text = std::fs::read_to_string(&file).unwrap();
+            std::fs::write(file, text.replace("\"**\"", "\"r.example.com/**\"")).unwrap();
+            config.no_match_policy = no_match;
+        })
+        .await;
+        let image = world.image("app", "1.0").tagged("1.0");
+        let key = format!("[prod]{image}");
+        let reply = world.post("/v1/mutate", provider_request(&[&key])).await;
+        match expected {
+            Ok(()) => assert_eq!(reply.value(&key), image),
+            Err(error) => assert!(reply.error(&key).contains(error), "{reply:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn verify_answers_lists_of_images_for_everybody_else() {
+    let world = World::new().await;
+    let image = world.signed("app", "1.0").tagged("1.0");
+    let body = json!({"images": [image, "UPPER", image], "namespace": "prod"}).to_string();
+    // Kyverno sends no content type.
+    let request = Request::post("/v1/verify")
+        .body(Full::from(body.clone()))
+        .unwrap();
+    let response = world.connect().await.send(request).await.unwrap();
+    let reply = Reply::of(response);
+    assert_eq!(reply.status, StatusCode::OK);
+    let verdicts = reply.body["verdicts"].as_array().unwrap();
+    assert_eq!(verdicts.len(), 3);
+    assert_eq!(verdicts[0]["verified"], true);
+    assert_eq!(verdicts[0], verdicts[2]);
+    assert_eq!(verdicts[1]["verified"], false);
+    assert_eq!(verdicts[1]["error"]["code"], "image_unparsable");
+
+    world.registry.down();
+    let other = json!({"images": [image, image.replace("1.0", "2.0")]}).to_string();
+    let reply = world.post("/v1/verify", other).await;
+    assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(reply.body["error"]["code"], "undecided");
+    assert!(reply.body.get("verdicts").is_none());
+}
+
+#[tokio::test]
+async fn evidence_packs_lead_to_the_same_verdict_elsewhere() {
+    let world = World::new().await;
+    let image = world.signed("app", "1.0").tagged("1.0");
+    let body = json!({"images": [image]}).to_string();
+    let reply = world.post("/v1/evidence", body).await;
+    assert_eq!(reply.status, StatusCode::OK);
+    let pack = reply.body["evidence"][0].to_string();
+    let evidence = Evidence::from_pack(pack.as_bytes()).unwrap();
+
+    let file = sealgate_core::policy::file::PolicyFile {
+        name: "p".to_owned(),
+        text: world.policy("production", ""),
+    };
+    let policies = sealgate_core::policy::file::load(
+        &[file],
+        sealgate_core::policy::NoMatch::Deny,
+        &sealgate_core::policy::file::only_inline_keys,
+    )
+    .unwrap();
+    let trust = sealgate_core::TrustMaterial::new();
+    let now = sealgate_core::UnixTime::from_seconds(1_800_000_000);
+    let verdict = sealgate_core::verify(&evidence, &policies, &trust, now).unwrap();
+    let mut served = world.verdict(&image).await;
+    served.as_object_mut().unwrap().remove("cache");
+    let own: Value = serde_json::from_slice(&verdict.to_json()).unwrap();
+    assert_eq!(served, own);
+}
+
+#[tokio::test]
+async fn malformed_requests_are_told_what_is_wrong() {
+    let world = World::new().await;
+    for (path, body, expected) in [
+        ("/v1/validate", "", "not the JSON of a ProviderRequest"),
+        (
+            "/v1/validate",
+            "{\"apiVersion\"",
+            "not the JSON of a ProviderRequest",
+        ),
+        (
+            "/v1/validate",
+            "{\"apiVersion\":\"v1\",\"kind\":\"Pod\"}",
+            "found kind \"Pod\"",
+        ),
+        ("/v1/mutate", "[]", "not the JSON of a ProviderRequest"),
+    ] {
+        let reply = world.post(path, body).await;
+        assert_eq!(reply.status, StatusCode::BAD_REQUEST);
+        let error = reply.system_error();
+        assert!(error.contains(expected), "{body}: {error}");
+    }
+    for (body, code) in [
+        ("{", "request_malformed"),
+        ("{\"images\":[],\"namespace\":\"x\"}", "no_images"),
+        (
+            "{\"images\":[\"a\"],\"namspace\":\"x\"}",
+            "request_malformed",
+        ),
+    ] {
+        let reply = world.post("/v1/verify", body).await;
+        assert_eq!(reply.status, StatusCode::BAD_REQUEST);
+        assert_eq!(reply.body["error"]["code"], code);
+    }
+    let reply = world.post("/", provider_request(&[])).await;
+    assert_eq!(reply.status, StatusCode::NOT_FOUND);
+    assert!(reply.system_error().contains("there is no such route"));
+    let get = Request::get("/v1/validate").body(Full::default()).unwrap();
+    let reply = Reply::of(world.connect().await.send(get).await.unwrap());
+    assert_eq!(reply.status, StatusCode::METHOD_NOT_ALLOWED);
+}
+
+#[tokio::test]
+async fn every_decision_is_one_line_of_the_audit_log() {
+    let mut world = World::new().await;
+    let image = world.signed("app", "1.0");
+    let (signed, key) = (
+        image.tagged("1.0"),
+        format!("[prod]{}", image.tagged("1.0")),
+    );
+    world.validate(&[&signed, &key, "UPPER\n\u{1b}[31m"]).await;
+    world.validate(&[&signed]).await;
+    world
+        .registry
+        .fault(Route::ManifestByTag, Fault::Status(StatusCode::BAD_GATEWAY));
+    world.validate(&[&signed.replace("1.0", "3.0")]).await;
+
+    let lines = world.audit().await;
+    let outcomes: Vec<_> = lines
+        .iter()
+        .map(|line| (line["outcome"].as_str().unwrap(), line["cache"].as_str()))
+        .collect();
+    assert_eq!(
+        outcomes,
+        [
+            ("verified", Some("miss")),
+            ("verified", Some("miss")),
+            ("wrong_key", None),
+            ("verified", Some("hit")),
+            ("undecided", None),
+        ]
+    );
+    let first = &lines[0];
+    assert_eq!(first["key"], signed);
+    assert_eq!(first["digest"], image.digest.to_string());
+    assert_eq!(first["policies"], json!(["production"]));
+    assert_eq!(first["requestId"], lines[1]["requestId"]);
+    assert!(first["evidence"].as_str().unwrap().starts_with("sha256:"));
+    assert_eq!(lines[3]["evidence"], first["evidence"]);
+    assert_eq!(lines[4]["reasons"], json!(["registry_error"]));
+}
