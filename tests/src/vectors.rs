@@ -1,4 +1,8 @@
 //! Public test vectors, which lie outside the repository (`../shared/vectors`).
+#![allow(
+    clippy::indexing_slicing,
+    reason = "indexing a JSON value gives null where there is nothing"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,9 +1,9 @@
 //! Sigstore signatures: cosign layers and bundles, by managed keys and by certificates.
 //!
-//! A carrier is read into a [`SignedEntity`], whatever it was ([`bundle`], `cosign`), and
-//! that is judged by the keys ([`key`]) or the identities ([`keyless`]) of an authority.
-//! Both verify what logs and timestamp authorities saw of it ([`witness`]) by the anchors
-//! of a trust root ([`root`]). Time is an argument everywhere.
+//! A carrier is read into a `SignedEntity`, whatever it was (`bundle`, `cosign`), and
+//! that is judged by the keys (`key`) or the identities (`keyless`) of an authority.
+//! Both verify what logs and timestamp authorities saw of it (`witness`) by the anchors
+//! of a trust root (`root`). Time is an argument everywhere.
 
 mod blob;
 mod bundle;
