@@ -171,7 +171,7 @@ fn command(
         .args(["--health-addr", &format!("127.0.0.1:{health}")])
         .args(["--prometheus-port", &free_port()?.to_string()])
         .args(["--audit-interval", &options.audit_seconds.to_string()])
-        .args(["--external-data-provider-response-cache-ttl"])
+        .arg("--external-data-provider-response-cache-ttl")
         .arg(format!("{}s", options.response_cache_seconds))
         .args(["--exempt-namespace", "gatekeeper-system"])
         .args(["--disable-opa-builtin={http.send}", "--log-denies"]);

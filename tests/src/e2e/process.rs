@@ -24,13 +24,13 @@ impl Process {
     /// If it cannot be started.
     pub fn start(name: &str, command: &mut Command, folder: &Path) -> Result<Self, E2eError> {
         let log = folder.join(format!("{name}.log"));
-        let started = || {
+        let mut started = || {
             let output = File::options().create(true).append(true).open(&log)?;
             let errors = output.try_clone()?;
             let command = command.stdin(Stdio::null()).stdout(output).stderr(errors);
             command.spawn()
         };
-        let child = { started }().map_err(E2eError::io(format!("start {name}")))?;
+        let child = started().map_err(E2eError::io(format!("start {name}")))?;
         Ok(Self {
             name: name.to_owned(),
             child,
@@ -83,8 +83,8 @@ impl Process {
 
     fn log_tail(&self) -> String {
         let log = self.log();
-        let lines: Vec<_> = log.lines().collect();
-        lines[lines.len().saturating_sub(8)..].join("\n")
+        let before = log.lines().count().saturating_sub(8);
+        log.lines().skip(before).collect::<Vec<_>>().join("\n")
     }
 }
 

@@ -92,8 +92,8 @@ impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mark = if self.holds { "ok  " } else { "FAIL" };
         let millis = self.took.as_millis();
-        write!(f, "{mark} {millis:>6} ms  {}\n", self.scenario)?;
-        write!(f, "                expected  {}\n", self.expected)?;
+        writeln!(f, "{mark} {millis:>6} ms  {}", self.scenario)?;
+        writeln!(f, "                expected  {}", self.expected)?;
         write!(f, "                seen      {}", self.seen)
     }
 }
