@@ -123,7 +123,7 @@ impl App {
         for listener in listeners {
             listener.serve(&serving, Arc::clone(&api).router());
         }
-        let Serving { tasks, stop, .. } = serving.clone();
+        let Serving { tasks, stop, .. } = serving;
         tasks.spawn(source.watch(
             rules,
             config.reload_every,

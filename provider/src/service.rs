@@ -387,7 +387,8 @@ impl Service {
         let mut judged = inner.judge(question, rules, &fetched).await?;
         let everywhere = fetched.places.covers(Wanted::ALL);
         let young = inner.age(fetched.at) < inner.lives.deny;
-        if !judged.verified && !(everywhere && young) {
+        let final_refusal = everywhere && young;
+        if !judged.verified && !final_refusal {
             fetched = self.fetched(question, evidence, image, Wanted::ALL).await?;
             judged = inner.judge(question, rules, &fetched).await?;
         }

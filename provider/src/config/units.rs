@@ -32,7 +32,7 @@ pub(super) mod duration {
     pub(super) fn print(value: Duration) -> String {
         let millis = value.as_millis();
         for (unit, size) in [("h", 3_600_000), ("m", 60_000), ("s", 1000)] {
-            if millis > 0 && millis % size == 0 {
+            if millis > 0 && millis.is_multiple_of(size) {
                 return format!("{}{unit}", millis / size);
             }
         }
@@ -91,7 +91,7 @@ pub(super) mod bytes {
     pub(super) fn print(value: u64) -> String {
         UNITS
             .iter()
-            .find(|(_, size)| value > 0 && value % size == 0)
+            .find(|(_, size)| value > 0 && value.is_multiple_of(*size))
             .map_or_else(
                 || "0B".to_owned(),
                 |(unit, size)| format!("{}{unit}", value / size),
