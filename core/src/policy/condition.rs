@@ -87,6 +87,8 @@ pub(crate) fn check(condition: &Condition, predicate: &serde_json::Value) -> Res
 }
 
 /// CEL's `matches`, by our own regular expressions: bounded in size, linear in time.
+// The signature is the one that `cel` calls functions by.
+#[allow(clippy::needless_pass_by_value)]
 fn matches(This(text): This<Arc<String>>, pattern: Arc<String>) -> Result<bool, ExecutionError> {
     regex::RegexBuilder::new(&pattern)
         .size_limit(1 << 20)
