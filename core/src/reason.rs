@@ -94,8 +94,6 @@ codes! {
     NoImageSignature = "no_image_signature" in Unsigned;
     /// No attestation of the predicate type that the policy lists.
     NoMatchingAttestation = "no_matching_attestation" in Unsigned;
-    /// The predicate type is not the one asked for.
-    PredicateTypeMismatch = "predicate_type_mismatch" in Unsigned;
 
     // Somebody else's.
     /// An artifact of a type sealgate does not know.
@@ -106,8 +104,6 @@ codes! {
     ThresholdNotMet = "threshold_not_met" in Untrusted;
     /// No key of the authority verifies the signature: another key made it, or it was altered.
     SignatureInvalid = "signature_invalid" in Untrusted;
-    /// The signature names another public key than the authority's.
-    KeyHintMismatch = "key_hint_mismatch" in Untrusted;
     /// The certificate does not chain to a trusted root.
     CertificateUntrusted = "certificate_untrusted" in Untrusted;
     /// The certificate's issuer claim is not the expected one.
@@ -120,8 +116,6 @@ codes! {
     TrustedIdentityMismatch = "trusted_identity_mismatch" in Untrusted;
     /// An annotation that the authority demands is absent or differs.
     AnnotationMismatch = "annotation_mismatch" in Untrusted;
-    /// The image signature names another repository than the one asked for.
-    RepositoryMismatch = "repository_mismatch" in Untrusted;
     /// A policy's static authority refuses.
     StaticFail = "static_fail" in Untrusted;
     /// A condition on the predicate is false.
@@ -170,8 +164,6 @@ codes! {
     ManifestMalformed = "manifest_malformed" in Invalid;
     /// A blob that the manifest names is not in the evidence.
     BlobMissing = "blob_missing" in Invalid;
-    /// Bytes that do not have the digest by which they were asked for.
-    DigestMismatch = "digest_mismatch" in Invalid;
     /// The subject's manifest does not have the digest of the image.
     ImageDigestMismatch = "image_digest_mismatch" in Invalid;
     /// A referrer whose subject is another manifest.
