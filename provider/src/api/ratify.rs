@@ -98,7 +98,7 @@ fn reports(verdict: &Verdict) -> Vec<Value> {
         reports.extend(policy.authorities.iter().map(report));
     }
     if reports.is_empty() {
-        let (message, code) = said(&verdict.reasons, "verification success");
+        let (message, code) = said(verdict.verified, &verdict.reasons);
         return vec![json!({
             "subject": verdict.image.reference,
             "isSuccess": verdict.verified,
@@ -122,11 +122,14 @@ fn report(verdict: &Verdict, policy: &str, authority: &Authority) -> Value {
         Some(_) => "cosign",
         None => "sealgate",
     };
-    let (message, code) = said(&authority.reasons, "verification success");
+    let passed = authority.outcome == "passed";
+    // Where nothing was found at all, only the verdict has a reason.
+    let own = authority.reasons.iter().chain(&verdict.reasons);
+    let (message, code) = said(passed, own);
     json!({
         "subject": verdict.image.reference,
         "referenceDigest": signer.map(|one| &one.artifact),
-        "isSuccess": authority.outcome == "passed",
+        "isSuccess": passed,
         "verifierName": name,
         "name": name,
         "verifierType": kind,
@@ -145,11 +148,13 @@ fn extensions(signer: &Signer) -> Value {
     })
 }
 
-/// The first reason's sentence and code.
-fn said<'a>(reasons: &'a [Reason], otherwise: &'a str) -> (&'a str, &'a str) {
-    reasons.first().map_or((otherwise, ""), |reason| {
-        (reason.message.as_str(), reason.code.as_str())
-    })
+/// A success, or the first reason's sentence and code.
+fn said<'a>(passed: bool, reasons: impl IntoIterator<Item = &'a Reason>) -> (&'a str, &'a str) {
+    match (passed, reasons.into_iter().next()) {
+        (true, _) => ("verification success", ""),
+        (false, Some(reason)) => (&reason.message, &reason.code),
+        (false, None) => ("verification failed", ""),
+    }
 }
 
 #[cfg(test)]
@@ -206,6 +211,16 @@ mod tests {
         assert_eq!(told["isSuccess"], false);
         assert_eq!(told["verifierReports"][0]["isSuccess"], false);
         assert_eq!(told["verifierReports"][0]["errorReason"], "no_policy");
+    }
+
+    #[test]
+    fn an_authority_that_found_nothing_has_the_reason_of_the_verdict() {
+        let mut verdict = verdict();
+        verdict["policies"][0]["authorities"][1]["reasons"] = json!([]);
+        verdict["reasons"] = json!([{"code": "no_signatures", "message": "no signature"}]);
+        let report = &told(&verdict)["verifierReports"][1];
+        assert_eq!(report["isSuccess"], false);
+        assert_eq!(report["errorReason"], "no_signatures");
     }
 
     #[test]
