@@ -54,13 +54,14 @@ impl Log {
         })
     }
 
-    /// A signed certificate timestamp for a certificate that `issuer` is about to issue.
-    pub fn sct(&self, tbs: &[u8], issuer: &Holder, at: UnixTime, extensions: &[u8]) -> Vec<u8> {
+    /// A signed certificate timestamp for a certificate that an authority with this public key
+    /// (its SubjectPublicKeyInfo) is about to issue.
+    pub fn sct(&self, tbs: &[u8], issuer: &[u8], at: UnixTime, extensions: &[u8]) -> Vec<u8> {
         let millis = (at.seconds() as u64 * 1000).to_be_bytes();
         let mut signed = vec![0, 0];
         signed.extend(millis);
         signed.extend([0, 1]);
-        signed.extend(sha256(issuer.key.spki()));
+        signed.extend(sha256(issuer));
         signed.extend(&(tbs.len() as u32).to_be_bytes()[1..]);
         signed.extend(tbs);
         signed.extend(vector(extensions));
@@ -158,7 +159,7 @@ pub fn issue_logged(
     let tbs = description.tbs(&key, issuer.name(), &issuer.key);
     let scts = logs
         .iter()
-        .map(|log| log.sct(&tbs, issuer, description.validity.0, extensions));
+        .map(|log| log.sct(&tbs, issuer.key.spki(), description.validity.0, extensions));
     embed(description, key, issuer, &scts.collect::<Vec<_>>())
 }
 

@@ -43,14 +43,14 @@ fn scts_with_extensions_count_and_broken_ones_do_not() {
     bench.passes(&bench.by_holder(&with_extension));
 
     let tbs = leaf.tbs(&key(), intermediate.name(), &intermediate.key);
-    let good = ct.sct(&tbs, intermediate, SIGNED, &[]);
+    let good = ct.sct(&tbs, intermediate.key.spki(), SIGNED, &[]);
     let mut cut = good.clone();
     cut.pop();
     let mut altered = good.clone();
     *altered.last_mut().unwrap() ^= 1;
     let mut future_version = good.clone();
     future_version[0] = 1;
-    let wrong_issuer = ct.sct(&tbs, &bench.sigstore.root, SIGNED, &[]);
+    let wrong_issuer = ct.sct(&tbs, bench.sigstore.root.key.spki(), SIGNED, &[]);
     for (scts, code) in [
         (vec![], "sct_threshold_not_met"),
         (vec![cut], "sct_invalid"),
@@ -59,7 +59,7 @@ fn scts_with_extensions_count_and_broken_ones_do_not() {
         (vec![wrong_issuer], "sct_invalid"),
         (vec![good.clone(); 33], "limit_exceeded"),
         (
-            vec![ct.sct(&tbs, intermediate, START.plus(-1), &[])],
+            vec![ct.sct(&tbs, intermediate.key.spki(), START.plus(-1), &[])],
             "sct_outside_validity",
         ),
     ] {
