@@ -25,7 +25,7 @@ pub use kubectl::{Kubectl, Outcome};
 pub use manifests::Manifests;
 pub use pki::{Authority, Names, Pair};
 pub use process::{Process, free_port, http_ok, wait_until};
-pub use provider::{Provider, ProviderOptions};
+pub use provider::{Provider, ProviderOptions, sealgate};
 pub use registry::RegistryProcess;
 pub use signer::{CosignKey, NotationKey, Signer};
 pub use stand_in::{Reply, StandIn};

@@ -71,7 +71,7 @@ impl Provider {
     /// # Errors
     /// If it does not become ready.
     pub fn resume(&mut self) -> Result<(), E2eError> {
-        let mut command = Command::new(program()?);
+        let mut command = Command::new(sealgate()?);
         command.arg("serve").arg("--config").arg(&self.config);
         let mut process = Process::start("sealgate", &mut command, &self.folder)?;
         let admin = self.admin;
@@ -134,8 +134,11 @@ fn configuration(options: &ProviderOptions, port: u16, admin: u16) -> Value {
     })
 }
 
-/// `$SEALGATE_BIN`, or the program beside the folder of the running test.
-fn program() -> Result<PathBuf, E2eError> {
+/// The program `sealgate`: `$SEALGATE_BIN`, or what is beside the folder of the running test.
+///
+/// # Errors
+/// If it has not been built.
+pub fn sealgate() -> Result<PathBuf, E2eError> {
     let beside = || {
         let test = std::env::current_exe().ok()?;
         Some(test.parent()?.parent()?.join("sealgate"))

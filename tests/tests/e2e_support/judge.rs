@@ -1,0 +1,269 @@
+//! The provider over mTLS, and `sealgate verify` as a process, asked the same.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustls::ClientConfig;
+use sealgate::config::{AuditOutput, ClientAuth, Listener, Registry, Tls, TrustRoot};
+use sealgate::{App, Config, Running};
+use sealgate_tests::e2e::{self, Table};
+use sealgate_tests::https::{Authority, GATEKEEPER, Https, client_config};
+use serde_json::{Value, json};
+
+/// By what to judge, and where the images are.
+#[derive(Debug, Default)]
+pub struct Setup {
+    /// Policies by name, made by [`policy`].
+    pub policies: Vec<(String, Value)>,
+    /// Sigstore trust roots by name.
+    pub trust_roots: Vec<(String, PathBuf)>,
+    /// Registries without TLS.
+    pub plain_http: Vec<String>,
+}
+
+/// Both judges, with the same policies and trust roots.
+pub struct Judge {
+    setup: Setup,
+    folder: PathBuf,
+    sealgate: PathBuf,
+    tls: Arc<ClientConfig>,
+    running: Running,
+}
+
+/// A verdict of both judges.
+#[derive(Debug)]
+pub struct Verdict {
+    /// The provider's, as the `value` of Gatekeeper's key.
+    pub verdict: Value,
+    /// `verified`, `OUTCOME: CODE` of the first reason, or `undecided: …`.
+    pub provider: String,
+    /// The same from the command line.
+    pub command: String,
+    /// Whether both verdicts are equal but for the revision of the trust; true without any.
+    pub same: bool,
+    /// How the command ended.
+    pub exit: i32,
+    /// How long the provider took.
+    pub took: Duration,
+}
+
+/// A policy for every image.
+pub fn policy(name: &str, authorities: &Value, more: &Value) -> Value {
+    let mut spec = json!({"images": [{"glob": "**"}], "authorities": authorities});
+    let more = more.as_object().unwrap().clone();
+    spec.as_object_mut().unwrap().extend(more);
+    json!({
+        "apiVersion": "sealgate.dev/v1alpha1",
+        "kind": "TrustPolicy",
+        "metadata": {"name": name},
+        "spec": spec,
+    })
+}
+
+impl Judge {
+    pub async fn start(folder: &Path, setup: Setup) -> Self {
+        let folder = folder.join("judge");
+        let policies = folder.join("policies");
+        std::fs::create_dir_all(&policies).unwrap();
+        for (name, policy) in &setup.policies {
+            // JSON is YAML.
+            std::fs::write(policies.join(format!("{name}.yaml")), policy.to_string()).unwrap();
+        }
+        let server_ca = Authority::new("server CA").unwrap();
+        let client_ca = Authority::like_gatekeeper().unwrap();
+        let server = server_ca.issue(&["localhost"]).unwrap();
+        std::fs::write(folder.join("tls.crt"), server.certificate).unwrap();
+        std::fs::write(folder.join("tls.key"), server.key).unwrap();
+        std::fs::write(folder.join("client-ca.crt"), &client_ca.pem).unwrap();
+        let gatekeeper = client_ca.issue(&[GATEKEEPER]).unwrap();
+        let app = App::new(configuration(&folder, &setup)).unwrap();
+        Self {
+            setup,
+            folder,
+            sealgate: e2e::sealgate().unwrap_or_else(|missing| panic!("{missing}")),
+            tls: client_config(&server_ca.pem, Some(&gatekeeper)).unwrap(),
+            running: app.start().await.unwrap(),
+        }
+    }
+
+    /// What both judges say of an image by one policy.
+    pub async fn ask(&self, policy: &str, image: &str) -> Verdict {
+        let began = Instant::now();
+        let verdict = self.validate(policy, image).await;
+        let took = began.elapsed();
+        let (exit, command) = self.verify(policy, image);
+        Verdict {
+            same: comparable(&verdict) == comparable(&command) || command.get("error").is_some(),
+            provider: summary(&verdict),
+            command: summary(&command),
+            verdict,
+            exit,
+            took,
+        }
+    }
+
+    /// Asks both judges and adds a row, which holds if both say what is expected, and the same in
+    /// every other respect, and the command ends as it should.
+    pub async fn expect(
+        &self,
+        table: &mut Table,
+        scenario: &str,
+        (policy, image): (&str, &str),
+        expected: &str,
+    ) -> Value {
+        let said = self.ask(policy, image).await;
+        let exit = match expected {
+            "verified" => 0,
+            undecided if undecided.starts_with("undecided") => 2,
+            _ => 1,
+        };
+        let Verdict {
+            provider, command, ..
+        } = &said;
+        let holds = said.same && said.exit == exit && provider == expected && command == expected;
+        let seen = match holds {
+            true => format!("{provider}, exit {exit}{}", signers(&said.verdict)),
+            false => format!(
+                "provider {provider}; command {command}, exit {}; equal: {}; {}",
+                said.exit, said.same, said.verdict
+            ),
+        };
+        table.row(scenario, expected, &seen, holds, said.took);
+        said.verdict
+    }
+
+    /// How the command ends that is given these arguments, and what it prints.
+    pub fn sealgate(&self, arguments: &[&str]) -> (i32, Output) {
+        let mut command = Command::new(&self.sealgate);
+        command.args(arguments).env("DOCKER_CONFIG", &self.folder);
+        let output = command.output().unwrap();
+        (output.status.code().unwrap(), output)
+    }
+
+    /// The verdict, or the system error, that Gatekeeper gets.
+    async fn validate(&self, policy: &str, image: &str) -> Value {
+        let request = json!({
+            "apiVersion": "externaldata.gatekeeper.sh/v1beta1",
+            "kind": "ProviderRequest",
+            "request": {"keys": [image]},
+        });
+        let address = self.running.addresses()[0];
+        let mut https = Https::connect(address, self.tls.clone()).await.unwrap();
+        let path = format!("/v1/validate/{policy}");
+        let answer = https.post(&path, request.to_string()).await.unwrap();
+        let mut answer: Value = serde_json::from_slice(answer.body()).unwrap();
+        let response = answer["response"].take();
+        let item = &response["items"][0];
+        match item.get("value") {
+            Some(verdict) => {
+                assert_eq!(item["key"], image);
+                verdict.clone()
+            }
+            None => response,
+        }
+    }
+
+    /// `sealgate verify`, and how it ended.
+    fn verify(&self, policy: &str, image: &str) -> (i32, Value) {
+        let file = self.folder.join(format!("policies/{policy}.yaml"));
+        self.look(image, &["--policy", &file.display().to_string()])
+    }
+
+    /// `sealgate verify` by other means than one of the policies.
+    pub fn look(&self, image: &str, by: &[&str]) -> (i32, Value) {
+        let mut arguments = vec!["verify", image, "-o", "json"];
+        arguments.extend(by);
+        for host in &self.setup.plain_http {
+            arguments.extend(["--plain-http", host]);
+        }
+        let root = |(name, file): &(String, PathBuf)| format!("{name}={}", file.display());
+        let roots: Vec<_> = self.setup.trust_roots.iter().map(root).collect();
+        for root in &roots {
+            arguments.extend(["--trust-root", root]);
+        }
+        let (exit, output) = self.sealgate(&arguments);
+        let errors = || json!({"errors": String::from_utf8_lossy(&output.stderr)});
+        let verdict = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| errors());
+        (exit, verdict)
+    }
+}
+
+fn configuration(folder: &Path, setup: &Setup) -> Config {
+    let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let registry = |host: &String| Registry {
+        host: host.clone(),
+        plain_http: true,
+        ..Registry::default()
+    };
+    let root = |(name, file): &(String, PathBuf)| TrustRoot {
+        name: name.clone(),
+        file: file.clone(),
+    };
+    let mut config = Config {
+        listeners: vec![Listener {
+            address: loopback,
+            tls: Tls {
+                certificate: folder.join("tls.crt"),
+                key: folder.join("tls.key"),
+                ..Tls::default()
+            },
+            client_auth: ClientAuth::Required,
+            client_ca: Some(folder.join("client-ca.crt")),
+            client_names: vec![GATEKEEPER.to_owned()],
+        }],
+        policies: vec![folder.join("policies")],
+        trust_roots: setup.trust_roots.iter().map(root).collect(),
+        registries: setup.plain_http.iter().map(registry).collect(),
+        ..Config::default()
+    };
+    config.admin.address = loopback;
+    config.audit.output = AuditOutput::File(folder.join("audit.log"));
+    config.timeouts.request = Duration::from_secs(20);
+    config
+}
+
+/// The verdict without what differs by right: where it comes from, and the revision of the trust
+/// that all policies of the judge need, of which the command has but one.
+fn comparable(verdict: &Value) -> Value {
+    let mut verdict = verdict.clone();
+    if let Some(fields) = verdict.as_object_mut() {
+        fields.remove("cache");
+        fields.remove("trustRevision");
+    }
+    verdict
+}
+
+/// A verdict, a system error, or the error of the command line in a few words.
+fn summary(verdict: &Value) -> String {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    if let Some(code) = text(&verdict["error"]["code"]) {
+        return format!("undecided: {code}");
+    }
+    if let Some(error) = text(&verdict["systemError"]) {
+        // `… could not be decided: "KEY": CODE: …`
+        let code = error.split("\": ").nth(1);
+        let code = code.and_then(|rest| rest.split(':').next());
+        return format!("undecided: {}", code.unwrap_or(&error));
+    }
+    match (verdict["verified"].as_bool(), text(&verdict["outcome"])) {
+        (Some(true), Some(outcome)) => outcome,
+        (Some(false), Some(outcome)) => {
+            let code = text(&verdict["reasons"][0]["code"]);
+            format!("{outcome}: {}", code.unwrap_or_default())
+        }
+        _ => verdict.to_string(),
+    }
+}
+
+/// Who signed, and how.
+fn signers(verdict: &Value) -> String {
+    let signers = verdict["signers"].as_array();
+    let signers = signers.into_iter().flatten().map(|signer| {
+        let part = |name: &str| signer[name].as_str().unwrap_or_default().to_owned();
+        format!("; {}, {}", part("format"), part("scheme"))
+    });
+    signers.collect()
+}
