@@ -18,6 +18,11 @@
 //! * [`tools`]: the real programs of `tests/tools`, where they have been built.
 //! * `wasm`, `parity`: a host of the wasm module, and the rule that it judges as we do.
 
+#![allow(
+    clippy::indexing_slicing,
+    reason = "what this indexes it has made itself; a panic is a failed test"
+)]
+
 pub mod e2e;
 pub mod https;
 pub mod image;

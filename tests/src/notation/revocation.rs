@@ -72,7 +72,10 @@ impl Ocsp {
             der::bits(&responder.key.sign_x509(&tbs)),
         ];
         if self.with_certificate && responder.der != issuer.der {
-            basic.push(der::context(0, &der::sequence(&[responder.der.clone()])));
+            basic.push(der::context(
+                0,
+                &der::sequence(std::slice::from_ref(&responder.der)),
+            ));
         }
         let bytes = der::sequence(&[
             der::oid("1.3.6.1.5.5.7.48.1.1"),
