@@ -140,7 +140,7 @@ mod tests {
         fs::write(dir.path().join("good.yaml"), policy("good")).unwrap();
         fs::write(dir.path().join("bad.yaml"), "kind: Nonsense\n").unwrap();
         let missing = dir.path().join("missing.yaml");
-        let problems = load(&[dir.path().to_owned(), missing.clone()], NoMatch::Deny).unwrap_err();
+        let problems = load(&[dir.path().to_owned(), missing], NoMatch::Deny).unwrap_err();
         let text: Vec<_> = problems.iter().map(ToString::to_string).collect();
         let text = text.join("\n");
         for expected in ["a.pub", "bad.yaml:1", "missing.yaml:1: cannot be read"] {

@@ -18,7 +18,7 @@ fn table() -> BTreeMap<String, String> {
     let rows = text.lines().filter_map(|line| {
         let mut cells = line.trim_matches('|').split('|').map(str::trim);
         let (case, code) = (cells.next()?, cells.next()?);
-        case.ends_with("_fail`").then(|| (case, code))
+        case.ends_with("_fail`").then_some((case, code))
     });
     rows.map(|(case, code)| (case.replace('`', ""), code.replace('`', "")))
         .collect()

@@ -109,8 +109,8 @@ const REFUSED: &[(&str, &str, &str)] = &[
 ];
 
 fn answer(path: &str, keys: &[String]) -> Reply {
-    let ok = |response: Value| Reply::Body(StatusCode::OK, respond(response));
-    let proofs = || items(keys, |image| proof(image));
+    let ok = |response: Value| Reply::Body(StatusCode::OK, respond(&response));
+    let proofs = || items(keys, proof);
     match path {
         "/good" => ok(json!({"items": proofs()})),
         "/refusal" => ok(json!({"items": items(keys, |image| json!({
@@ -121,12 +121,12 @@ fn answer(path: &str, keys: &[String]) -> Reply {
         "/both" => ok(json!({"items": proofs(), "systemError": "the registry is down"})),
         "/status-500" => Reply::Body(
             StatusCode::INTERNAL_SERVER_ERROR,
-            respond(json!({"items": proofs()})),
+            respond(&json!({"items": proofs()})),
         ),
         "/not-found" => Reply::Body(StatusCode::NOT_FOUND, "not found".to_owned()),
         "/empty" => Reply::Body(StatusCode::NO_CONTENT, String::new()),
         "/malformed" => {
-            let whole = respond(json!({"items": proofs()}));
+            let whole = respond(&json!({"items": proofs()}));
             Reply::Body(StatusCode::OK, whole[..whole.len() / 2].to_owned())
         }
         "/no-items" => ok(json!({"items": []})),
@@ -147,7 +147,7 @@ fn answer(path: &str, keys: &[String]) -> Reply {
     }
 }
 
-fn respond(response: Value) -> String {
+fn respond(response: &Value) -> String {
     json!({
         "apiVersion": "externaldata.gatekeeper.sh/v1beta1",
         "kind": "ProviderResponse",

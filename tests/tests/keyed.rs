@@ -269,7 +269,7 @@ fn two_keys_demanded_and_one_found_is_not_enough() {
     let policies = policies(&[("a", &a), ("b", &b)], both);
     let pack = Pack::image(IMAGE, "a");
     let (by_a, by_b) = (signed_layer(&a, &pack), signed_layer(&b, &pack));
-    let one = pack.clone().with_cosign(&[by_a.clone()]);
+    let one = pack.clone().with_cosign(std::slice::from_ref(&by_a));
     let verdict = judge(&one, &policies);
     assert!(!verdict.verified);
     let codes: Vec<_> = verdict.policies[0]

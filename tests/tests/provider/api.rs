@@ -206,7 +206,7 @@ async fn verify_answers_lists_of_images_for_everybody_else() {
         .body(Full::from(body.clone()))
         .unwrap();
     let response = world.connect().await.send(request).await.unwrap();
-    let reply = Reply::of(response);
+    let reply = Reply::of(&response);
     assert_eq!(reply.status, StatusCode::OK);
     let verdicts = reply.body["verdicts"].as_array().unwrap();
     assert_eq!(verdicts.len(), 3);
@@ -290,7 +290,7 @@ async fn malformed_requests_are_told_what_is_wrong() {
     assert_eq!(reply.status, StatusCode::NOT_FOUND);
     assert!(reply.system_error().contains("there is no such route"));
     let get = Request::get("/v1/validate").body(Full::default()).unwrap();
-    let reply = Reply::of(world.connect().await.send(get).await.unwrap());
+    let reply = Reply::of(&world.connect().await.send(get).await.unwrap());
     assert_eq!(reply.status, StatusCode::METHOD_NOT_ALLOWED);
 }
 

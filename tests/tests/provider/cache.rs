@@ -161,7 +161,7 @@ async fn a_thousand_identical_questions_cost_one_look_upstream() {
             let mut client = sealgate_tests::https::Https::connect(address, tls)
                 .await
                 .unwrap();
-            Reply::of(client.post("/v1/validate", body).await.unwrap())
+            Reply::of(&client.post("/v1/validate", body).await.unwrap())
         })
     };
     let all: Vec<_> = (0..200).map(|_| ask()).collect();

@@ -193,7 +193,7 @@ impl World {
     }
 
     pub async fn post(&self, path: &str, body: impl Into<bytes::Bytes>) -> Reply {
-        Reply::of(self.connect().await.post(path, body).await.unwrap())
+        Reply::of(&self.connect().await.post(path, body).await.unwrap())
     }
 
     /// What Gatekeeper gets for these keys.
@@ -265,7 +265,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    pub fn of(response: Response<bytes::Bytes>) -> Self {
+    pub fn of(response: &Response<bytes::Bytes>) -> Self {
         assert_eq!(response.headers()["content-type"], "application/json");
         Self {
             status: response.status(),

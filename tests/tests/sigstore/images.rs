@@ -158,7 +158,7 @@ fn a_signature_passes_in_every_form() {
     for (format, pack) in [
         (
             "cosign_signature",
-            image.clone().with_cosign(&[layer.clone()]),
+            image.clone().with_cosign(std::slice::from_ref(&layer)),
         ),
         (
             "cosign_signature",
