@@ -1,7 +1,7 @@
 //! Policies: whom to trust for which images.
 //!
 //! The types here are checked: every list that must not be empty is not, every
-//! name resolves, every key is parsed. [`file`] reads the YAML that people write.
+//! name resolves, every key is parsed. [`mod@file`] reads the YAML that people write.
 
 pub mod condition;
 pub mod file;
