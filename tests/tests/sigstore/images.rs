@@ -1,5 +1,7 @@
 //! Images: every form in which their signatures and attestations come, alone and together.
 
+use std::collections::BTreeMap;
+
 use sealgate_core::evidence::{Artifact, Blob, Source};
 use sealgate_core::policy::NoMatch;
 use sealgate_core::policy::file::{self, PolicyFile};
@@ -7,6 +9,7 @@ use sealgate_core::sigstore::SigstoreRoot;
 use sealgate_core::verdict::Outcome;
 use sealgate_core::{Policies, TrustMaterial, Verdict};
 use sealgate_tests::pack::{self, Pack};
+use sealgate_tests::parity::Question;
 use sealgate_tests::sign::{self, COSIGN_SIGN, Layer};
 use sealgate_tests::sigstore::certificate::Holder;
 
@@ -45,7 +48,7 @@ impl Case {
         self
     }
 
-    fn policies(&self) -> Policies {
+    fn policy(&self) -> String {
         let mut spec = json!({
             "images": [{"glob": "registry.example.com/**"}],
             "authorities": [{"name": "ci", "keyless": self.keyless}],
@@ -53,24 +56,42 @@ impl Case {
         spec.as_object_mut()
             .unwrap()
             .extend(self.more.as_object().unwrap().clone());
-        let text = json!({
+        let policy = json!({
             "apiVersion": "sealgate.dev/v1alpha1",
             "kind": "TrustPolicy",
             "metadata": {"name": "prod"},
             "spec": spec,
         });
+        policy.to_string()
+    }
+
+    fn policies(&self) -> Policies {
         let file = PolicyFile {
             name: "policy.yaml".to_owned(),
-            text: text.to_string(),
+            text: self.policy(),
         };
         file::load(&[file], NoMatch::Deny, &file::only_inline_keys).unwrap()
     }
 
+    /// Natively and in wasm: the verdicts must be equal, byte for byte.
     fn judge(&self, pack: &Pack) -> Verdict {
-        let root = self.sigstore.trusted_root().to_string();
+        let root = self.sigstore.trusted_root();
         let mut trust = TrustMaterial::new();
-        trust.insert_root("private", SigstoreRoot::from_json(root.as_bytes()).unwrap());
-        sealgate_core::verify(pack.evidence(), &self.policies(), &trust, NOW).unwrap()
+        let parsed = SigstoreRoot::from_json(root.to_string().as_bytes()).unwrap();
+        trust.insert_root("private", parsed);
+        let verdict =
+            sealgate_core::verify(pack.evidence(), &self.policies(), &trust, NOW).unwrap();
+        let response = Question {
+            evidence: pack.evidence().clone(),
+            policies: vec![self.policy()],
+            trust_roots: BTreeMap::from([("private".to_owned(), root)]),
+            trust_stores: BTreeMap::new(),
+            now: NOW,
+        }
+        .judge();
+        let native: Value = serde_json::from_slice(&verdict.to_json()).unwrap();
+        assert_eq!(response["verdict"], native);
+        verdict
     }
 
     #[track_caller]
