@@ -56,7 +56,7 @@ main() {
     [ $# -gt 0 ] || set -- "${all[@]}"
     local suite began outcome failed=0 summary=''
     for suite in "$@"; do
-        suites | grep -qx "$suite" || { usage >&2; echo "no such suite: $suite; there are: $(suites | xargs)" >&2; exit 64; }
+        grep -qx "$suite" <(suites) || { usage >&2; echo "no such suite: $suite; there are: $(suites | xargs)" >&2; exit 64; }
     done
     for suite in "$@"; do
         # shellcheck disable=SC2046
