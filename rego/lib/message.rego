@@ -71,6 +71,10 @@ situations := {
 		"what": "cannot be asked about",
 		"todo": "Correct the image name; if it is right, the platform team should look at the constraint's policy parameter",
 	},
+	"missing": {
+		"what": "does not exist in its registry",
+		"todo": "Correct the name, or push it and deploy again; an earlier answer may be remembered for a few minutes",
+	},
 	"undecided": {
 		"what": "could not be decided on, which says nothing against the image",
 		"todo": "Retry in a moment; if it stays so, tell the platform team",

@@ -174,6 +174,10 @@ finding(parameters, answer, image, asked) := {"situation": "not_an_image"} if {
 } else := {"situation": "undecided", "remarks": [remark]} if {
 	not decided(answer)
 	remark := sprintf("HTTP status %v", [object.get(answer, "status_code", "unknown")])
+} else := {"situation": "missing", "reasons": ["image_not_found"]} if {
+	error := about(answer, "errors", image, asked)[0]
+	is_string(error)
+	startswith(error, "image_not_found: ")
 } else := {"situation": "bad_key", "remarks": errors} if {
 	errors := about(answer, "errors", image, asked)
 	count(errors) > 0

@@ -170,6 +170,7 @@ test_each_situation_is_told_apart if {
 		"no_answer": null,
 		"no_provider": {"responses": null, "errors": null, "status_code": 400, "system_error": "key is not found in provider cache"},
 		"undecided": {"responses": [], "errors": [], "status_code": 200, "system_error": "registry.example.com: HTTP 503"},
+		"missing": {"responses": [], "errors": [[key, "image_not_found: the registry has no image"]], "status_code": 200, "system_error": ""},
 		"bad_key": {"responses": [], "errors": [[key, "unknown policy"]], "status_code": 200, "system_error": ""},
 		"no_verdict": answer([]),
 		"no_proof": answer([[key, object.remove(verified, ["image"])]]),

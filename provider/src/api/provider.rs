@@ -18,7 +18,7 @@ impl Api {
     pub(super) async fn validate(&self, asking: Asking, body: Bytes) -> Result<Reply, Rejection> {
         self.provide(asking, body, false, |answered| match &answered.answer {
             Ok(decision) => Item::Value(decision.to_json().into()),
-            Err(error) => Item::Error(error.to_string()),
+            Err(error) => Item::wrong(error),
         })
         .await
     }
@@ -75,7 +75,7 @@ impl Decision {
 fn pinned(answered: &Answered<'_>) -> Item<'static> {
     let decision = match &answered.answer {
         Ok(decision) => decision,
-        Err(error) => return Item::Error(error.to_string()),
+        Err(error) => return Item::wrong(error),
     };
     let judged = &decision.judged;
     let image = match (judged.verified, judged.outcome) {

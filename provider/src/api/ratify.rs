@@ -74,7 +74,7 @@ impl Api {
                 Ok(json) => Item::Value(json.into()),
                 Err(error) => Item::Error(format!("the verdict cannot be told: {error}")),
             },
-            Err(error) => Item::Error(error.to_string()),
+            Err(error) => Item::wrong(error),
         })
         .await
     }

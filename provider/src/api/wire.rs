@@ -8,6 +8,8 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::key::KeyError;
+
 const API_VERSION: &str = "externaldata.gatekeeper.sh/v1beta1";
 const REQUEST_KIND: &str = "ProviderRequest";
 const RESPONSE_KIND: &str = "ProviderResponse";
@@ -76,6 +78,13 @@ pub(super) enum Item<'a> {
     Value(Cow<'a, [u8]>),
     /// What is wrong with the key itself.
     Error(String),
+}
+
+impl Item<'_> {
+    /// The error of a key, after its stable code: templates tell errors apart by it.
+    pub(super) fn wrong(error: &KeyError) -> Self {
+        Self::Error(format!("{}: {error}", error.code()))
+    }
 }
 
 /// Writes an answer with items.

@@ -95,7 +95,7 @@ fn forgeries(world: &World, table: &mut Table) {
         "Pod, an image that does not exist",
         "missing",
         &missing,
-        "missing:v1",
+        "does not exist in its registry",
     );
     let elsewhere = format!("{}/other/app:v1", world.distribution.host());
     let pinned = signer.push(&elsewhere).unwrap();

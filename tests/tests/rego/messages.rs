@@ -1,5 +1,6 @@
 //! What the person who deploys gets to read.
 
+use sealgate::key::KeyError;
 use sealgate_core::Code;
 use sealgate_tests::rego::{ExternalData, ProviderAnswer, Review, VERIFIED_IMAGES};
 use serde_json::json;
@@ -55,11 +56,22 @@ fn each_situation_says_what_is_wrong_and_what_to_do() {
         message(|keys| {
             answer(
                 200,
-                &[json!({"key": keys[0], "error": "no policy is named release"})],
+                &[
+                    json!({"key": keys[0], "error": "policy_unknown: there is no policy named \"release\""}),
+                ],
                 "",
             )
         }),
-        "cannot be asked about (no policy is named release). Correct the image name; if it is right, the platform team should look at the constraint's policy parameter.",
+        "cannot be asked about (policy_unknown: there is no policy named \"release\"). Correct the image name; if it is right, the platform team should look at the constraint's policy parameter.",
+    );
+    expect(
+        message(|keys| {
+            // As the provider words it.
+            let error = KeyError::ImageNotFound(GOOD.to_owned());
+            let error = format!("{}: {error}", error.code());
+            answer(200, &[json!({"key": keys[0], "error": error})], "")
+        }),
+        "does not exist in its registry. Correct the name, or push it and deploy again; an earlier answer may be remembered for a few minutes.",
     );
 }
 
