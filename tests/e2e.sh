@@ -21,6 +21,7 @@ tools_of() {
     case $1 in
         registries | collect | signers | notation) echo core ;;
         rego) echo opa gator ;;
+        client) echo core client ;;
         cluster | gatekeeper) echo core cluster ;;
         keyless) echo core sigstore ;;
         kyverno) echo core kyverno ;;

@@ -9,13 +9,14 @@ usage: tests/tools/build.sh [GROUP|TOOL]...   build what is missing (default: al
        tests/tools/build.sh --list            tools, groups and versions; builds nothing
        tests/tools/build.sh --print-dir       the directory that holds the programs
 
-groups: core cluster sigstore kyverno all
+groups: core client cluster sigstore kyverno all
 SEALGATE_TOOLS       the cache (default: ${XDG_CACHE_HOME:-~/.cache}/sealgate/tools)
 SEALGATE_TOOLS_JOBS  parallel compile steps (default: the number of cores)
 TEXT
 }
 
-# name, group, module directory here, package, string variables that hold the
+# name, group, module directory here (or a module file in it, where one program
+# is built with several sets of pins), package, string variables that hold the
 # version (comma-separated; `go install` would have stamped it by itself).
 readonly TOOLS='
 crane               core     oci                 github.com/google/go-containerregistry/cmd/crane               github.com/google/go-containerregistry/cmd/crane/cmd.Version
@@ -34,6 +35,8 @@ fulcio              sigstore fulcio              github.com/sigstore/fulcio     
 timestamp-server    sigstore timestamp-authority github.com/sigstore/timestamp-authority/v2/cmd/timestamp-server sigs.k8s.io/release-utils/version.gitVersion
 rekor-posix         sigstore rekor-tiles         github.com/sigstore/rekor-tiles/v2/cmd/rekor-server/posix      sigs.k8s.io/release-utils/version.gitVersion
 gatekeeper-3.17     cluster  gatekeeper-3.17     github.com/open-policy-agent/gatekeeper/v3                     github.com/open-policy-agent/gatekeeper/v3/pkg/version.Version
+gatekeeper-client      client gatekeeper-client       .                                                            -
+gatekeeper-client-3.17 client gatekeeper-client/3.17.mod .                                                         -
 kyverno             kyverno  kyverno             github.com/kyverno/kyverno/cmd/cli/kubectl-kyverno             github.com/kyverno/kyverno/pkg/version.BuildVersion
 '
 
@@ -67,7 +70,7 @@ main() {
 list() {
     local name group module package
     while read -r name group module package _; do
-        printf '%-19s %-9s %s\n' "$name" "$group" "$(version_of "$module" "$package")"
+        printf '%-22s %-9s %s\n' "$name" "$group" "$(version_of "$module" "$package")"
     done < <(rows)
 }
 
@@ -79,13 +82,13 @@ provide() {
     version=$(version_of "$module" "$package")
     home=$cache/store/$name-$(recipe_digest "$@" "$version")
     if [ -x "$home/$name" ]; then
-        printf '%-19s %-10s present\n' "$name" "$version"
+        printf '%-22s %-10s present\n' "$name" "$version"
     else
         compile "$name" "$module" "$package" "$version_vars" "$version" "$home" || return 0
     fi
     ln -sfn "../store/$(basename "$home")/$name" "$cache/bin/$name"
     case $name in
-        gatekeeper*) ln -sfn "store/$(basename "$home")/deploy.yaml" "$cache/gatekeeper-${version#v}.yaml" ;;
+        gatekeeper | gatekeeper-3.17) ln -sfn "store/$(basename "$home")/deploy.yaml" "$cache/gatekeeper-${version#v}.yaml" ;;
     esac
 }
 
@@ -93,9 +96,9 @@ compile() {
     local name=$1 module=$2 package=$3 version_vars=$4 version=$5 home=$6
     local log=$cache/log/$name.log began=$SECONDS
     require_go
-    printf '%-19s %-10s building ... ' "$name" "$version"
+    printf '%-22s %-10s building ... ' "$name" "$version"
     partial=$(mktemp -d "$cache/store/.$name.XXXXXX")
-    if go_build "$here/$module" "$partial/$name" "$package" "$(ldflags "$version_vars" "$version")" >"$log" 2>&1 &&
+    if go_build "$module" "$partial/$name" "$package" "$(ldflags "$version_vars" "$version")" >"$log" 2>&1 &&
         extras "$name" "$here/$module" "$partial" >>"$log" 2>&1; then
         chmod 755 "$partial"
         # Another run may have been faster: what is in the store is complete.
@@ -113,15 +116,15 @@ compile() {
 # GOTOOLCHAIN=auto lets each go.mod say which Go it needs; no cgo, so that no
 # C compiler is needed.
 go_build() (
-    cd "$1"
+    cd "$(folder_of "$1")"
     CGO_ENABLED=0 GOTOOLCHAIN=auto GOWORK=off \
-        go build -mod=readonly -buildvcs=false -trimpath -p "$jobs" -ldflags "$4" -o "$2" "$3"
+        go build -modfile="$(mod_file_of "$1")" -mod=readonly -buildvcs=false -trimpath -p "$jobs" -ldflags "$4" -o "$2" "$3"
 )
 
 # Gatekeeper's own deployment manifest holds its CRDs and webhook
 # configurations: keep it beside the program of the same version.
 extras() (
-    case $1 in gatekeeper*) ;; *) return 0 ;; esac
+    case $1 in gatekeeper | gatekeeper-3.17) ;; *) return 0 ;; esac
     cd "$2"
     local source
     source=$(GOTOOLCHAIN=auto GOWORK=off go list -mod=readonly -m -f '{{.Dir}}' github.com/open-policy-agent/gatekeeper/v3)
@@ -145,8 +148,12 @@ version_of() {
         $1 == "require" && $2 != "(" { module = $2; version = $3 }
         /^\t/ && $1 != "//"          { module = $1; version = $2 }
         version ~ /^v/ && index(package "/", module "/") == 1 && length(module) > best { best = length(module); found = version }
-        END { print found }' "$here/$1/go.mod"
+        END { print found }' "$(mod_file_of "$1")"
 }
+
+folder_of() { case $1 in *.mod) dirname "$here/$1" ;; *) printf '%s' "$here/$1" ;; esac; }
+
+mod_file_of() { case $1 in *.mod) printf '%s' "$here/$1" ;; *) printf '%s' "$here/$1/go.mod" ;; esac; }
 
 # Everything that decides what is compiled: the recipe, the machine, and the
 # files of the module.
@@ -154,7 +161,7 @@ recipe_digest() {
     local module=$2
     {
         printf '%s\n' "$*" "$(uname -sm)"
-        (cd "$here/$module" && find . -type f \( -name '*.go' -o -name go.mod -o -name go.sum \) ! -name '*_test.go' | LC_ALL=C sort |
+        (cd "$(folder_of "$module")" && find . -type f \( -name '*.go' -o -name '*.mod' -o -name '*.sum' \) ! -name '*_test.go' | LC_ALL=C sort |
             while read -r file; do printf '%s ' "$file"; git hash-object "$file"; done)
     } | git hash-object --stdin | cut -c1-16
 }
