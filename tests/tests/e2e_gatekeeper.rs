@@ -9,14 +9,11 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::StatusCode;
 use sealgate_tests::e2e::{
-    Authority, ControlPlane, Expect, Gatekeeper, GatekeeperOptions, Generation, Kubectl, Reply,
-    StandIn, Table, free_port, fresh_folder, wait_until,
+    Authority, ControlPlane, Expect, Gatekeeper, GatekeeperOptions, Generation, Kubectl, StandIn,
+    Table, free_port, fresh_folder, shapes, wait_until,
 };
-use serde_json::{Value, json};
-
-const DIGEST: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
+use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs real programs: tests/e2e.sh gatekeeper"]
@@ -41,137 +38,26 @@ async fn every_shape(suite: &str, generation: Generation) {
     };
     let _gatekeeper = Gatekeeper::start(&control_plane, &folder, options).unwrap();
     let authority = Authority::new("provider CA").unwrap();
-    let stand_in = StandIn::start(&authority, &folder, answer).await.unwrap();
+    let stand_in = StandIn::start(&authority, &folder, shapes::answer)
+        .await
+        .unwrap();
     let cluster = Cluster {
         kubectl: &control_plane.kubectl,
         ca: authority.pem(),
         url: stand_in.url.clone(),
     };
     cluster.install();
-    let mut shapes = vec![("/good", "a proof", Expect::Admitted)];
-    let denied = |(path, what, message)| (path, what, Expect::Denied(message));
-    shapes.extend(REFUSED.iter().copied().map(denied));
-    for (path, what, expect) in shapes {
-        cluster.provider(&cluster.ca, &format!("{}{path}", cluster.url));
-        table.admission(what, expect, &cluster.create(&path[1..]));
+    cluster.provider(&cluster.ca, &format!("{}/good", cluster.url));
+    table.admission("a proof", Expect::Admitted, &cluster.create("good"));
+    for shape in shapes::REFUSED {
+        cluster.provider(&cluster.ca, &format!("{}{}", cluster.url, shape.path));
+        let outcome = cluster.create(&shape.path[1..]);
+        table.admission(shape.what, Expect::Denied(shape.told), &outcome);
     }
     unreachable(&cluster, &mut table);
     cache(&cluster, &mut table);
     connections(&cluster, &stand_in, generation, &mut table);
     table.finish();
-}
-
-/// Answers that are no proof, and what the person at the prompt is told.
-const REFUSED: &[(&str, &str, &str)] = &[
-    (
-        "/refusal",
-        "a refusal",
-        "is not signed as the policy demands",
-    ),
-    ("/system-error", "a system error", "the registry is down"),
-    (
-        "/both",
-        "a proof beside a system error",
-        "the registry is down",
-    ),
-    (
-        "/status-500",
-        "a proof with HTTP status 500",
-        "HTTP status 500",
-    ),
-    ("/not-found", "404, as text", "could not be decided on"),
-    ("/empty", "204, without a body", "could not be decided on"),
-    (
-        "/malformed",
-        "half of a JSON document",
-        "could not be decided on",
-    ),
-    ("/no-items", "no item", "leaves it out"),
-    ("/other-key", "a proof for another key", "leaves it out"),
-    ("/null", "null for a verdict", "does not prove anything"),
-    (
-        "/no-fields",
-        "a verdict without fields",
-        "does not prove anything",
-    ),
-    ("/a-word", "verified: \"true\"", "does not prove anything"),
-    (
-        "/other-image",
-        "a verdict on another image",
-        "does not prove anything",
-    ),
-    ("/error", "an error for the key", "no such policy"),
-    (
-        "/hangs",
-        "no answer within the Provider's timeout",
-        "could not be decided on",
-    ),
-];
-
-fn answer(path: &str, keys: &[String]) -> Reply {
-    let ok = |response: Value| Reply::Body(StatusCode::OK, respond(&response));
-    let proofs = || items(keys, proof);
-    match path {
-        "/good" => ok(json!({"items": proofs()})),
-        "/refusal" => ok(json!({"items": items(keys, |image| json!({
-            "schemaVersion": 1, "verified": false, "outcome": "unsigned",
-            "image": {"requested": image, "digest": DIGEST}, "reasons": [],
-        }))})),
-        "/system-error" => ok(json!({"systemError": "the registry is down"})),
-        "/both" => ok(json!({"items": proofs(), "systemError": "the registry is down"})),
-        "/status-500" => Reply::Body(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            respond(&json!({"items": proofs()})),
-        ),
-        "/not-found" => Reply::Body(StatusCode::NOT_FOUND, "not found".to_owned()),
-        "/empty" => Reply::Body(StatusCode::NO_CONTENT, String::new()),
-        "/malformed" => {
-            let whole = respond(&json!({"items": proofs()}));
-            Reply::Body(StatusCode::OK, whole[..whole.len() / 2].to_owned())
-        }
-        "/no-items" => ok(json!({"items": []})),
-        "/other-key" => ok(json!({"items": [{"key": "another", "value": proof("another")}]})),
-        "/null" => ok(json!({"items": items(keys, |_| Value::Null)})),
-        "/no-fields" => ok(json!({"items": items(keys, |_| json!({}))})),
-        "/a-word" => ok(json!({"items": items(keys, |image| {
-            let mut verdict = proof(image);
-            verdict["verified"] = "true".into();
-            verdict
-        })})),
-        "/other-image" => ok(json!({"items": items(keys, |_| proof("another"))})),
-        "/error" => {
-            let error = |key| json!({"key": key, "error": "no such policy"});
-            ok(json!({"items": keys.iter().map(error).collect::<Vec<_>>()}))
-        }
-        _ => Reply::Silence,
-    }
-}
-
-fn respond(response: &Value) -> String {
-    json!({
-        "apiVersion": "externaldata.gatekeeper.sh/v1beta1",
-        "kind": "ProviderResponse",
-        "response": response,
-    })
-    .to_string()
-}
-
-/// An item for each key, which is JSON with the image.
-fn items(keys: &[String], value: impl Fn(&str) -> Value) -> Vec<Value> {
-    let item = |key: &String| {
-        let parsed: Value = serde_json::from_str(key).unwrap_or_default();
-        let image = parsed["image"].as_str().unwrap_or_default();
-        json!({"key": key, "value": value(image)})
-    };
-    keys.iter().map(item).collect()
-}
-
-fn proof(image: &str) -> Value {
-    json!({
-        "schemaVersion": 1,
-        "verified": true,
-        "image": {"requested": image, "digest": DIGEST},
-    })
 }
 
 fn unreachable(cluster: &Cluster<'_>, table: &mut Table) {

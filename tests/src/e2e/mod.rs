@@ -4,6 +4,7 @@
 //! What is started is stopped when its handle is dropped. Logs stay in the suite's folder,
 //! `target/tmp/e2e/NAME`, until its next run.
 
+mod client;
 mod control_plane;
 mod gatekeeper;
 mod kubectl;
@@ -12,6 +13,8 @@ mod pki;
 mod process;
 mod provider;
 mod registry;
+mod relay;
+pub mod shapes;
 mod signer;
 mod stand_in;
 mod table;
@@ -19,6 +22,7 @@ mod table;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use client::{GatekeeperClient, Point, Reviewed};
 pub use control_plane::ControlPlane;
 pub use gatekeeper::{Gatekeeper, GatekeeperOptions, Generation};
 pub use kubectl::{Kubectl, Outcome};
@@ -27,6 +31,7 @@ pub use pki::{Authority, Names, Pair};
 pub use process::{Process, free_port, http_ok, wait_until};
 pub use provider::{Provider, ProviderOptions, sealgate};
 pub use registry::RegistryProcess;
+pub use relay::Relay;
 pub use signer::{CosignKey, NotationKey, Signer};
 pub use stand_in::{Reply, StandIn};
 pub use table::{Expect, Table};
@@ -60,6 +65,9 @@ pub enum E2eError {
     /// kubectl refused what had to work.
     #[error("kubectl {0}")]
     Kubectl(String),
+    /// Gatekeeper's client refused what had to work.
+    #[error("gatekeeper-client: {0}")]
+    Client(String),
     /// A certificate cannot be made.
     #[error("cannot make a certificate: {0}")]
     Certificate(#[from] rcgen::Error),

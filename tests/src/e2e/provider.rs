@@ -1,5 +1,6 @@
 //! `sealgate serve` as a process.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{E2eError, Process, free_port, http_ok, write};
+use crate::https;
 use crate::tools::ToolError;
 
 /// How the provider is set up.
@@ -94,6 +96,25 @@ impl Provider {
     /// If it is not running.
     pub fn thaw(&self) -> Result<(), E2eError> {
         self.signal("CONT")
+    }
+
+    /// Where it listens, on loopback.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The sum of the counters whose line of `/metrics` begins like this.
+    ///
+    /// # Errors
+    /// If it does not answer.
+    pub async fn counted(&self, prefix: &str) -> Result<u64, E2eError> {
+        let admin = SocketAddr::from((Ipv4Addr::LOCALHOST, self.admin));
+        let answer = https::get(admin, "/metrics").await;
+        let (_, body) = answer.map_err(E2eError::io("/metrics"))?;
+        let text = String::from_utf8_lossy(&body);
+        let lines = text.lines().filter(|line| line.starts_with(prefix));
+        let counts = lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok());
+        Ok(counts.sum())
     }
 
     /// What it has printed: its log and its audit log.

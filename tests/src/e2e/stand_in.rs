@@ -38,6 +38,7 @@ pub struct StandIn {
     /// `https://127.0.0.1:PORT`.
     pub url: String,
     connections: Arc<AtomicUsize>,
+    requests: Arc<AtomicUsize>,
     _server: JoinSet<()>,
 }
 
@@ -57,7 +58,12 @@ impl StandIn {
         let address = listener.local_addr().map_err(E2eError::io("listen"))?;
         let connections = Arc::new(AtomicUsize::new(0));
         let counted = connections.clone();
-        let router = Router::new().fallback(async move |request| respond(request, answer).await);
+        let requests = Arc::new(AtomicUsize::new(0));
+        let asked = requests.clone();
+        let router = Router::new().fallback(async move |request| {
+            asked.fetch_add(1, Ordering::Relaxed);
+            respond(request, answer).await
+        });
         let mut server = JoinSet::new();
         server.spawn(async move {
             let mut open = JoinSet::new();
@@ -69,6 +75,7 @@ impl StandIn {
         Ok(Self {
             url: format!("https://{address}"),
             connections,
+            requests,
             _server: server,
         })
     }
@@ -76,6 +83,11 @@ impl StandIn {
     /// How many connections there have been.
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
+    }
+
+    /// How many requests there have been.
+    pub fn requests(&self) -> usize {
+        self.requests.load(Ordering::Relaxed)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::Outcome;
+use super::{Outcome, Reviewed};
 
 /// What must happen to an object at the API server.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +58,14 @@ impl Table {
         self.row(scenario, &expect.to_string(), &seen, holds, outcome.took);
     }
 
+    /// What Gatekeeper's client said, against what was to happen. It does not tell a refusal from
+    /// a warning: what becomes of a message is the webhook's to decide.
+    pub fn review(&mut self, scenario: &str, expect: Expect<'_>, reviewed: &Reviewed) {
+        let seen = reviewed.to_string();
+        let holds = expect.met_by(reviewed);
+        self.row(scenario, &expect.to_string(), &seen, holds, reviewed.took);
+    }
+
     /// Anything else: whether it holds is the caller's to say.
     pub fn row(&mut self, scenario: &str, expected: &str, seen: &str, holds: bool, took: Duration) {
         let row = Row {
@@ -85,6 +93,18 @@ impl Table {
         let listed: String = failed.iter().map(|row| format!("\n{row}")).collect();
         assert!(all > 0, "{suite}: no scenario was run");
         assert!(failed.is_empty(), "{suite}: not as expected:{listed}");
+    }
+}
+
+impl Expect<'_> {
+    /// Whether a review went like this.
+    pub fn met_by(&self, reviewed: &Reviewed) -> bool {
+        match self {
+            Self::Admitted => reviewed.messages.is_empty(),
+            Self::Warned(what) | Self::Denied(what) => {
+                reviewed.messages.iter().any(|said| said.contains(what))
+            }
+        }
     }
 }
 
