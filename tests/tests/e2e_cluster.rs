@@ -15,6 +15,10 @@ mod images;
 mod mutation;
 #[path = "e2e_cluster/objects.rs"]
 mod objects;
+#[path = "e2e_cluster/quick_start.rs"]
+mod quick_start;
+#[path = "e2e_cluster/ratify.rs"]
+mod ratify;
 #[path = "e2e_cluster/world.rs"]
 mod world;
 
@@ -29,6 +33,7 @@ async fn a_cluster_admits_what_is_signed_and_nothing_else() {
     images::run(&world, &mut table);
     audit::run(&world, &mut table);
     mutation::run(&world, &mut table);
+    ratify::run(&world, &mut table);
     failures::run(&mut world, &mut table);
     table.finish();
 }

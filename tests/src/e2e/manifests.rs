@@ -29,6 +29,18 @@ impl Manifests {
         Ok(Self { root })
     }
 
+    /// The commands of the first console block below a heading of a guide, without their remarks.
+    pub fn commands<'a>(guide: &'a str, heading: &str) -> Vec<&'a str> {
+        let below = guide.split_once(heading).map_or("", |(_, below)| below);
+        let block = below
+            .split_once("```console\n")
+            .map_or("", |(_, rest)| rest);
+        let block = block.split_once("```").map_or("", |(block, _)| block);
+        let commands = block.lines().filter_map(|line| line.strip_prefix("$ "));
+        let bare = |line: &'a str| line.split_once(" #").map_or(line, |(command, _)| command);
+        commands.map(bare).map(str::trim_end).collect()
+    }
+
     /// A file of them.
     pub fn path(&self, name: &str) -> PathBuf {
         self.root.join("manifests").join(name)

@@ -116,8 +116,7 @@ fn certificates_rotate(world: &World, table: &mut Table) {
     let image = world.signed("rotated");
     // Both certificate authorities are in the Providers before and after.
     world.manifests.certify().unwrap();
-    let url = world.provider.url();
-    world.manifests.apply(world.kubectl(), &url, &[]).unwrap();
+    world.apply(&[]).unwrap();
     let retried = eventually(world, "rotated-1", &image, Duration::from_secs(20));
     let scenario = "the provider's certificate and its CA are renewed";
     table.row(scenario, "admitted", &retried.0, retried.1, retried.2);

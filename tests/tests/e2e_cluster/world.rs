@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use sealgate_tests::e2e::{
-    ControlPlane, CosignKey, Gatekeeper, GatekeeperOptions, Generation, Kubectl, Manifests,
-    NotationKey, Provider, ProviderOptions, RegistryProcess, Signer, Table, fresh_folder,
-    wait_until,
+    ControlPlane, CosignKey, E2eError, Gatekeeper, GatekeeperOptions, Generation, Kubectl,
+    Manifests, NotationKey, Provider, ProviderOptions, RegistryProcess, Signer, Table,
+    fresh_folder, wait_until,
 };
 use sealgate_tests::registry::{Registry, RegistryOptions};
 use serde_json::json;
@@ -36,7 +38,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Starts everything, and installs sealgate as `manifests/README.md` says.
+    /// Starts everything, and installs sealgate as the README says.
     pub(crate) async fn start(table: &mut Table) -> Self {
         let began = Instant::now();
         let folder = fresh_folder(env!("CARGO_TARGET_TMPDIR"), "cluster").unwrap();
@@ -65,8 +67,7 @@ impl World {
         let fragile = Registry::start(RegistryOptions::default()).await.unwrap();
 
         let manifests = Manifests::copy(&folder).unwrap();
-        manifests.certify().unwrap();
-        manifests.policy(&policy(&release)).unwrap();
+        super::quick_start::prepare(&manifests, &policy(&release));
         let provider = Provider::start(
             &folder,
             &ProviderOptions {
@@ -121,9 +122,9 @@ impl World {
     }
 
     fn install(&self, table: &mut Table) {
-        let (kubectl, url) = (self.kubectl(), self.provider.url());
+        let kubectl = self.kubectl();
         let began = Instant::now();
-        let dry = self.manifests.apply(kubectl, &url, &["--dry-run=server"]);
+        let dry = self.apply(&["--dry-run=server"]);
         let (seen, holds) = match &dry {
             Ok(said) => (format!("{} objects", said.lines().count()), true),
             Err(error) => (error.to_string(), false),
@@ -138,15 +139,7 @@ impl World {
         );
 
         let began = Instant::now();
-        self.manifests.apply(kubectl, &url, &[]).unwrap();
-        self.fail_closed();
-        let constraint = self.manifests.path("samples/constraint.yaml");
-        let constraint = constraint.display().to_string();
-        // Its kind exists once Gatekeeper has seen the template.
-        let applied = wait_until("the constraint", Duration::from_secs(20), || {
-            kubectl.run(&["apply", "-f", &constraint]).ok
-        });
-        applied.unwrap();
+        super::quick_start::install(self, table);
         for (namespace, action) in [("warned", "warn"), ("observed", "dryrun")] {
             self.namespace(namespace, action);
         }
@@ -162,16 +155,21 @@ impl World {
         );
     }
 
-    fn fail_closed(&self) {
-        let webhooks = self.manifests.path("gatekeeper/webhooks.yaml");
-        let webhooks = webhooks.display().to_string();
-        let how = ["apply", "--server-side", "--force-conflicts"];
-        let what = ["--field-manager=sealgate", "-f", &webhooks];
-        self.kubectl().must(&[how, what].concat()).unwrap();
+    /// `kubectl apply -k manifests/`.
+    pub(crate) fn apply(&self, extra: &[&str]) -> Result<String, E2eError> {
+        let url = self.provider.url();
+        self.manifests.apply(self.kubectl(), &url, extra)
     }
 
     /// A namespace with a constraint of its own, exempted from the shipped one.
     fn namespace(&self, name: &str, action: &str) {
+        self.exempt(name);
+        let constraint = super::objects::constraint(name, name, action);
+        self.kubectl().apply(&constraint).must("apply").unwrap();
+    }
+
+    /// A namespace that the shipped constraint leaves alone.
+    pub(crate) fn exempt(&self, name: &str) {
         let kubectl = self.kubectl();
         kubectl.must(&["create", "namespace", name]).unwrap();
         let exempt = json!([{
@@ -182,8 +180,12 @@ impl World {
         let shipped = ["patch", "sealgateverifiedimages", "verified-images"];
         let patch = ["--type", "json", "-p", &exempt.to_string()];
         kubectl.must(&[&shipped[..], &patch].concat()).unwrap();
-        let constraint = super::objects::constraint(name, name, action);
-        kubectl.apply(&constraint).must("apply").unwrap();
+    }
+
+    /// The CA of the provider's certificate, as a Provider has it.
+    pub(crate) fn ca_bundle(&self) -> String {
+        let pem = std::fs::read(self.manifests.path("tls/ca.crt")).unwrap();
+        STANDARD.encode(pem)
     }
 
     /// Gatekeeper takes constraints in after the API server has.
