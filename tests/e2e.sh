@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs the end-to-end suites against the real programs, and says how each went.
+# Runs the end-to-end suites against the real programs. Each prints its scenarios, what is expected,
+# what was seen and how long it took; at the end there is a line for each suite.
 set -euo pipefail
 
 usage() {
@@ -47,6 +48,12 @@ run_suite() {
 
 ignored() { cargo test --quiet -p "$1" --test "$2" -- --ignored --nocapture --test-threads 1; }
 
+# Takes away the dots that cargo prints for tests, before rows.
+tidy() { awk '{ sub(/^[.]+/, ""); print; fflush() }'; }
+
+# How many lines match.
+count() { grep -Ec "$1" "$2" || true; }
+
 main() {
     case ${1:-} in
         -h | --help) usage; return ;;
@@ -55,7 +62,10 @@ main() {
     esac
     [ $# -gt 0 ] || mapfile -t all < <(suites)
     [ $# -gt 0 ] || set -- "${all[@]}"
-    local suite began outcome failed=0 summary=''
+    local suite began outcome rows failed=0 summary=''
+    rows=$(mktemp)
+    # shellcheck disable=SC2064
+    trap "rm -f '$rows'" EXIT
     for suite in "$@"; do
         grep -qx "$suite" <(suites) || { usage >&2; echo "no such suite: $suite; there are: $(suites | xargs)" >&2; exit 64; }
     done
@@ -70,8 +80,9 @@ main() {
         began=$SECONDS
         outcome=passed
         # In a shell of its own, where any failure ends it.
-        "$BASH" tests/e2e.sh --alone "$suite" || { outcome=FAILED; failed=1; }
-        summary+=$(printf '%-12s %-7s %4d s' "$suite" $outcome $((SECONDS - began)))$'\n'
+        "$BASH" tests/e2e.sh --alone "$suite" | tidy | tee "$rows" || { outcome=FAILED; failed=1; }
+        summary+=$(printf '%-12s %-7s %4d s  %4d of %4d scenarios as expected' "$suite" $outcome $((SECONDS - began)) \
+            "$(count '^ok   ' "$rows")" "$(count '^(ok  |FAIL) ' "$rows")")$'\n'
     done
     printf '\n=== all suites\n%s' "$summary"
     return $failed

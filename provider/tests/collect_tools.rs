@@ -13,6 +13,7 @@ use sealgate::collect::{Collector, Wanted};
 use sealgate::registry::{Registries, RegistryClient, RegistryConfig};
 use sealgate_core::evidence::{Evidence, Request, Source};
 use sealgate_core::manifest::Manifest;
+use sealgate_tests::e2e::Scenario;
 use sealgate_tests::tools::{find, run};
 use tempfile::TempDir;
 use tokio::time::Instant;
@@ -151,27 +152,45 @@ fn only(evidence: &Evidence) -> (Source, String, usize) {
 #[tokio::test]
 #[ignore = "needs real programs: just tools core"]
 async fn a_bundle_of_cosign_v3_is_found_though_the_registry_mislabels_it() {
+    let row = Scenario::begin(
+        "cosign v3, a referrers API that mislabels",
+        "one bundle, from the ReferrersApi",
+    );
     let bench = Bench::with_api();
     bench.sign("cosign-v3", &["--use-signing-config=false"], &bench.push());
     let evidence = bench.collect(Wanted::REFERRERS).await;
-    assert_eq!(only(&evidence), (Source::ReferrersApi, BUNDLE.into(), 1));
+    let found = only(&evidence);
+    assert_eq!(found, (Source::ReferrersApi, BUNDLE.into(), 1));
+    row.seen(format!("{found:?}"));
 }
 
 #[tokio::test]
 #[ignore = "needs real programs: just tools core"]
 async fn a_bundle_of_cosign_v3_is_found_by_the_fallback_tag() {
+    let row = Scenario::begin(
+        "cosign v3, no referrers API",
+        "one bundle, from the ReferrersTag",
+    );
     let bench = Bench::without_api();
     bench.sign("cosign-v3", &["--use-signing-config=false"], &bench.push());
     let evidence = bench.collect(Wanted::REFERRERS).await;
-    assert_eq!(only(&evidence), (Source::ReferrersTag, BUNDLE.into(), 1));
+    let found = only(&evidence);
+    assert_eq!(found, (Source::ReferrersTag, BUNDLE.into(), 1));
+    row.seen(format!("{found:?}"));
 }
 
 #[tokio::test]
 #[ignore = "needs real programs: just tools core"]
 async fn a_signature_of_cosign_v2_is_found_in_both_registries() {
-    for bench in [Bench::with_api(), Bench::without_api()] {
+    for (name, bench) in [
+        ("a referrers API", Bench::with_api()),
+        ("no referrers API", Bench::without_api()),
+    ] {
+        let scenario = format!("cosign v2, {name}");
+        let row = Scenario::begin(&scenario, "one signature, from the .sig tag");
         bench.sign("cosign-v2", &[], &bench.push());
         let (source, _, blobs) = only(&bench.collect(Wanted::ALL).await);
         assert_eq!((source, blobs), (Source::CosignSignatureTag, 1));
+        row.seen(format!("{source:?}, {blobs} blob"));
     }
 }

@@ -7,6 +7,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use sealgate_tests::e2e::Scenario;
 use sealgate_tests::registry::{
     Auth, Credentials, Registry, RegistryOptions, Route, TokenAuth, sha256,
 };
@@ -85,6 +86,10 @@ const LEGACY: &[&str] = &["--use-signing-config=false", "--new-bundle-format=fal
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs real programs: just tools core"]
 async fn crane_pushes_copies_mutates_indexes_lists_and_deletes() {
+    let row = Scenario::begin(
+        "crane: append, copy, mutate, index, ls, pull, push, delete",
+        "the same digests everywhere, and the tags that are left",
+    );
     let options = RegistryOptions {
         page_size: Some(2),
         ..RegistryOptions::default()
@@ -127,28 +132,36 @@ async fn crane_pushes_copies_mutates_indexes_lists_and_deletes() {
 
     bench.crane(&["delete", &bench.image(&format!("app@{digest}"))]);
     assert_eq!(bench.registry.tags("app"), ["multi", "v2"]);
+    row.seen(format!("{digest}; multi, v2"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs real programs: just tools core"]
 async fn cosign_signs_through_the_referrers_api() {
+    let row = Scenario::begin(
+        "cosign v3 sign, verify: a registry with the referrers API",
+        "verified through the API; no tag is written",
+    );
     let bench = Bench::new(RegistryOptions::default()).await;
     let image = bench.image(&format!("app@{}", bench.append()));
     bench.sign("cosign-v3", &image, BUNDLE);
     bench.verify("cosign-v3", &image);
-    assert_eq!(bench.registry.tags("app"), ["v1"]);
-    assert!(
-        bench
-            .registry
-            .requests()
-            .iter()
-            .any(|one| one.route == Route::Referrers)
-    );
+    let tags = bench.registry.tags("app");
+    assert_eq!(tags, ["v1"]);
+    let asked = bench.registry.requests();
+    let asked = asked.iter().filter(|one| one.route == Route::Referrers);
+    let asked = asked.count();
+    assert!(asked > 0);
+    row.seen(format!("verified; {asked} requests to the API; {tags:?}"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs real programs: just tools core"]
 async fn cosign_signs_through_the_fallback_tag() {
+    let row = Scenario::begin(
+        "cosign v3 sign, verify: a registry without it",
+        "verified through the fallback tag",
+    );
     let options = RegistryOptions {
         referrers_api: false,
         ..RegistryOptions::default()
@@ -158,23 +171,26 @@ async fn cosign_signs_through_the_fallback_tag() {
     let image = bench.image(&format!("app@{digest}"));
     bench.sign("cosign-v3", &image, BUNDLE);
     bench.verify("cosign-v3", &image);
-    assert_eq!(
-        bench.registry.tags("app"),
-        [digest.replace(':', "-"), "v1".to_owned()]
-    );
+    let tags = bench.registry.tags("app");
+    assert_eq!(tags, [digest.replace(':', "-"), "v1".to_owned()]);
+    row.seen(format!("verified; {tags:?}"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs real programs: just tools core"]
 async fn cosign_signs_by_tag_in_its_third_and_second_generation() {
     for (program, form) in [("cosign-v3", LEGACY), ("cosign-v2", &[])] {
+        let scenario = format!("{program} sign, verify: by tag");
+        let row = Scenario::begin(&scenario, "verified through sha256-….sig");
         let bench = Bench::new(RegistryOptions::default()).await;
         let digest = bench.append();
         let image = bench.image(&format!("app@{digest}"));
         bench.sign(program, &image, form);
         bench.verify(program, &image);
         let tag = format!("{}.sig", digest.replace(':', "-"));
-        assert_eq!(bench.registry.tags("app"), [tag, "v1".to_owned()]);
+        let tags = bench.registry.tags("app");
+        assert_eq!(tags, [tag, "v1".to_owned()]);
+        row.seen(format!("verified; {tags:?}"));
     }
 }
 
@@ -182,10 +198,12 @@ async fn cosign_signs_by_tag_in_its_third_and_second_generation() {
 #[ignore = "needs real programs: just tools core"]
 async fn crane_and_cosign_log_in_with_basic_and_with_tokens() {
     let user = Credentials::new("robot", "secret");
-    for auth in [
-        Auth::Basic(user.clone()),
-        Auth::Token(TokenAuth::user(user.clone())),
+    for (name, auth) in [
+        ("basic authentication", Auth::Basic(user.clone())),
+        ("tokens", Auth::Token(TokenAuth::user(user.clone()))),
     ] {
+        let scenario = format!("crane auth login, cosign v3 sign, verify: {name}");
+        let row = Scenario::begin(&scenario, "verified");
         let bench = Bench::new(RegistryOptions {
             auth,
             ..RegistryOptions::default()
@@ -196,5 +214,6 @@ async fn crane_and_cosign_log_in_with_basic_and_with_tokens() {
         let image = bench.image(&format!("app@{}", bench.append()));
         bench.sign("cosign-v3", &image, BUNDLE);
         bench.verify("cosign-v3", &image);
+        row.seen("verified");
     }
 }

@@ -34,7 +34,7 @@ pub use registry::RegistryProcess;
 pub use relay::Relay;
 pub use signer::{CosignKey, NotationKey, Signer};
 pub use stand_in::{Reply, StandIn};
-pub use table::{Expect, Table};
+pub use table::{Expect, Scenario, Table};
 
 use crate::tools::ToolError;
 

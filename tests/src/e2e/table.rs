@@ -1,7 +1,10 @@
 //! What a suite shows: scenario, what must happen, what did, and how long it took.
+//!
+//! A [`Table`] goes on after a row that does not hold. Where the expectations are assertions, a
+//! [`Scenario`] is a row of its own.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Outcome, Reviewed};
 
@@ -21,6 +24,14 @@ pub enum Expect<'a> {
 pub struct Table {
     suite: String,
     rows: Vec<Row>,
+}
+
+/// A row whose expectations are assertions: it holds if [`seen`](Self::seen) is reached.
+#[derive(Debug)]
+#[must_use = "it holds once it is told what was seen"]
+pub struct Scenario {
+    row: Row,
+    began: Instant,
 }
 
 #[derive(Debug)]
@@ -93,6 +104,34 @@ impl Table {
         let listed: String = failed.iter().map(|row| format!("\n{row}")).collect();
         assert!(all > 0, "{suite}: no scenario was run");
         assert!(failed.is_empty(), "{suite}: not as expected:{listed}");
+    }
+}
+
+impl Scenario {
+    /// Begins one.
+    pub fn begin(scenario: &str, expected: &str) -> Self {
+        let row = Row {
+            scenario: scenario.to_owned(),
+            expected: expected.to_owned(),
+            seen: "a failed assertion, above".to_owned(),
+            holds: false,
+            took: Duration::ZERO,
+        };
+        let began = Instant::now();
+        Self { row, began }
+    }
+
+    /// Everything is as expected, and this is how it looked.
+    pub fn seen(mut self, seen: impl fmt::Display) {
+        self.row.seen = seen.to_string().replace('\n', " ");
+        self.row.holds = true;
+    }
+}
+
+impl Drop for Scenario {
+    fn drop(&mut self) {
+        self.row.took = self.began.elapsed();
+        println!("{}", self.row);
     }
 }
 

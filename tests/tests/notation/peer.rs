@@ -10,6 +10,7 @@ use sealgate::collect::{Collector, Wanted};
 use sealgate::registry::{Registries, RegistryClient, RegistryConfig};
 use sealgate_core::evidence::{Evidence, Request};
 use sealgate_core::{Reference, TrustMaterial, UnixTime, Verdict};
+use sealgate_tests::e2e::Scenario;
 use sealgate_tests::image;
 use sealgate_tests::notation::certificate::{purpose, usage};
 use sealgate_tests::notation::envelope::{artifact, header};
@@ -258,8 +259,13 @@ fn judge(evidence: &Evidence, statement: &Value, trust: &TrustMaterial) -> Verdi
 #[test]
 #[ignore = "needs notation-signer: just e2e-notation"]
 fn every_case_at_every_level_is_decided_as_notation_go_decides_it() {
-    let mut compared = 0;
     for case in cases() {
+        let expected = match case.divergence {
+            Some(why) => format!("refused, and verified by notation-go: {why}"),
+            None => "every check as in notation-go".to_owned(),
+        };
+        let row = Scenario::begin(case.name, &expected);
+        let (mut compared, mut verified) = (0, 0);
         let bench = Bench::new();
         let trusted = bench.trust(&[("ca:acme", &[&case.signer.root])]);
         for format in Format::ALL {
@@ -285,12 +291,15 @@ fn every_case_at_every_level_is_decided_as_notation_go_decides_it() {
                 }
                 if ours.verified {
                     same_checks(&theirs, &ours, &what);
+                    verified += 1;
                 }
                 compared += 1;
             }
         }
+        row.seen(format!(
+            "{compared} decisions compared, {verified} verified"
+        ));
     }
-    println!("compared {compared} decisions");
 }
 
 /// Each check has the same action and the same result on both sides.
@@ -334,6 +343,8 @@ fn identities_and_stores_are_matched_as_notation_go_matches_them() {
         ("ca:acme", r"x509.subject: C=US, ST=WA, O=\61cme"),
         ("ca:acme", "com.example.profile: x"),
     ] {
+        let scenario = format!("{store}, {identity}");
+        let row = Scenario::begin(&scenario, "as notation-go decides");
         let statement = statement_with(&[
             ("trustStores", json!([store])),
             ("trustedIdentities", json!([identity])),
@@ -345,6 +356,10 @@ fn identities_and_stores_are_matched_as_notation_go_matches_them() {
             theirs["verified"], ours.verified,
             "{store} {identity}: {theirs}"
         );
+        row.seen(match ours.verified {
+            true => "both verify",
+            false => "both refuse",
+        });
     }
 }
 
@@ -378,6 +393,9 @@ async fn images_signed_by_notation_go_are_verified_and_others_refused() {
         (Kind::Rsa3072, Format::Jws, true),
         (Kind::Rsa4096, Format::Cose, true),
     ] {
+        let scenario = format!("signed by {kind:?} as {format:?}, referrers API: {referrers_api}");
+        let expected = "verified at every level; refused for a stranger, and beside another image";
+        let row = Scenario::begin(&scenario, expected);
         let options = RegistryOptions {
             referrers_api,
             ..RegistryOptions::default()
@@ -438,6 +456,7 @@ async fn images_signed_by_notation_go_are_verified_and_others_refused() {
         let refused = judge(&evidence, &statement, &stranger);
         crate::scene::refused(&refused, "certificate_untrusted");
         transplanted(&registry, &evidence, &trusted);
+        row.seen("as expected, and each check as in notation-go");
     }
 }
 
@@ -498,6 +517,8 @@ async fn countersignatures_of_the_real_timestamp_server_are_verified() {
         .map(|(_, root)| format!("-----BEGIN{root}"))
         .unwrap();
     for format in Format::ALL {
+        let scenario = format!("countersigned by timestamp-server, {format:?}");
+        let row = Scenario::begin(&scenario, "verified, also two years later");
         let registry = Registry::start(RegistryOptions::default()).await.unwrap();
         let image = image::single(&registry, "prod/app", "1.0", "a");
         let bench = Bench::new();
@@ -546,6 +567,7 @@ async fn countersignatures_of_the_real_timestamp_server_are_verified() {
         let later = UnixTime::from_seconds(now() + 2 * YEAR);
         let later = sealgate_core::verify(&evidence, &policies, &trusted, later).unwrap();
         assert!(later.verified, "{:?}", later.reasons);
+        row.seen(format!("verified, signed at {}", time.time.seconds()));
     }
 }
 

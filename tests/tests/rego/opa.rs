@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use sealgate_tests::e2e::Scenario;
 use sealgate_tests::tools;
 use serde_json::{Value, json};
 
@@ -11,7 +12,10 @@ use serde_json::{Value, json};
 #[ignore = "needs opa: just tools opa"]
 fn opa_finds_nothing_to_say_about_either_dialect() {
     for dialect in ["--v0-compatible", "--v1-compatible"] {
-        opa(&["check", "--strict", dialect]);
+        let row = Scenario::begin(&format!("opa check --strict {dialect}"), "nothing to say");
+        let said = opa(&["check", "--strict", dialect]);
+        assert_eq!(said.trim(), "");
+        row.seen("nothing");
     }
 }
 
@@ -19,8 +23,10 @@ fn opa_finds_nothing_to_say_about_either_dialect() {
 #[ignore = "needs opa: just tools opa"]
 fn opa_passes_the_tests_in_either_dialect() {
     for dialect in ["--v0-compatible", "--v1-compatible"] {
+        let row = Scenario::begin(&format!("opa test {dialect}"), "PASS");
         let printed = opa(&["test", dialect]);
         assert!(printed.starts_with("PASS: "), "{printed}");
+        row.seen(printed.trim());
     }
 }
 

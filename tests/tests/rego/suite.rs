@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use sealgate_tests::e2e::Scenario;
 use sealgate_tests::rego::{
     ExternalData, ProviderAnswer, Review, Template, VERIFIED_IMAGES, VERIFIED_IMAGES_V1, Violation,
 };
@@ -86,6 +87,9 @@ fn gator_agrees_with_the_suite_in_both_dialects() {
     let suite: Suite = read("suite.yaml");
     let passes: usize = suite.tests.iter().map(|test| 1 + test.cases.len()).sum();
     for template in [VERIFIED_IMAGES, VERIFIED_IMAGES_V1] {
+        let dialect = Template::parse(template).unwrap().dialect;
+        let scenario = format!("gator verify suite.yaml, Rego {dialect:?}");
+        let row = Scenario::begin(&scenario, &format!("{passes} pass"));
         let copy = tempfile::tempdir().unwrap();
         copy_tree(&folder(), copy.path());
         fs::write(copy.path().join("template.yaml"), with_stub(template)).unwrap();
@@ -98,6 +102,7 @@ fn gator_agrees_with_the_suite_in_both_dialects() {
         );
         let printed = printed.unwrap_or_else(|failed| panic!("{failed}"));
         assert_eq!(printed.matches("--- PASS").count(), passes, "{printed}");
+        row.seen(format!("{passes} pass"));
     }
 }
 
