@@ -31,7 +31,7 @@ use subject::Subject;
 
 pub use blob::{Blob, verify_blob};
 pub use identity::claim_names;
-pub use root::{AuthorityKeys, LogKeys, RootError, RootKeys, SigstoreRoot};
+pub use root::{Anchor, AnchorKind, AuthorityKeys, LogKeys, RootError, RootKeys, SigstoreRoot};
 
 pub(crate) use entity::{Content, Format, Material, SignedEntity};
 pub(crate) use log::LogEntry;

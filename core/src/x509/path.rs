@@ -28,6 +28,11 @@ impl TrustedChain {
         Self { certificates }
     }
 
+    /// The certificates, in their order.
+    pub(crate) fn certificates(&self) -> &[Certificate] {
+        &self.certificates
+    }
+
     /// Builds the path from `leaf`, through `intermediates` if need be, to this chain, as
     /// it stood at `time`.
     ///

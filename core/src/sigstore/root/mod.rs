@@ -1,5 +1,6 @@
 //! Sigstore trust roots: certificate authorities, logs and timestamp authorities.
 
+mod anchors;
 mod file;
 mod keys;
 
@@ -9,6 +10,7 @@ use crate::time::Window;
 use crate::timestamp;
 use crate::x509::path::TrustedChain;
 
+pub use anchors::{Anchor, AnchorKind};
 pub use file::RootError;
 pub use keys::{AuthorityKeys, LogKeys, RootKeys};
 
