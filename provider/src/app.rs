@@ -26,6 +26,7 @@ pub struct App {
     metrics: Arc<Metrics>,
     rules: CurrentRules,
     source: RulesSource,
+    clock: Arc<dyn Clock>,
 }
 
 /// The service, running.
@@ -86,13 +87,20 @@ impl App {
             Arc::clone(&clock),
             Arc::clone(&metrics),
         );
-        let api = Api::new(&config, service, audit, Arc::clone(&metrics), clock);
+        let api = Api::new(
+            &config,
+            service,
+            audit,
+            Arc::clone(&metrics),
+            Arc::clone(&clock),
+        );
         Ok(Self {
             config,
             api: Arc::new(api),
             metrics,
             rules,
             source,
+            clock,
         })
     }
 
@@ -112,6 +120,7 @@ impl App {
             metrics,
             rules,
             source,
+            clock,
         } = self;
         let mut listeners = Vec::with_capacity(config.listeners.len());
         for listener in &config.listeners {
@@ -124,6 +133,11 @@ impl App {
             listener.serve(&serving, Arc::clone(&api).router());
         }
         let Serving { tasks, stop, .. } = serving;
+        tasks.spawn(
+            source
+                .tuf()
+                .keep_fresh(clock, Arc::clone(&metrics), stop.clone()),
+        );
         tasks.spawn(source.watch(
             rules,
             config.reload_every,

@@ -16,6 +16,7 @@
 //! | [`service`] | from a question to a decision, through the caches |
 //! | [`collect`], [`registry`] | evidence from registries |
 //! | [`rules`], [`policies`], [`trust`], [`reload`] | what is judged by, reloaded |
+//! | [`tuf`] | trust roots that a TUF repository renews |
 //! | [`metrics`], [`audit`], [`log`], `admin` | what can be seen of it |
 //! | [`cli`], [`commands`] | the command line |
 //! | `demo` | everything in one process, to look at |
@@ -43,6 +44,7 @@ pub mod rules;
 pub mod server;
 pub mod service;
 pub mod trust;
+pub mod tuf;
 pub mod undecided;
 pub mod upstream;
 

@@ -1,5 +1,5 @@
-//! Metrics. Labels come from enums, never from names of images, hosts or people: the
-//! number of series is fixed.
+//! Metrics. Labels come from enums and from names in the configuration, never from names of
+//! images, hosts or people: the number of series is fixed.
 
 use std::fmt;
 use std::time::Instant;
@@ -13,6 +13,7 @@ use prometheus_client::registry::{Registry, Unit};
 use sealgate_core::verdict::Outcome;
 
 use crate::service::CacheStatus;
+use crate::tuf::{Cause, LastGood};
 use crate::undecided::UndecidedCause;
 
 /// All metrics of the service.
@@ -34,6 +35,9 @@ pub struct Metrics {
     broken: Family<LoadedLabels, Gauge>,
     certificate_expiry: Gauge,
     audit_lost: Counter,
+    root_refreshes: Family<RefreshLabels, Counter>,
+    root_refreshed: Family<RootLabels, Gauge>,
+    root_expiry: Family<RootLabels, Gauge>,
 }
 
 /// Declares an enum whose variants are label values.
@@ -179,6 +183,18 @@ struct LoadedLabels {
     what: Loaded,
 }
 
+/// A trust root from TUF, by its name in the configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RootLabels {
+    root: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RefreshLabels {
+    root: String,
+    result: &'static str,
+}
+
 /// From a cache hit to a caller's deadline.
 const SECONDS: [f64; 12] = [
     0.0001, 0.00025, 0.0005, 0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
@@ -205,6 +221,9 @@ impl Metrics {
             broken: Family::default(),
             certificate_expiry: Gauge::default(),
             audit_lost: Counter::default(),
+            root_refreshes: Family::default(),
+            root_refreshed: Family::default(),
+            root_expiry: Family::default(),
         };
         metrics.register();
         metrics
@@ -286,6 +305,23 @@ impl Metrics {
             "audit_lost",
             "Decisions that could not be written to the audit log",
             self.audit_lost.clone(),
+        );
+        registry.register(
+            "trust_root_refreshes",
+            "Refreshes of a trust root from TUF: ok, or why they failed",
+            self.root_refreshes.clone(),
+        );
+        registry.register_with_unit(
+            "trust_root_refreshed_timestamp",
+            "When its repository last confirmed a trust root, in seconds since 1970",
+            Unit::Seconds,
+            self.root_refreshed.clone(),
+        );
+        registry.register_with_unit(
+            "trust_root_expiry_timestamp",
+            "When the first of the metadata expires that vouch for a trust root, in seconds since 1970",
+            Unit::Seconds,
+            self.root_expiry.clone(),
         );
     }
 
@@ -375,6 +411,34 @@ impl Metrics {
 
     pub(crate) fn audit_lost(&self) {
         self.audit_lost.inc();
+    }
+
+    pub(crate) fn trust_root_success(&self, root: &str, good: &LastGood) {
+        self.refresh(root, "ok");
+        self.trust_root(root, good);
+    }
+
+    pub(crate) fn trust_root_failure(&self, root: &str, cause: Cause) {
+        self.refresh(root, cause.code());
+    }
+
+    /// What is in force, whether just refreshed or kept.
+    pub(crate) fn trust_root(&self, root: &str, good: &LastGood) {
+        let labels = RootLabels {
+            root: root.to_owned(),
+        };
+        let refreshed = good.refreshed_at.seconds();
+        self.root_refreshed.get_or_create(&labels).set(refreshed);
+        let expires = good.expires.seconds();
+        self.root_expiry.get_or_create(&labels).set(expires);
+    }
+
+    fn refresh(&self, root: &str, result: &'static str) {
+        let labels = RefreshLabels {
+            root: root.to_owned(),
+            result,
+        };
+        self.root_refreshes.get_or_create(&labels).inc();
     }
 }
 

@@ -1,4 +1,6 @@
 //! Trust material from files: Sigstore trust roots and Notation's trust stores.
+//!
+//! What TUF renews is laid over it by [`crate::tuf`].
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -29,7 +31,7 @@ pub struct TrustProblem {
     pub message: String,
 }
 
-/// Reads Sigstore trust roots by name, and a directory in Notation's layout.
+/// Reads the Sigstore trust roots that have a file, by name, and a directory in Notation's layout.
 ///
 /// # Errors
 /// With every problem of every file.
@@ -61,12 +63,15 @@ struct Loading {
 
 impl Loading {
     fn root(&mut self, root: &TrustRoot) {
-        let Some(bytes) = self.read(&root.file) else {
+        let Some(file) = root.local_file() else {
+            return;
+        };
+        let Some(bytes) = self.read(file) else {
             return;
         };
         match SigstoreRoot::from_json(&bytes) {
             Ok(parsed) => self.loaded.trust.insert_root(&root.name, parsed),
-            Err(error) => self.problem(&root.file, format!("not a trusted_root.json: {error}")),
+            Err(error) => self.problem(file, format!("not a trusted_root.json: {error}")),
         }
     }
 

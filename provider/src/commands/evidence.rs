@@ -40,7 +40,7 @@ impl EvidenceArgs {
         let images = [self.image];
         let questions = verify::questions(&images, self.namespace.as_deref())?;
         let references: Vec<_> = questions.iter().map(|q| q.reference.clone()).collect();
-        let collector = self.inputs.collector(&references)?;
+        let collector = self.inputs.collector(self.inputs.config()?, &references)?;
         for question in &questions {
             let progress = verify::progress(&question.request.image);
             let deadline = Instant::now() + self.inputs.timeout();

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::usage::UsageError;
 use crate::collect::Collector;
 use crate::config::{Config, Credentials, Registry, TrustRoot};
+use crate::tuf::TufRoots;
 use crate::{policies, trust, upstream};
 
 /// By what to judge, and how to reach registries.
@@ -87,18 +88,23 @@ impl Inputs {
     }
 
     /// Policies, trust material and the time to judge by.
-    pub(super) fn rules(&self) -> Result<Rules, UsageError> {
-        let config = self.config()?;
-        let policies = self.policies(config.as_ref())?;
-        let mut roots = config
-            .as_ref()
-            .map_or_else(Vec::new, |c| c.trust_roots.clone());
-        roots.extend(self.trust_roots()?);
+    ///
+    /// Trust roots from TUF are as they were last kept: nothing is asked here.
+    pub(super) fn rules(&self, config: Option<&Config>) -> Result<Rules, UsageError> {
+        let policies = self.policies(config)?;
+        let mut roots = config.map_or_else(Vec::new, |c| c.trust_roots.clone());
+        let given = self.trust_roots()?;
+        roots.retain(|root| given.iter().all(|other| other.name != root.name));
+        roots.extend(given);
         let stores = self.trust_store.clone();
-        let stores = stores.or_else(|| config.as_ref().and_then(|c| c.trust_stores.clone()));
+        let stores = stores.or_else(|| config.and_then(|c| c.trust_stores.clone()));
         let mut trust = trust::load(&roots, stores.as_deref())
             .map_err(UsageError::all)?
             .trust;
+        let cache = config.and_then(|c| c.trust_cache.as_deref());
+        TufRoots::open(&roots, cache)
+            .map_err(UsageError::all)?
+            .insert_into(&mut trust);
         trust.add_built_in_for(&policies);
         Ok(Rules {
             policies,
@@ -107,7 +113,8 @@ impl Inputs {
         })
     }
 
-    fn config(&self) -> Result<Option<Config>, UsageError> {
+    /// The configuration file, if one is given.
+    pub(super) fn config(&self) -> Result<Option<Config>, UsageError> {
         let load =
             |path: &PathBuf| Config::load(path).map_err(|error| UsageError::new(error.to_string()));
         self.config.as_ref().map(load).transpose()
@@ -196,10 +203,9 @@ impl Inputs {
 
     fn trust_roots(&self) -> Result<Vec<TrustRoot>, UsageError> {
         let split = |text: &String| match text.split_once('=') {
-            Some((name, file)) if !name.is_empty() && !file.is_empty() => Ok(TrustRoot {
-                name: name.to_owned(),
-                file: file.into(),
-            }),
+            Some((name, file)) if !name.is_empty() && !file.is_empty() => {
+                Ok(TrustRoot::file(name, file))
+            }
             _ => Err(UsageError::new(format!(
                 "--trust-root: expected NAME=FILE such as corp=trusted_root.json, found {text:?}"
             ))),
@@ -210,8 +216,12 @@ impl Inputs {
     /// Who fetches evidence of these images.
     ///
     /// To name an image is to allow its registry, also at a private address.
-    pub(super) fn collector(&self, images: &[Reference]) -> Result<Collector, UsageError> {
-        let mut config = self.config()?.unwrap_or_else(|| Config {
+    pub(super) fn collector(
+        &self,
+        config: Option<Config>,
+        images: &[Reference],
+    ) -> Result<Collector, UsageError> {
+        let mut config = config.unwrap_or_else(|| Config {
             credentials: Credentials {
                 docker_config: docker_config(),
             },

@@ -31,7 +31,7 @@ impl ReplayArgs {
     }
 
     fn try_run(&self) -> Result<Exit, UsageError> {
-        let rules = self.inputs.rules()?;
+        let rules = self.inputs.rules(self.inputs.config()?.as_ref())?;
         let mut worst = Exit::Verified;
         for path in &self.packs {
             let wrong = |why: String| UsageError::new(format!("{}: {why}", path.display()));

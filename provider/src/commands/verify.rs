@@ -49,10 +49,11 @@ impl VerifyArgs {
     }
 
     async fn try_run(self) -> Result<Exit, UsageError> {
-        let rules = self.inputs.rules()?;
+        let config = self.inputs.config()?;
+        let rules = self.inputs.rules(config.as_ref())?;
         let questions = questions(&self.images, self.namespace.as_deref())?;
         let references: Vec<_> = questions.iter().map(|q| q.reference.clone()).collect();
-        let collector = self.inputs.collector(&references)?;
+        let collector = self.inputs.collector(config, &references)?;
         let mut worst = Exit::Verified;
         for question in &questions {
             let progress = progress(&question.request.image);

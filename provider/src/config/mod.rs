@@ -8,6 +8,7 @@ mod check;
 mod limits;
 mod listener;
 mod registry;
+mod trust;
 mod units;
 pub(crate) mod yaml;
 
@@ -22,6 +23,8 @@ use serde::{Deserialize, Serialize};
 pub use limits::{Cache, Limits, Timeouts};
 pub use listener::{ClientAuth, Listener, Tls, TlsVersion};
 pub use registry::{Auth, Credentials, Registry};
+pub use trust::{Origin, TrustRoot, Tuf};
+pub(crate) use trust::{TufWire, built_in};
 
 /// The configuration of `serve`, with the defaults filled in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,6 +41,8 @@ pub struct Config {
     /// Sigstore trust roots beside, or in place of, the built-in `public-good`, `github` and
     /// `staging`.
     pub trust_roots: Vec<TrustRoot>,
+    /// The directory where trust roots from TUF outlive a restart.
+    pub trust_cache: Option<PathBuf>,
     /// Notation's layout: `x509/{ca,signingAuthority,tsa}/NAME/*.{crt,cer,pem}`.
     pub trust_stores: Option<PathBuf>,
     /// Registries that differ from the usual: plain HTTP, own CA, credentials.
@@ -87,16 +92,6 @@ impl From<NoMatchPolicy> for NoMatch {
             NoMatchPolicy::DangerAllowUnverified => Self::DangerAllowUnverified,
         }
     }
-}
-
-/// A named Sigstore trust root.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct TrustRoot {
-    /// The name by which policies call it.
-    pub name: String,
-    /// A `trusted_root.json`.
-    pub file: PathBuf,
 }
 
 /// How revocation services (OCSP responders and revocation lists) are asked.
@@ -237,7 +232,8 @@ impl Config {
         listeners
             .chain(registries)
             .chain(&mut self.policies)
-            .chain(self.trust_roots.iter_mut().map(|root| &mut root.file))
+            .chain(self.trust_roots.iter_mut().flat_map(TrustRoot::paths_mut))
+            .chain(&mut self.trust_cache)
             .chain(&mut self.trust_stores)
             .chain(&mut self.credentials.docker_config)
             .chain(audit)
@@ -253,6 +249,7 @@ impl Default for Config {
             policies: Vec::new(),
             no_match_policy: NoMatchPolicy::default(),
             trust_roots: Vec::new(),
+            trust_cache: None,
             trust_stores: None,
             registries: Vec::new(),
             credentials: Credentials::default(),
@@ -348,6 +345,14 @@ mod tests {
             serde_norway::from_str(&Config::default().to_yaml()).unwrap();
         let written: serde_norway::Value = serde_norway::from_str(reference).unwrap();
         assert_eq!(effective, written);
+    }
+
+    #[test]
+    fn the_configuration_of_the_shipped_manifests_is_good() {
+        let config = parse(include_str!("../../../manifests/sealgate.yaml")).unwrap();
+        let names: Vec<_> = config.trust_roots.iter().map(|root| &root.name).collect();
+        assert_eq!(names, ["public-good"]);
+        assert!(config.trust_cache.is_some());
     }
 
     #[test]

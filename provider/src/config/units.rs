@@ -43,6 +43,29 @@ pub(super) mod duration {
     }
 }
 
+/// Durations that may be absent: for `#[serde(with = "units::optional_duration")]`.
+pub(super) mod optional_duration {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    struct Written(#[serde(with = "super::duration")] Duration);
+
+    pub(in crate::config) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        Ok(Option::<Written>::deserialize(deserializer)?.map(|Written(value)| value))
+    }
+
+    pub(in crate::config) fn serialize<S: Serializer>(
+        value: &Option<Duration>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        value.map(Written).serialize(serializer)
+    }
+}
+
 /// Sizes in bytes: for `#[serde(with = "units::bytes")]`.
 pub(super) mod bytes {
     use serde::{Deserialize, Deserializer, Serializer, de};

@@ -53,6 +53,17 @@ pub(crate) fn plain_client(guard: Guard) -> Result<Client, SetupError> {
     http_client(public_roots(), guard)
 }
 
+/// The same for one service, which these certificate authorities vouch for, or the public ones.
+pub(crate) fn client_for_authorities(
+    authorities: Option<&[CertificateDer<'static>]>,
+    guard: Guard,
+) -> Result<Client, SetupError> {
+    http_client(
+        authorities.map_or_else(|| Ok(public_roots()), own_roots)?,
+        guard,
+    )
+}
+
 /// A registry with the HTTP client that fits it.
 pub(crate) fn listed_peer(config: &RegistryConfig) -> Result<Peer, SetupError> {
     let roots = match &config.ca {

@@ -35,5 +35,5 @@ pub use credentials::Credential;
 pub use error::{Cause, RegistryError};
 pub use referrers::Referrers;
 
-pub(crate) use connect::plain_client;
+pub(crate) use connect::{client_for_authorities, plain_client};
 pub(crate) use guard::Guard;

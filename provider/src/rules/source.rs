@@ -1,4 +1,4 @@
-//! Where rules come from: files that are looked at again and again.
+//! Where rules come from: files that are looked at again and again, and trust roots from TUF.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -15,8 +15,9 @@ use crate::metrics::{Loaded, Metrics, ReloadResult};
 use crate::policies::{self, LoadedPolicies};
 use crate::reload::{Look, Watched};
 use crate::trust::{self, LoadedTrust};
+use crate::tuf::TufRoots;
 
-/// Policies and trust material in files; what is in force is always complete and good.
+/// Policies and trust material; what is in force is always complete and good.
 #[derive(Debug)]
 pub struct RulesSource {
     paths: Paths,
@@ -24,6 +25,9 @@ pub struct RulesSource {
     trust: LoadedTrust,
     watched_policies: Watched,
     watched_trust: Watched,
+    tuf: Arc<TufRoots>,
+    /// The generation of `tuf` that was last put in force.
+    tuf_generation: u64,
 }
 
 #[derive(Debug)]
@@ -64,16 +68,21 @@ impl RulesSource {
             trust_roots: config.trust_roots.clone(),
             trust_stores: config.trust_stores.clone(),
         };
-        match (paths.load_policies(), paths.load_trust()) {
-            (Ok(policies), Ok(trust)) => Ok(Self {
+        let tuf = TufRoots::open(&config.trust_roots, config.trust_cache.as_deref())
+            .map_err(|problems| LoadError::of(&problems));
+        match (paths.load_policies(), paths.load_trust(), tuf) {
+            (Ok(policies), Ok(trust), Ok(tuf)) => Ok(Self {
                 paths,
                 policies,
                 trust,
                 watched_policies: Watched::new(),
                 watched_trust: Watched::new(),
+                tuf_generation: tuf.generation(),
+                tuf: Arc::new(tuf),
             }),
-            (policies, trust) => {
-                let problems = [policies.err(), trust.err()].into_iter().flatten();
+            (policies, trust, tuf) => {
+                let problems = [policies.err(), trust.err(), tuf.err()];
+                let problems = problems.into_iter().flatten();
                 Err(LoadError(problems.flat_map(|error| error.0).collect()))
             }
         }
@@ -81,10 +90,18 @@ impl RulesSource {
 
     /// What was loaded last.
     pub fn rules(&self) -> Rules {
-        Rules::new(self.policies.policies.clone(), self.trust.trust.clone())
+        let mut trust = self.trust.trust.clone();
+        self.tuf.insert_into(&mut trust);
+        Rules::new(self.policies.policies.clone(), trust)
     }
 
-    /// Looks at the files again and again until `stop`, and puts what they hold in force.
+    /// The trust roots that are to be renewed.
+    pub(crate) fn tuf(&self) -> Arc<TufRoots> {
+        Arc::clone(&self.tuf)
+    }
+
+    /// Looks at the files again and again until `stop`, and puts what they hold, and what TUF
+    /// has renewed, in force.
     pub(crate) async fn watch(
         mut self,
         current: CurrentRules,
@@ -92,6 +109,7 @@ impl RulesSource {
         stop: CancellationToken,
         metrics: Arc<Metrics>,
     ) {
+        let tuf = self.tuf();
         loop {
             let (current, metrics) = (current.clone(), Arc::clone(&metrics));
             let looked = tokio::task::spawn_blocking(move || {
@@ -118,12 +136,13 @@ impl RulesSource {
             };
             tokio::select! {
                 () = tokio::time::sleep(every) => {}
+                () = tuf.changed() => {}
                 () = stop.cancelled() => return,
             }
         }
     }
 
-    /// Whether anything was loaded.
+    /// Whether anything is new.
     fn look(&mut self, metrics: &Metrics) -> bool {
         let paths = &self.paths;
         let known = || with(&self.policies.files, &paths.policies);
@@ -132,7 +151,9 @@ impl RulesSource {
         let trust = self.watched_trust.look(known, || paths.load_trust());
         let policies = accept(policies, Loaded::Policies, metrics);
         let trust = accept(trust, Loaded::Trust, metrics);
-        let changed = policies.is_some() || trust.is_some();
+        let generation = self.tuf.generation();
+        let renewed = std::mem::replace(&mut self.tuf_generation, generation) != generation;
+        let changed = policies.is_some() || trust.is_some() || renewed;
         if let Some(policies) = policies {
             self.policies = policies;
         }

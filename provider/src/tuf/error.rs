@@ -1,0 +1,158 @@
+//! Why a refresh failed.
+
+use std::error::Error as StdError;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sealgate_core::sigstore::RootError;
+use sigstore_tuf::Error;
+
+use super::mirror::FetchError;
+
+/// A refresh that failed; what was trusted before stays in force.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct TufError {
+    cause: Cause,
+    message: String,
+}
+
+/// Why a refresh failed, as metrics, logs and `sealgate trust update` name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// No connection, or it broke.
+    Unreachable,
+    /// The repository answered with an error, or a redirect, which is not followed.
+    Refused,
+    /// The repository lacks a file that it must have.
+    Incomplete,
+    /// More bytes than the role, or the metadata, allow.
+    TooLarge,
+    /// Not done in time.
+    Deadline,
+    /// Not what TUF metadata look like, a threshold of 0, or keys that cannot be used.
+    Malformed,
+    /// Not signed by enough of those who must.
+    Signatures,
+    /// An older version than one that was trusted before.
+    Rollback,
+    /// A new root that does not follow the trusted one.
+    RootVersion,
+    /// Metadata that ended: the repository is not maintained, or somebody shows an old one.
+    Expired,
+    /// Length, hash or version differ from what the metadata above them say.
+    Integrity,
+    /// The metadata do not list the target.
+    NotListed,
+    /// The target is no trust root.
+    Unusable,
+}
+
+impl Cause {
+    /// A stable name.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Unreachable => "repository_unreachable",
+            Self::Refused => "repository_refused",
+            Self::Incomplete => "repository_incomplete",
+            Self::TooLarge => "repository_too_large",
+            Self::Deadline => "deadline_exceeded",
+            Self::Malformed => "metadata_malformed",
+            Self::Signatures => "signature_threshold_not_met",
+            Self::Rollback => "metadata_rollback",
+            Self::RootVersion => "root_version_wrong",
+            Self::Expired => "metadata_expired",
+            Self::Integrity => "integrity_mismatch",
+            Self::NotListed => "target_not_listed",
+            Self::Unusable => "target_unusable",
+        }
+    }
+
+    /// Whether the repository could not be read, so that nothing is known about it.
+    pub fn is_unavailable(self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable | Self::Refused | Self::Incomplete | Self::Deadline
+        )
+    }
+}
+
+impl TufError {
+    /// Why.
+    pub fn cause(&self) -> Cause {
+        self.cause
+    }
+
+    pub(super) fn deadline(timeout: Duration) -> Self {
+        Self {
+            cause: Cause::Deadline,
+            message: format!("not done within {timeout:?}"),
+        }
+    }
+
+    pub(super) fn unusable(target: &str, error: &RootError) -> Self {
+        Self {
+            cause: Cause::Unusable,
+            message: format!("the target {target} is not a trust root: {error}"),
+        }
+    }
+}
+
+impl From<Error> for TufError {
+    fn from(error: Error) -> Self {
+        Self {
+            cause: cause(&error),
+            message: chain(&error),
+        }
+    }
+}
+
+fn cause(error: &Error) -> Cause {
+    match error {
+        Error::ThresholdNotMet { .. } | Error::DuplicateSignature { .. } => Cause::Signatures,
+        Error::Rollback { .. } | Error::EqualVersion { .. } => Cause::Rollback,
+        Error::BadRootVersion { .. } => Cause::RootVersion,
+        Error::Expired { .. } => Cause::Expired,
+        Error::IntegrityMismatch(_) => Cause::Integrity,
+        Error::TargetNotFound(_) => Cause::NotListed,
+        Error::Transport { source, .. } => source
+            .as_deref()
+            .and_then(|source| source.downcast_ref::<FetchError>())
+            .map_or(Cause::Incomplete, FetchError::cause),
+        _ => Cause::Malformed,
+    }
+}
+
+/// The error with everything that caused it.
+fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        text.push_str(&format!(": {source}"));
+        next = source.source();
+    }
+    text
+}
+
+/// Why a root from TUF cannot be set up.
+#[derive(Debug, thiserror::Error)]
+#[error("the trust root {name:?}: {problem}")]
+pub struct TufSetupError {
+    pub(super) name: String,
+    pub(super) problem: SetupProblem,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SetupProblem {
+    #[error("{}: cannot be read: {error}", file.display())]
+    Unreadable {
+        file: PathBuf,
+        error: std::io::Error,
+    },
+    #[error("{file}: expected a root.json to begin with: {error}")]
+    InitialRoot { file: String, error: TufError },
+    #[error("there is no initial root.json for it")]
+    NoInitialRoot,
+    #[error("{0}")]
+    Mirror(String),
+}

@@ -1,0 +1,203 @@
+//! Where metadata and targets are fetched from: HTTP, or a directory.
+//!
+//! Nothing is believed here but sizes and names; `sigstore-tuf` verifies what comes.
+
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use reqwest::{Client, StatusCode};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
+use sigstore_tuf::transport::FetchFuture;
+use sigstore_tuf::{Error, Repository};
+use url::Url;
+
+use super::error::Cause;
+use crate::config::Tuf;
+use crate::registry::{Guard, client_for_authorities};
+
+/// A TUF repository.
+#[derive(Clone, Debug)]
+pub(super) enum Mirror {
+    /// Over HTTP.
+    Http {
+        /// With the right certificate authorities.
+        client: Client,
+        /// With a slash at its end.
+        base: Url,
+    },
+    /// A directory of this machine.
+    Directory(PathBuf),
+}
+
+/// Why a file could not be fetched.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FetchError {
+    #[error("{at}: {why}")]
+    Unreachable { at: String, why: String },
+    #[error("{at}: expected 200 or 404, found {status}")]
+    Status { at: String, status: StatusCode },
+    #[error("{at}: more than the {most} bytes allowed")]
+    TooLarge { at: String, most: u64 },
+    #[error("not a name that a file of a repository may have: {0:?}")]
+    Name(String),
+}
+
+impl FetchError {
+    pub(super) fn cause(&self) -> Cause {
+        match self {
+            Self::Unreachable { .. } => Cause::Unreachable,
+            Self::Status { .. } => Cause::Refused,
+            Self::TooLarge { .. } => Cause::TooLarge,
+            Self::Name(_) => Cause::Malformed,
+        }
+    }
+}
+
+impl Mirror {
+    /// Sets up what the configuration names.
+    pub(super) fn new(tuf: &Tuf) -> Result<Self, String> {
+        if tuf.url.scheme() == "file" {
+            return match tuf.url.to_file_path() {
+                Ok(directory) => Ok(Self::Directory(directory)),
+                Err(()) => Err(format!("{} is no path of this machine", tuf.url)),
+            };
+        }
+        let authorities = tuf.ca.as_deref().map(read_authorities).transpose()?;
+        // Whoever configures a mirror may have it at a private address.
+        let guard = Guard::allowing(tuf.url.host_str().map(str::to_owned));
+        let client = client_for_authorities(authorities.as_deref(), guard)
+            .map_err(|error| error.to_string())?;
+        Ok(Self::Http {
+            client,
+            base: tuf.url.clone(),
+        })
+    }
+
+    async fn fetch(&self, path: String, most: u64) -> Result<Option<Vec<u8>>, Error> {
+        let fetched = match (is_safe(&path), self) {
+            (false, _) => Err(FetchError::Name(path)),
+            (true, Self::Http { client, base }) => get(client, base, &path, most).await,
+            (true, Self::Directory(directory)) => read(&directory.join(path), most),
+        };
+        fetched
+            .map_err(|error| Error::transport_with_source("the repository cannot be read", error))
+    }
+}
+
+impl Repository for Mirror {
+    fn fetch_metadata<'a>(&'a self, name: &'a str, most: u64) -> FetchFuture<'a> {
+        Box::pin(self.fetch(name.to_owned(), most))
+    }
+
+    fn fetch_target<'a>(&'a self, path: &'a str, most: u64) -> FetchFuture<'a> {
+        Box::pin(self.fetch(format!("targets/{path}"), most))
+    }
+}
+
+/// Whether it stays below where it is put. Names of delegated roles come from metadata
+/// (CVE-2026-24137).
+fn is_safe(path: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.~%".contains(c);
+    path.split('/').all(|segment| {
+        !segment.is_empty() && !segment.starts_with('.') && segment.chars().all(allowed)
+    })
+}
+
+async fn get(
+    client: &Client,
+    base: &Url,
+    path: &str,
+    most: u64,
+) -> Result<Option<Vec<u8>>, FetchError> {
+    let url = base
+        .join(path)
+        .map_err(|_| FetchError::Name(path.to_owned()))?;
+    let at = url.to_string();
+    let unreachable = |error: reqwest::Error| FetchError::Unreachable {
+        at: at.clone(),
+        why: root_cause(&error),
+    };
+    let mut response = client.get(url).send().await.map_err(unreachable)?;
+    match response.status() {
+        StatusCode::OK => {}
+        // Object stores say 403 of what they do not have.
+        StatusCode::NOT_FOUND | StatusCode::FORBIDDEN => return Ok(None),
+        status => return Err(FetchError::Status { at, status }),
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+        if (body.len() + chunk.len()) as u64 > most {
+            return Err(FetchError::TooLarge { at, most });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Some(body))
+}
+
+fn read(file: &Path, most: u64) -> Result<Option<Vec<u8>>, FetchError> {
+    let at = || file.display().to_string();
+    let unreachable = |error: io::Error| FetchError::Unreachable {
+        at: at(),
+        why: error.to_string(),
+    };
+    let opened = match std::fs::File::open(file) {
+        Ok(opened) => opened,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unreachable(error)),
+    };
+    let mut bytes = Vec::new();
+    let read = opened.take(most + 1).read_to_end(&mut bytes);
+    match read.map_err(unreachable)? as u64 > most {
+        true => Err(FetchError::TooLarge { at: at(), most }),
+        false => Ok(Some(bytes)),
+    }
+}
+
+/// What reqwest means by "error sending request".
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+fn read_authorities(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let wrong = |why: String| format!("{}: expected certificates in PEM: {why}", file.display());
+    let certificates: Vec<_> = CertificateDer::pem_file_iter(file)
+        .and_then(Iterator::collect)
+        .map_err(|error| wrong(error.to_string()))?;
+    match certificates.is_empty() {
+        true => Err(wrong("found none".to_owned())),
+        false => Ok(certificates),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_safe;
+
+    #[test]
+    fn no_name_leaves_the_repository_cve_2026_24137() {
+        for good in [
+            "1.root.json",
+            "targets/0a.trusted_root.json",
+            "2.a%2Fb.json",
+        ] {
+            assert!(is_safe(good), "{good}");
+        }
+        for bad in [
+            "",
+            "/etc/passwd",
+            "../root.json",
+            "targets/../x",
+            "targets//x",
+            "http://elsewhere/x",
+            "a\\b",
+            "x?y",
+        ] {
+            assert!(!is_safe(bad), "{bad}");
+        }
+    }
+}
