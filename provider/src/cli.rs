@@ -69,7 +69,7 @@ impl Cli {
             Command::Evidence(evidence) => evidence.run().await,
             Command::Replay(replay) => replay.run(),
             Command::Policy(policy) => policy.run(),
-            Command::Trust(trust) => trust.run(),
+            Command::Trust(trust) => trust.run().await,
             #[cfg(feature = "demo")]
             Command::Demo(demo) => demo.run().await,
             Command::Config(config) => config.run(),
