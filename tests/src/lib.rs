@@ -13,6 +13,7 @@
 //! * [`sign`]: signatures as the real tools write them.
 //! * [`sigstore`]: a private Sigstore, whose bundles may be broken in any way.
 //! * [`pack`]: evidence made from bytes, without a registry.
+//! * [`tuf`]: a TUF repository, signed with keys of its own.
 //! * [`vectors`]: public test vectors, where they are at hand.
 //! * [`rego`]: the ConstraintTemplate, evaluated as Gatekeeper evaluates it.
 //! * [`tools`]: the real programs of `tests/tools`, where they have been built.
@@ -34,6 +35,7 @@ pub mod rego;
 pub mod sign;
 pub mod sigstore;
 pub mod tools;
+pub mod tuf;
 pub mod vectors;
 
 #[cfg(feature = "wasm-host")]

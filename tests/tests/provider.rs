@@ -16,7 +16,11 @@ mod cache;
 mod limits;
 #[path = "provider/reload.rs"]
 mod reload;
+#[path = "provider/renewal.rs"]
+mod renewal;
 #[path = "provider/tls.rs"]
 mod tls;
+#[path = "provider/tuf.rs"]
+mod tuf;
 #[path = "provider/world.rs"]
 mod world;

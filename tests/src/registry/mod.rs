@@ -35,11 +35,11 @@ mod page;
 mod referrers;
 mod request;
 mod routes;
-mod server;
+pub(crate) mod server;
 mod shared;
 mod store;
 mod tags;
-mod tls;
+pub(crate) mod tls;
 mod upload;
 
 use std::net::{Ipv4Addr, SocketAddr};

@@ -198,10 +198,7 @@ fn configuration(folder: &Path, setup: &Setup) -> Config {
         plain_http: true,
         ..Registry::default()
     };
-    let root = |(name, file): &(String, PathBuf)| TrustRoot {
-        name: name.clone(),
-        file: file.clone(),
-    };
+    let root = |(name, file): &(String, PathBuf)| TrustRoot::file(name, file);
     let mut config = Config {
         listeners: vec![Listener {
             address: loopback,

@@ -77,10 +77,7 @@ async fn a_start_without_good_rules_names_every_problem() {
     std::fs::write(path("root.json"), "{}").unwrap();
     let config = Config {
         policies: vec![path("one.yaml"), path("gone.yaml")],
-        trust_roots: vec![sealgate::config::TrustRoot {
-            name: "corp".to_owned(),
-            file: path("root.json"),
-        }],
+        trust_roots: vec![sealgate::config::TrustRoot::file("corp", path("root.json"))],
         trust_stores: Some(path("stores")),
         ..Config::default()
     };
