@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use crate::admin::{Admin, Readiness};
 use crate::api::Api;
 use crate::audit::Audit;
+use crate::callers::{Callers, SetupError};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::metrics::Metrics;
@@ -27,6 +28,8 @@ pub struct App {
     rules: CurrentRules,
     source: RulesSource,
     clock: Arc<dyn Clock>,
+    /// Who may ask, by listener.
+    callers: Vec<Callers>,
 }
 
 /// The service, running.
@@ -55,6 +58,9 @@ pub enum StartError {
     /// The registry client cannot be set up.
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
+    /// Tokens of callers cannot be reviewed.
+    #[error("listeners[].tokenReview cannot be used: {0}")]
+    Callers(#[from] SetupError),
     /// The audit log cannot be opened.
     #[error("the audit log cannot be opened: {0}")]
     Audit(std::io::Error),
@@ -79,6 +85,10 @@ impl App {
         let rules = CurrentRules::new(source.rules());
         let audit =
             Audit::open(&config.audit.output, Arc::clone(&metrics)).map_err(StartError::Audit)?;
+        let callers = config.listeners.iter();
+        let callers = callers
+            .map(|listener| Callers::new(listener, &clock, &metrics))
+            .collect::<Result<_, _>>()?;
         let service = Service::new(
             &config,
             upstream::collector(&config)?,
@@ -101,12 +111,13 @@ impl App {
             rules,
             source,
             clock,
+            callers,
         })
     }
 
     /// The routes of the main listeners, for use without them.
     pub fn router(&self) -> Router {
-        Arc::clone(&self.api).router()
+        Arc::clone(&self.api).router(Callers::Anyone)
     }
 
     /// Binds all listeners and starts to answer.
@@ -121,6 +132,7 @@ impl App {
             rules,
             source,
             clock,
+            callers,
         } = self;
         let mut listeners = Vec::with_capacity(config.listeners.len());
         for listener in &config.listeners {
@@ -129,8 +141,8 @@ impl App {
         let (admin_socket, admin) = bind(config.admin.address).await?;
         let serving = Serving::new(&config, Arc::clone(&metrics));
         let addresses = listeners.iter().map(Bound::address).collect();
-        for listener in listeners {
-            listener.serve(&serving, Arc::clone(&api).router());
+        for (listener, callers) in listeners.into_iter().zip(callers) {
+            listener.serve(&serving, Arc::clone(&api).router(callers));
         }
         let Serving { tasks, stop, .. } = serving;
         tasks.spawn(

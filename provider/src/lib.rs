@@ -12,6 +12,7 @@
 //! | [`config`] | the configuration file |
 //! | [`server`] | listeners, TLS, certificates, shutdown |
 //! | `api` | the routes and their wire formats |
+//! | [`callers`] | who may ask, by a token of Kubernetes |
 //! | [`key`] | what a caller asks about |
 //! | [`service`] | from a question to a decision, through the caches |
 //! | [`collect`], [`registry`] | evidence from registries |
@@ -26,6 +27,7 @@ mod api;
 pub mod app;
 pub mod audit;
 mod cache;
+pub mod callers;
 pub mod cli;
 pub mod clock;
 pub mod collect;

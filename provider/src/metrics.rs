@@ -31,6 +31,7 @@ pub struct Metrics {
     cache_entries: Family<CacheLabels, Gauge>,
     connections: Gauge,
     handshake_failures: Counter,
+    token_reviews: Family<ReviewLabels, Counter>,
     reloads: Family<ReloadLabels, Counter>,
     broken: Family<LoadedLabels, Gauge>,
     certificate_expiry: Gauge,
@@ -140,6 +141,18 @@ labels! {
     }
 }
 
+labels! {
+    /// How the review of a caller's token ended.
+    Reviewed {
+        /// He may ask.
+        Allowed = "allowed",
+        /// He may not.
+        Refused = "refused",
+        /// It is not known.
+        Failed = "failed",
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
     route: Route,
@@ -176,6 +189,11 @@ struct CacheLabels {
 struct ReloadLabels {
     what: Loaded,
     result: ReloadResult,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReviewLabels {
+    result: Reviewed,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -217,6 +235,7 @@ impl Metrics {
             cache_entries: Family::default(),
             connections: Gauge::default(),
             handshake_failures: Counter::default(),
+            token_reviews: Family::default(),
             reloads: Family::default(),
             broken: Family::default(),
             certificate_expiry: Gauge::default(),
@@ -284,6 +303,11 @@ impl Metrics {
             "handshake_failures",
             "TLS handshakes that failed",
             self.handshake_failures.clone(),
+        );
+        registry.register(
+            "token_reviews",
+            "Tokens of callers that the API server was asked about",
+            self.token_reviews.clone(),
         );
         registry.register(
             "reloads",
@@ -388,6 +412,12 @@ impl Metrics {
 
     pub(crate) fn handshake_failure(&self) {
         self.handshake_failures.inc();
+    }
+
+    pub(crate) fn token_review(&self, result: Reviewed) {
+        self.token_reviews
+            .get_or_create(&ReviewLabels { result })
+            .inc();
     }
 
     pub(crate) fn reload(&self, what: Loaded, result: ReloadResult) {

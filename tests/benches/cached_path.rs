@@ -69,6 +69,7 @@ impl Bench {
             address: loopback,
             client_ca: Some(path("client-ca.crt")),
             client_names: vec![GATEKEEPER.to_owned()],
+            token_review: None,
             ..Listener::default()
         };
         listener.tls.certificate = path("tls.crt");

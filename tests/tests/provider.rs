@@ -20,6 +20,8 @@ mod reload;
 mod renewal;
 #[path = "provider/tls.rs"]
 mod tls;
+#[path = "provider/tokens.rs"]
+mod tokens;
 #[path = "provider/tuf.rs"]
 mod tuf;
 #[path = "provider/world.rs"]

@@ -35,6 +35,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::audit::Audit;
+use crate::callers::Callers;
 use crate::clock::Clock;
 use crate::config::{Config, Limits};
 use crate::log::RequestIds;
@@ -87,8 +88,8 @@ impl Api {
         &self.service
     }
 
-    /// The routes.
-    pub(crate) fn router(self: Arc<Self>) -> Router {
+    /// The routes, for these callers.
+    pub(crate) fn router(self: Arc<Self>, callers: Callers) -> Router {
         Router::new()
             .route("/v1/validate", post(validate))
             .route("/v1/validate/{policy}", post(validate_by))
@@ -99,9 +100,18 @@ impl Api {
             .route("/ratify/gatekeeper/v1/mutate", post(mutate))
             .fallback(async || reply::no_route(StatusCode::NOT_FOUND))
             .method_not_allowed_fallback(async || reply::no_route(StatusCode::METHOD_NOT_ALLOWED))
-            .with_state(self)
+            .with_state(Door { api: self, callers })
     }
+}
 
+/// The way in to the handlers, of one listener.
+#[derive(Clone)]
+struct Door {
+    api: Arc<Api>,
+    callers: Callers,
+}
+
+impl Door {
     /// Takes a request in, has it answered, and accounts for it.
     async fn handle<A, F>(
         &self,
@@ -118,14 +128,14 @@ impl Api {
         let asking = Asking {
             route,
             policy,
-            id: self.ids.next(),
-            deadline: started + self.timeout,
+            id: self.api.ids.next(),
+            deadline: started + self.api.timeout,
         };
         let id = HeaderValue::try_from(&asking.id).ok();
         let reply = async {
-            let _place = self.places.try_acquire().map_err(|_| Rejection::shed())?;
-            let most = self.limits.body_bytes;
-            let body = body::read(request.into_body(), most, asking.deadline).await?;
+            let places = &self.api.places;
+            let _place = places.try_acquire().map_err(|_| Rejection::shed())?;
+            let body = self.admit(request, asking.deadline).await?;
             answer(asking, body).await
         };
         // A defect must not take the connection, and the answers of others, with it.
@@ -134,8 +144,8 @@ impl Api {
             Ok(Err(rejection)) => rejection.reply(route),
             Err(_) => Rejection::failed().reply(route),
         };
-        self.metrics
-            .request(route, reply.answer, started.into_std());
+        let metrics = &self.api.metrics;
+        metrics.request(route, reply.answer, started.into_std());
         if reply.answer != Answer::Answered {
             tracing::warn!(request = ?id, route = route.name(), answer = ?reply.answer, message = reply.message, "not answered");
         }
@@ -145,48 +155,63 @@ impl Api {
         }
         response
     }
+
+    /// The body of a request whose caller may ask.
+    async fn admit(&self, request: Request, deadline: Instant) -> Result<Bytes, Rejection> {
+        let (head, body) = request.into_parts();
+        if let Err(refusal) = self.callers.admit(&head.headers, deadline).await {
+            // Whatever it is: it is thrown away, so that the client reads the answer.
+            let _ = body::read(body, 0, deadline).await;
+            return Err(Rejection::caller(&refusal));
+        }
+        body::read(body, self.api.limits.body_bytes, deadline).await
+    }
 }
 
-type Shared = State<Arc<Api>>;
+type Shared = State<Door>;
 
-async fn validate(State(api): Shared, request: Request) -> Response {
-    api.handle(Route::Validate, None, request, |asking, body| {
-        api.validate(asking, body)
+async fn validate(State(door): Shared, request: Request) -> Response {
+    door.handle(Route::Validate, None, request, |asking, body| {
+        door.api.validate(asking, body)
     })
     .await
 }
 
-async fn validate_by(State(api): Shared, Path(policy): Path<String>, request: Request) -> Response {
-    api.handle(Route::Validate, Some(policy), request, |asking, body| {
-        api.validate(asking, body)
+async fn validate_by(
+    State(door): Shared,
+    Path(policy): Path<String>,
+    request: Request,
+) -> Response {
+    door.handle(Route::Validate, Some(policy), request, |asking, body| {
+        door.api.validate(asking, body)
     })
     .await
 }
 
-async fn ratify(State(api): Shared, request: Request) -> Response {
-    api.handle(Route::Validate, None, request, |asking, body| {
-        api.ratify(asking, body)
+async fn ratify(State(door): Shared, request: Request) -> Response {
+    door.handle(Route::Validate, None, request, |asking, body| {
+        door.api.ratify(asking, body)
     })
     .await
 }
 
-async fn mutate(State(api): Shared, request: Request) -> Response {
-    api.handle(Route::Mutate, None, request, |asking, body| {
-        api.mutate(asking, body)
+async fn mutate(State(door): Shared, request: Request) -> Response {
+    door.handle(Route::Mutate, None, request, |asking, body| {
+        door.api.mutate(asking, body)
     })
     .await
 }
 
-async fn verify(State(api): Shared, request: Request) -> Response {
-    api.handle(Route::Verify, None, request, |asking, body| {
-        api.verify(asking, body)
+async fn verify(State(door): Shared, request: Request) -> Response {
+    door.handle(Route::Verify, None, request, |asking, body| {
+        door.api.verify(asking, body)
     })
     .await
 }
 
-async fn evidence(State(api): Shared, request: Request) -> Response {
-    api.handle(Route::Evidence, None, request, |asking, body| {
-        api.evidence(asking, body)
+async fn evidence(State(door): Shared, request: Request) -> Response {
+    door.handle(Route::Evidence, None, request, |asking, body| {
+        door.api.evidence(asking, body)
     })
     .await
 }

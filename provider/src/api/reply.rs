@@ -1,9 +1,10 @@
 //! Replies, and everything that is no answer.
 
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 
 use super::{json, wire};
+use crate::callers::Refusal;
 use crate::metrics::{Answer, Route};
 
 /// A reply, with what is counted and logged about it.
@@ -35,7 +36,13 @@ impl Reply {
     }
 
     pub(super) fn response(self) -> Response {
-        json(self.status, self.body)
+        let mut response = json(self.status, self.body);
+        if self.status == StatusCode::UNAUTHORIZED {
+            let challenge = HeaderValue::from_static("Bearer realm=\"sealgate\"");
+            let headers = response.headers_mut();
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response
     }
 }
 
@@ -66,6 +73,24 @@ impl Rejection {
             answer: Answer::Undecided,
             code: "undecided",
             message,
+        }
+    }
+
+    /// The caller may not ask, or it is not known whether he may.
+    pub(super) fn caller(refusal: &Refusal) -> Self {
+        let status = match refusal {
+            Refusal::User { .. } => StatusCode::FORBIDDEN,
+            Refusal::Unreviewed(_) => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::UNAUTHORIZED,
+        };
+        Self {
+            status,
+            answer: match refusal {
+                Refusal::Unreviewed(_) => Answer::Undecided,
+                _ => Answer::Rejected,
+            },
+            code: refusal.code(),
+            message: refusal.to_string(),
         }
     }
 

@@ -106,7 +106,7 @@ impl Serve {
                 listener.tls.certificate = own.certificate();
                 listener.tls.key = own.key();
             }
-            if let Some(ca) = &self.client_ca {
+            if let (Some(ca), None) = (&self.client_ca, &listener.token_review) {
                 listener.client_ca = Some(ca.clone());
                 listener.client_auth = ClientAuth::Required;
             }
@@ -143,11 +143,11 @@ async fn renew(own: SelfSigned) {
 
 fn warn_of_risks(config: &Config) {
     for listener in &config.listeners {
-        if listener.client_auth == ClientAuth::None {
+        if listener.client_auth == ClientAuth::None && listener.token_review.is_none() {
             tracing::warn!(
                 address = %listener.address,
                 "clients are not authenticated: anyone who reaches this listener can have \
-                 registries asked with our credentials; set clientAuth and clientCa"
+                 registries asked with our credentials; set clientAuth and clientCa, or tokenReview"
             );
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::yaml::Step;
-use super::{ClientAuth, Config, Listener};
+use super::{ClientAuth, Config, Listener, TokenReview};
 
 /// Something that does not fit together.
 pub(super) struct Wrong {
@@ -22,6 +22,9 @@ pub(super) fn check(config: &Config) -> Vec<Wrong> {
     }
     for (index, listener) in config.listeners.iter().enumerate() {
         check_listener(index, listener, &mut wrong);
+        if let Some(review) = &listener.token_review {
+            check_token_review(index, listener, review, &mut wrong);
+        }
     }
     check_trust_roots(config, &mut wrong);
     check_registries(config, &mut wrong);
@@ -58,6 +61,52 @@ fn check_listener(index: usize, listener: &Listener, wrong: &mut Vec<Wrong>) {
                 &format!("expected DNS names, found {name:?}"),
             );
         }
+    }
+}
+
+fn check_token_review(
+    index: usize,
+    listener: &Listener,
+    review: &TokenReview,
+    wrong: &mut Vec<Wrong>,
+) {
+    let mut push = |field: Option<&str>, message: String| {
+        let path = ["listeners", "tokenReview"].map(key);
+        let [listeners, token_review] = path;
+        let steps = [listeners, Step::Index(index), token_review];
+        wrong.push(Wrong {
+            at: steps.into_iter().chain(field.map(key)).collect(),
+            message,
+        });
+    };
+    if listener.client_auth != ClientAuth::None {
+        push(
+            None,
+            "a listener asks either for certificates or for tokens: set clientAuth: none here, \
+             and give the other callers a listener of their own"
+                .to_owned(),
+        );
+    }
+    for (field, values) in [("audiences", &review.audiences), ("users", &review.users)] {
+        if values.is_empty() || values.iter().any(String::is_empty) {
+            push(
+                Some(field),
+                "expected at least one, and none that is empty".to_owned(),
+            );
+        }
+    }
+    if let Some(server) = &review.api_server {
+        let url = url::Url::parse(server).ok();
+        let fits = |url: &url::Url| url.scheme() == "https" && url.host().is_some();
+        if !url.as_ref().is_some_and(fits) {
+            push(
+                Some("apiServer"),
+                format!("expected https://HOST:PORT, found {server:?}"),
+            );
+        }
+    }
+    if review.timeout.is_zero() {
+        push(Some("timeout"), "expected more than 0s".to_owned());
     }
 }
 

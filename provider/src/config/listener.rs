@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::TokenReview;
+
 /// One address on which requests are answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -20,6 +22,8 @@ pub struct Listener {
     pub client_ca: Option<PathBuf>,
     /// The DNS names of which a client's certificate must have one; empty: any.
     pub client_names: Vec<String>,
+    /// Makes callers show a token of Kubernetes, with `clientAuth: none`.
+    pub token_review: Option<TokenReview>,
 }
 
 /// The server's certificate; its files are read again when they change.
@@ -55,7 +59,7 @@ pub enum ClientAuth {
     Required,
     /// Whoever shows one must show a valid one.
     Optional,
-    /// Nobody is asked: anyone who reaches the listener can use it.
+    /// Nobody is asked: anyone who reaches the listener can use it, unless `tokenReview` is set.
     None,
 }
 
@@ -65,6 +69,11 @@ impl Listener {
         [&mut self.tls.certificate, &mut self.tls.key]
             .into_iter()
             .chain(&mut self.client_ca)
+            .chain(
+                self.token_review
+                    .iter_mut()
+                    .flat_map(TokenReview::paths_mut),
+            )
     }
 }
 
@@ -76,6 +85,7 @@ impl Default for Listener {
             client_auth: ClientAuth::default(),
             client_ca: Some("client-ca.crt".into()),
             client_names: Vec::new(),
+            token_review: None,
         }
     }
 }

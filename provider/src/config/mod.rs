@@ -8,6 +8,7 @@ mod check;
 mod limits;
 mod listener;
 mod registry;
+mod token_review;
 mod trust;
 mod units;
 pub(crate) mod yaml;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 pub use limits::{Cache, Limits, Timeouts};
 pub use listener::{ClientAuth, Listener, Tls, TlsVersion};
 pub use registry::{Auth, Credentials, Registry};
+pub use token_review::{TokenCache, TokenReview};
 pub use trust::{Origin, TrustRoot, Tuf};
 pub(crate) use trust::{TufWire, built_in};
 
@@ -393,6 +395,23 @@ mod tests {
         let error = parse("listeners:\n- address: 0.0.0.0:8443\n  clientCa: null\n").unwrap_err();
         assert_eq!(error.problems[0].field, "listeners[0].clientCa");
         assert!(error.problems[0].message.contains("clientAuth"), "{error}");
+    }
+
+    #[test]
+    fn tokens_need_an_audience_and_a_user_and_no_certificates() {
+        let error = parse(
+            "listeners:\n- clientAuth: required\n  tokenReview:\n    users: ['']\n    apiServer: http://10.0.0.1\n",
+        )
+        .unwrap_err();
+        let wrong: Vec<_> = error.problems.iter().map(|p| p.field.as_str()).collect();
+        for field in ["", ".audiences", ".users", ".apiServer"] {
+            let field = format!("listeners[0].tokenReview{field}");
+            assert!(wrong.contains(&field.as_str()), "{field} in {error}");
+        }
+        parse(
+            "listeners:\n- clientAuth: none\n  tokenReview: {audiences: [sealgate], users: [u], apiServer: 'https://[::1]:6443'}\n",
+        )
+        .unwrap();
     }
 
     #[test]

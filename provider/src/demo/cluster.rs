@@ -129,6 +129,7 @@ fn config(directory: &Path, own: &SelfSigned, shop: &Shop) -> Config {
             },
             client_ca: Some(directory.join("client-ca.crt")),
             client_names: vec![GATEKEEPER.to_owned()],
+            token_review: None,
             ..Listener::default()
         }],
         admin: Admin {

@@ -210,6 +210,7 @@ fn configuration(folder: &Path, setup: &Setup) -> Config {
             client_auth: ClientAuth::Required,
             client_ca: Some(folder.join("client-ca.crt")),
             client_names: vec![GATEKEEPER.to_owned()],
+            token_review: None,
         }],
         policies: vec![folder.join("policies")],
         trust_roots: setup.trust_roots.iter().map(root).collect(),

@@ -126,6 +126,7 @@ impl World {
                 client_auth: ClientAuth::Required,
                 client_ca: Some(self.path("client-ca.crt")),
                 client_names: vec![GATEKEEPER.to_owned()],
+                token_review: None,
             }],
             policies: vec![self.path("policies")],
             registries: vec![RegistryEntry {

@@ -1,0 +1,315 @@
+//! The API server, asked whose token it is: `POST /apis/authentication.k8s.io/v1/tokenreviews`.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use axum::http::StatusCode;
+use reqwest::{Client, Response};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::bearer::Bearer;
+use super::refusal::ReviewError;
+use crate::config::TokenReview;
+use crate::registry::{Guard, client_for_authorities};
+
+const ROUTE: &str = "/apis/authentication.k8s.io/v1/tokenreviews";
+const API_VERSION: &str = "authentication.k8s.io/v1";
+const KIND: &str = "TokenReview";
+/// Bytes of an answer: the token itself, a user, and the groups of that user.
+const MOST_BYTES: usize = 1 << 20;
+
+/// Why tokens cannot be reviewed at all.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetupError {
+    /// There is no API server to ask.
+    #[error(
+        "apiServer is not set, and KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT name none: \
+         this is no Pod, so name the API server"
+    )]
+    NoServer,
+    /// The URL of the API server is none.
+    #[error("{0:?} is no URL of an API server: expected https://HOST:PORT")]
+    Server(String),
+    /// A file is missing, or is not what it should be.
+    #[error("{}: {message}", file.display())]
+    File {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+/// Who the API server says the owner of a token is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Review {
+    /// The token is good.
+    Authenticated {
+        user: String,
+        /// Those of the audiences asked for that the token has. None: the API server has not
+        /// looked at audiences.
+        audiences: Vec<String>,
+    },
+    /// It is not, or not for the audiences asked for.
+    Unknown,
+}
+
+/// The API server.
+pub(super) struct ApiServer {
+    url: Url,
+    host: String,
+    ca: PathBuf,
+    token_file: PathBuf,
+    /// Made with the certificate authorities that were read last and could be used.
+    connection: Mutex<Connection>,
+}
+
+#[derive(Clone)]
+struct Connection {
+    ca: Vec<u8>,
+    client: Client,
+}
+
+#[derive(Serialize)]
+struct RequestWire<'a> {
+    #[serde(rename = "apiVersion")]
+    api_version: &'a str,
+    kind: &'a str,
+    spec: SpecWire<'a>,
+}
+
+#[derive(Serialize)]
+struct SpecWire<'a> {
+    token: &'a str,
+    audiences: &'a [String],
+}
+
+#[derive(Deserialize)]
+struct ReviewWire {
+    #[serde(rename = "apiVersion")]
+    api_version: String,
+    kind: String,
+    status: StatusWire,
+}
+
+#[derive(Deserialize)]
+struct StatusWire {
+    #[serde(default)]
+    authenticated: bool,
+    #[serde(default)]
+    user: UserWire,
+    #[serde(default)]
+    audiences: Vec<String>,
+}
+
+#[derive(Default, Deserialize)]
+struct UserWire {
+    #[serde(default)]
+    username: String,
+}
+
+impl ApiServer {
+    /// `variable` reads the environment, which names the cluster's API server to a Pod.
+    pub(super) fn new(
+        config: &TokenReview,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, SetupError> {
+        let url = match &config.api_server {
+            Some(url) => url.clone(),
+            None => in_cluster(variable).ok_or(SetupError::NoServer)?,
+        };
+        let wrong = || SetupError::Server(url.clone());
+        let base = Url::parse(&url).map_err(|_| wrong())?;
+        let host = base.host_str().ok_or_else(wrong)?.to_owned();
+        let url = base.join(ROUTE).map_err(|_| wrong())?;
+        let bytes = |file: &Path| std::fs::read(file).map_err(|error| cannot_read(file, &error));
+        // Now, so that what is missing is missed when it can be mended.
+        bytes(&config.token_file)?;
+        let connection = Connection::new(&host, bytes(&config.ca)?).map_err(|message| {
+            let file = config.ca.clone();
+            SetupError::File { file, message }
+        })?;
+        Ok(Self {
+            url,
+            host,
+            ca: config.ca.clone(),
+            token_file: config.token_file.clone(),
+            connection: Mutex::new(connection),
+        })
+    }
+
+    /// Asks whose token it is, for these audiences. Without a deadline of its own.
+    pub(super) async fn review(
+        &self,
+        token: &Bearer,
+        audiences: &[String],
+    ) -> Result<Review, ReviewError> {
+        let own = tokio::fs::read_to_string(&self.token_file).await;
+        let own = own.map_err(|error| ReviewError::OwnToken(error.to_string()))?;
+        let request = RequestWire {
+            api_version: API_VERSION,
+            kind: KIND,
+            spec: SpecWire {
+                token: token.reveal(),
+                audiences,
+            },
+        };
+        let client = self.client().await;
+        let asked = client.post(self.url.clone()).bearer_auth(own.trim());
+        let answer = asked
+            .json(&request)
+            .send()
+            .await
+            .map_err(|error| unreachable(&error))?;
+        match answer.status() {
+            StatusCode::OK | StatusCode::CREATED => parse(&read(answer).await?),
+            status => Err(ReviewError::Status(status)),
+        }
+    }
+
+    /// The client for the certificate authorities that are in the file now; if they cannot be
+    /// used, for those before.
+    async fn client(&self) -> Client {
+        let read = tokio::fs::read(&self.ca).await;
+        let mut connection = self
+            .connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Ok(ca) = read
+            && ca != connection.ca
+        {
+            match Connection::new(&self.host, ca) {
+                Ok(new) => *connection = new,
+                Err(error) => {
+                    let ca = self.ca.display();
+                    tracing::error!(%ca, error, "cannot be used, the last good one stays");
+                }
+            }
+        }
+        connection.client.clone()
+    }
+}
+
+impl Connection {
+    fn new(host: &str, ca: Vec<u8>) -> Result<Self, String> {
+        let authorities: Vec<_> = CertificateDer::pem_slice_iter(&ca)
+            .collect::<Result<_, _>>()
+            .map_err(|error| format!("expected certificates in PEM: {error}"))?;
+        if authorities.is_empty() {
+            return Err("expected certificates in PEM, found none".to_owned());
+        }
+        // The API server is at a private address.
+        let guard = Guard::allowing([host.to_owned()]);
+        let client = client_for_authorities(Some(&authorities), guard);
+        let client = client.map_err(|error| error.to_string())?;
+        Ok(Self { ca, client })
+    }
+}
+
+/// The API server, as Kubernetes names it to every container.
+fn in_cluster(variable: impl Fn(&str) -> Option<String>) -> Option<String> {
+    let host = variable("KUBERNETES_SERVICE_HOST")?;
+    let port = variable("KUBERNETES_SERVICE_PORT")?;
+    match host.contains(':') {
+        true => Some(format!("https://[{host}]:{port}")),
+        false => Some(format!("https://{host}:{port}")),
+    }
+}
+
+fn cannot_read(file: &Path, error: &std::io::Error) -> SetupError {
+    SetupError::File {
+        file: file.to_owned(),
+        message: format!("cannot be read: {error}"),
+    }
+}
+
+async fn read(mut answer: Response) -> Result<Vec<u8>, ReviewError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(|error| unreachable(&error))? {
+        if body.len() + chunk.len() > MOST_BYTES {
+            let message = format!("it has more than {MOST_BYTES} bytes");
+            return Err(ReviewError::Malformed(message));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// Reads an answer. `status.error` is left alone: it may repeat what it was given.
+fn parse(body: &[u8]) -> Result<Review, ReviewError> {
+    let malformed = |error: serde_json::Error| {
+        // Only the place: serde's own words may quote the answer, which has the token in it.
+        let (line, column) = (error.line(), error.column());
+        ReviewError::Malformed(format!("line {line}, column {column}"))
+    };
+    let wire: ReviewWire = serde_json::from_slice(body).map_err(malformed)?;
+    if wire.api_version != API_VERSION || wire.kind != KIND {
+        let message = format!("expected a {KIND} of {API_VERSION}");
+        return Err(ReviewError::Malformed(message));
+    }
+    Ok(match wire.status.authenticated {
+        true => Review::Authenticated {
+            user: wire.status.user.username,
+            audiences: wire.status.audiences,
+        },
+        false => Review::Unknown,
+    })
+}
+
+/// What went wrong, down to its cause. Neither the URL nor an error holds a token.
+fn unreachable(error: &reqwest::Error) -> ReviewError {
+    let mut message = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        message.push_str(": ");
+        message.push_str(&error.to_string());
+        cause = error.source();
+    }
+    ReviewError::Unreachable(message)
+}
+
+#[cfg(test)]
+#[allow(clippy::panic)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pod_knows_its_api_server() {
+        let of = |host: &'static str| {
+            in_cluster(move |name| match name {
+                "KUBERNETES_SERVICE_HOST" => Some(host.to_owned()),
+                "KUBERNETES_SERVICE_PORT" => Some("443".to_owned()),
+                _ => None,
+            })
+        };
+        assert_eq!(of("10.0.0.1").as_deref(), Some("https://10.0.0.1:443"));
+        assert_eq!(of("fd00::1").as_deref(), Some("https://[fd00::1]:443"));
+        assert_eq!(in_cluster(|_| None), None);
+    }
+
+    #[test]
+    fn an_answer_must_be_a_token_review() {
+        let good = br#"{"apiVersion":"authentication.k8s.io/v1","kind":"TokenReview","spec":{"token":"secret"},
+            "status":{"authenticated":true,"user":{"username":"u","groups":["g"]},"audiences":["a"]}}"#;
+        let expected = Review::Authenticated {
+            user: "u".to_owned(),
+            audiences: vec!["a".to_owned()],
+        };
+        assert_eq!(parse(good), Ok(expected));
+        for (answer, named) in [
+            (&b"{"[..], "line 1"),
+            (br#"{"apiVersion":"authentication.k8s.io/v1","kind":"TokenReview","status":"secret"}"#, "line 1"),
+            (br#"{"apiVersion":"v1","kind":"Status","status":{"authenticated":true}}"#, "expected a TokenReview"),
+        ] {
+            let Err(ReviewError::Malformed(message)) = parse(answer) else {
+                panic!("{answer:?} was read");
+            };
+            assert!(message.contains(named), "{message}");
+            assert!(!message.contains("secret"), "{message}");
+        }
+    }
+}
