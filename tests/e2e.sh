@@ -25,7 +25,7 @@ tools_of() {
         client) echo core client ;;
         cluster | gatekeeper) echo core cluster ;;
         keyless) echo core sigstore ;;
-        kyverno) echo core kyverno ;;
+        kyverno) echo core etcd kube-apiserver kubectl kyverno ;;
         *) echo all ;;
     esac
 }

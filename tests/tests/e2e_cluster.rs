@@ -19,6 +19,8 @@ mod objects;
 mod quick_start;
 #[path = "e2e_cluster/ratify.rs"]
 mod ratify;
+#[path = "e2e_cluster/tokens.rs"]
+mod tokens;
 #[path = "e2e_cluster/world.rs"]
 mod world;
 
@@ -34,6 +36,7 @@ async fn a_cluster_admits_what_is_signed_and_nothing_else() {
     audit::run(&world, &mut table);
     mutation::run(&world, &mut table);
     ratify::run(&world, &mut table);
+    tokens::run(&world, &mut table).await;
     failures::run(&mut world, &mut table);
     table.finish();
 }

@@ -10,12 +10,16 @@ use serde_json::json;
 use super::{Authority, E2eError, Kubectl, Names, Process, free_port, write};
 use crate::tools::find;
 
+const CA: &str = "control-plane-ca.crt";
+
 /// A running control plane.
 #[derive(Debug)]
 pub struct ControlPlane {
     /// kubectl with the rights of an administrator.
     pub kubectl: Kubectl,
     kubeconfig: PathBuf,
+    ca: PathBuf,
+    url: String,
     // In this order they are stopped.
     _apiserver: Process,
     _etcd: Process,
@@ -51,6 +55,8 @@ impl ControlPlane {
         Ok(Self {
             kubectl,
             kubeconfig,
+            ca: folder.join(CA),
+            url: format!("https://127.0.0.1:{secure}"),
             _apiserver: apiserver,
             _etcd: etcd,
         })
@@ -59,6 +65,16 @@ impl ControlPlane {
     /// The kubeconfig of an administrator.
     pub fn kubeconfig(&self) -> &Path {
         &self.kubeconfig
+    }
+
+    /// The API server, `https://127.0.0.1:PORT`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The certificate authority of the API server.
+    pub fn ca(&self) -> &Path {
+        &self.ca
     }
 }
 
@@ -74,13 +90,13 @@ fn apiserver(
         ..Names::default()
     };
     let serving = authority.issue(names, folder, "apiserver")?;
-    // Service accounts are not used, but their tokens must have a key.
+    // Pods get no tokens here, but whoever asks does.
     let tokens = authority.issue(names, folder, "service-accounts")?;
     let mut command = Command::new(find("kube-apiserver")?);
     for (flag, path) in [
         ("--tls-cert-file", &serving.certificate),
         ("--tls-private-key-file", &serving.key),
-        ("--client-ca-file", &folder.join("control-plane-ca.crt")),
+        ("--client-ca-file", &folder.join(CA)),
         ("--service-account-key-file", &tokens.certificate),
         ("--service-account-signing-key-file", &tokens.key),
     ] {
@@ -99,7 +115,7 @@ fn apiserver(
 }
 
 fn kubeconfig(authority: &Authority, folder: &Path, port: u16) -> Result<PathBuf, E2eError> {
-    let ca = folder.join("control-plane-ca.crt");
+    let ca = folder.join(CA);
     write(&ca, authority.pem())?;
     let names = Names {
         common: "administrator",

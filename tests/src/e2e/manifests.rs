@@ -24,8 +24,8 @@ impl Manifests {
         let root = folder.join("install");
         std::fs::create_dir_all(&root).map_err(E2eError::io("install"))?;
         let mut copy = Command::new("cp");
-        copy.arg("-R").arg(source.join("manifests"));
-        run(copy.arg(source.join("rego")).arg(&root))?;
+        let folders = ["manifests", "rego", "kyverno"].map(|folder| source.join(folder));
+        run(copy.arg("-R").args(folders).arg(&root))?;
         Ok(Self { root })
     }
 
@@ -44,6 +44,11 @@ impl Manifests {
     /// A file of them.
     pub fn path(&self, name: &str) -> PathBuf {
         self.root.join("manifests").join(name)
+    }
+
+    /// A file of `kyverno/`, which lies beside them.
+    pub fn kyverno(&self, name: &str) -> PathBuf {
+        self.root.join("kyverno").join(name)
     }
 
     /// Makes the provider's certificate, or renews it, as the guide says.

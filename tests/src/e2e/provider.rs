@@ -24,6 +24,8 @@ pub struct ProviderOptions {
     pub trust_stores: Option<PathBuf>,
     /// Registries without TLS.
     pub plain_http: Vec<String>,
+    /// Its listener's `tokenReview`, where clients show tokens.
+    pub token_review: Option<Value>,
 }
 
 /// A running provider.
@@ -137,6 +139,7 @@ fn configuration(options: &ProviderOptions, port: u16, admin: u16) -> Value {
         },
         "clientAuth": "none",
         "clientCa": null,
+        "tokenReview": options.token_review,
     });
     if let Some(ca) = &options.client_ca {
         listener["clientAuth"] = "required".into();

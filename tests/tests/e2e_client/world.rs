@@ -165,6 +165,7 @@ impl World {
                 policies,
                 trust_stores: None,
                 plain_http: vec![registry.host().to_owned()],
+                token_review: None,
             },
         )
         .unwrap();

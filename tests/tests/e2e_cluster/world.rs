@@ -78,6 +78,7 @@ impl World {
                 plain_http: [distribution.host(), referrers.host(), &fragile.host()]
                     .map(str::to_owned)
                     .to_vec(),
+                token_review: None,
             },
         )
         .unwrap();
