@@ -10,7 +10,7 @@ use sealgate::tuf::{Cause, LastGood, TufClient};
 use sealgate_core::sigstore::SigstoreRoot;
 use sealgate_core::{Digest, UnixTime};
 use sealgate_tests::sigstore::Sigstore;
-use sealgate_tests::tuf::{Fault, Files, Repository, Server};
+use sealgate_tests::tuf::{Fault, Repository, Server};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -431,7 +431,7 @@ async fn a_cache_that_was_tampered_with_is_not_believed() {
     // A whole repository of somebody else.
     let mut usurper = Repository::new("usurper", NOW);
     usurper.publish(TARGET, root("forged"));
-    let usurped = Files::from_iter(usurper.files());
+    let usurped = usurper.files();
     let mut forged: Value = serde_json::from_str(&good).unwrap();
     let files = &mut forged["good"]["files"];
     files["timestamp.json"] = base64(str::from_utf8(&usurped["timestamp.json"]).unwrap());

@@ -108,21 +108,21 @@ impl State {
         if let Some(metadata) = &self.metadata {
             let v = metadata.versions;
             let refreshed = metadata.refreshed_at;
-            let expiry = match metadata.expires < now {
-                true => "expired: it may be outdated",
-                false => "expires",
+            let expires = metadata.expires;
+            let expiry = match expires < now {
+                true => format!("expired   {expires}: it may be outdated"),
+                false => format!("expires   {expires}"),
             };
             // Writing into a string cannot fail.
             let _ = write!(
                 text,
                 "  metadata  root {}, timestamp {}, snapshot {}, targets {}\n  \
-                 refreshed {refreshed}, {} ago\n  {expiry} {}\n",
+                 refreshed {refreshed}, {} ago\n  {expiry}\n",
                 v.root,
                 v.timestamp,
                 v.snapshot,
                 v.targets,
                 age(refreshed, now),
-                metadata.expires,
             );
         }
         text
