@@ -3,7 +3,12 @@
 //! `tests/e2e.sh cluster`, or `just tools core cluster`, `cargo build -p sealgate`, and
 //! `cargo test -p sealgate-tests --test e2e_cluster -- --ignored --nocapture`.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
 
 #[path = "e2e_cluster/audit.rs"]
 mod audit;
