@@ -12,6 +12,7 @@ use sealgate::{App, Config};
 use sealgate_tests::https::{self, Authority, Https};
 use sealgate_tests::token_review::{Manner, TokenReviewServer};
 use serde_json::{Value, json};
+use tracing::dispatcher::Dispatch;
 
 use crate::world::World;
 
@@ -336,6 +337,9 @@ async fn no_token_is_seen_in_logs_metrics_or_the_audit_log() {
         .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
         .with_writer(move || writer.clone())
         .finish();
+    // With a second one, tracing asks them all whether they want an event: with one alone it asks
+    // the thread that comes by first, which may be another test's.
+    let _second = Dispatch::new(tracing_subscriber::registry());
     // For this thread, on which the provider runs, too.
     let guard = tracing::subscriber::set_default(subscriber);
     let mut cluster = Cluster::new().await;
