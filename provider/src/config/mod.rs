@@ -350,11 +350,16 @@ mod tests {
     }
 
     #[test]
-    fn the_configuration_of_the_shipped_manifests_is_good() {
-        let config = parse(include_str!("../../../manifests/sealgate.yaml")).unwrap();
-        let names: Vec<_> = config.trust_roots.iter().map(|root| &root.name).collect();
-        assert_eq!(names, ["public-good"]);
-        assert!(config.trust_cache.is_some());
+    fn the_configurations_of_the_shipped_manifests_are_good() {
+        let gatekeepers = parse(include_str!("../../../manifests/sealgate.yaml")).unwrap();
+        assert_eq!(gatekeepers.listeners[0].client_auth, ClientAuth::Required);
+        let kyvernos = parse(include_str!("../../../kyverno/sealgate.yaml")).unwrap();
+        assert!(kyvernos.listeners[0].token_review.is_some());
+        for config in [gatekeepers, kyvernos] {
+            let names: Vec<_> = config.trust_roots.iter().map(|root| &root.name).collect();
+            assert_eq!(names, ["public-good"]);
+            assert!(config.trust_cache.is_some());
+        }
     }
 
     #[test]
