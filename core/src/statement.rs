@@ -77,10 +77,7 @@ impl VerifiedStatement {
 
     /// Whether the predicate meets every condition.
     pub(crate) fn meets(&self, conditions: &[Condition]) -> Result<(), Reason> {
-        let predicate = self.predicate.as_ref().unwrap_or(&Value::Null);
-        conditions
-            .iter()
-            .try_for_each(|condition| condition::check(condition, predicate))
+        condition::check(conditions, self.predicate.as_ref().unwrap_or(&Value::Null))
     }
 
     /// The attestation as a verdict shows it.

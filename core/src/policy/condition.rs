@@ -27,9 +27,11 @@ impl Condition {
         if source.len() > MAX_BYTES {
             return Err(ConditionError::TooLong(source.len()));
         }
-        Program::compile(source).map_err(|error| ConditionError::Syntax(error.to_string()))?;
+        let program =
+            Program::compile(source).map_err(|error| ConditionError::Syntax(error.to_string()))?;
         Ok(Self {
             source: source.to_owned(),
+            program: Arc::new(program),
         })
     }
 }
@@ -49,40 +51,54 @@ pub enum ConditionError {
     Syntax(String),
 }
 
-/// Whether the condition is true of this predicate.
+/// Whether every condition is true of this predicate.
 ///
 /// # Errors
-/// `condition_failed` if it is false, `condition_error` if it cannot be evaluated or
+/// `condition_failed` if one is false, `condition_error` if one cannot be evaluated or
 /// gives no boolean: a field that is absent is no proof.
-pub(crate) fn check(condition: &Condition, predicate: &serde_json::Value) -> Result<(), Reason> {
-    let error = |why: String| {
-        Reason::new(
-            Code::ConditionError,
-            format!(
-                "the condition {:?} cannot be evaluated: {why}",
-                condition.source
-            ),
-        )
+pub(crate) fn check(conditions: &[Condition], predicate: &serde_json::Value) -> Result<(), Reason> {
+    let Some(first) = conditions.first() else {
+        return Ok(());
     };
-    let program = Program::compile(&condition.source).map_err(|e| error(e.to_string()))?;
+    let context = context(predicate).map_err(|why| first.error(&why))?;
+    conditions
+        .iter()
+        .try_for_each(|condition| condition.evaluate(&context))
+}
+
+/// What the conditions on one predicate see; none of them can change it.
+fn context(predicate: &serde_json::Value) -> Result<Context<'static, 'static>, String> {
     let mut context = Context::default();
     context
         .add_variable("predicate", predicate)
-        .map_err(|e| error(e.to_string()))?;
+        .map_err(|error| error.to_string())?;
     context
         .add_function("matches", matches)
-        .map_err(|e| error(e.to_string()))?;
-    match program.execute(&context) {
-        Ok(Value::Bool(true)) => Ok(()),
-        Ok(Value::Bool(false)) => Err(Reason::new(
-            Code::ConditionFailed,
-            format!("the condition {:?} is false", condition.source),
-        )),
-        Ok(other) => Err(error(format!(
-            "expected true or false, found {:?}",
-            other.type_of()
-        ))),
-        Err(e) => Err(error(e.to_string())),
+        .map_err(|error| error.to_string())?;
+    Ok(context)
+}
+
+impl Condition {
+    fn evaluate(&self, context: &Context<'_, '_>) -> Result<(), Reason> {
+        match self.program.execute(context) {
+            Ok(Value::Bool(true)) => Ok(()),
+            Ok(Value::Bool(false)) => Err(Reason::new(
+                Code::ConditionFailed,
+                format!("the condition {:?} is false", self.source),
+            )),
+            Ok(other) => Err(self.error(&format!(
+                "expected true or false, found {:?}",
+                other.type_of()
+            ))),
+            Err(error) => Err(self.error(&error.to_string())),
+        }
+    }
+
+    fn error(&self, why: &str) -> Reason {
+        Reason::new(
+            Code::ConditionError,
+            format!("the condition {:?} cannot be evaluated: {why}", self.source),
+        )
     }
 }
 

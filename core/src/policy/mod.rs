@@ -305,11 +305,13 @@ pub struct AttestationRule {
     pub conditions: Vec<Condition>,
 }
 
-/// A condition on a predicate, in the Common Expression Language.
+/// A condition on a predicate, in the Common Expression Language; see [`condition`].
 #[derive(Clone, Debug)]
 pub struct Condition {
-    /// The expression as it was written; see [`crate::policy::condition`].
-    pub source: String,
+    /// The expression as it was written.
+    source: String,
+    /// The expression, compiled.
+    program: std::sync::Arc<cel::Program>,
 }
 
 impl Policy {

@@ -15,6 +15,7 @@ use crate::notation::{Certificate, CertificateError};
 #[derive(Clone, Debug)]
 pub struct TrustStore {
     certificates: Vec<Certificate>,
+    revision: Digest,
 }
 
 impl TrustStore {
@@ -39,7 +40,10 @@ impl TrustStore {
         if certificates.is_empty() {
             return Err(TrustStoreError::Empty);
         }
-        Ok(Self { certificates })
+        Ok(Self {
+            revision: revision(&certificates),
+            certificates,
+        })
     }
 
     /// The certificates.
@@ -49,11 +53,15 @@ impl TrustStore {
 
     /// A digest over the certificates, whatever their order.
     pub fn revision(&self) -> Digest {
-        let fingerprint = |certificate: &Certificate| certificate.fingerprint().to_string();
-        let mut digests: Vec<_> = self.certificates.iter().map(fingerprint).collect();
-        digests.sort();
-        Digest::sha256(digests.join("\n").as_bytes())
+        self.revision
     }
+}
+
+fn revision(certificates: &[Certificate]) -> Digest {
+    let fingerprint = |certificate: &Certificate| certificate.fingerprint().to_string();
+    let mut digests: Vec<_> = certificates.iter().map(fingerprint).collect();
+    digests.sort();
+    Digest::sha256(digests.join("\n").as_bytes())
 }
 
 fn read_file(bytes: &[u8]) -> Result<Vec<Certificate>, TrustStoreError> {
