@@ -3,19 +3,20 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use sealgate_core::Evidence;
+use sealgate_core::{Evidence, TrustMaterial, UnixTime};
 use tokio::time::Instant;
 
 use super::inputs::Inputs;
 use super::usage::{self, UsageError};
 use super::verify::{self, NoVerdict};
 use crate::cli::Exit;
-use crate::collect::{Collector, Wanted};
+use crate::collect::{CollectError, Collector, RevocationClient, Wanted};
 use crate::key::Question;
 
 /// Fetch everything a verdict is made from, as an evidence pack
 ///
-/// The pack can be judged later, elsewhere, without network: see `replay`.
+/// The pack can be judged later, elsewhere, without network: see `replay`. With a trust store it
+/// also holds what OCSP responders and revocation lists say of the certificates that lead to it.
 #[derive(Clone, Debug, clap::Args)]
 pub struct EvidenceArgs {
     /// The image
@@ -40,11 +41,13 @@ impl EvidenceArgs {
         let images = [self.image];
         let questions = verify::questions(&images, self.namespace.as_deref())?;
         let references: Vec<_> = questions.iter().map(|q| q.reference.clone()).collect();
-        let collector = self.inputs.collector(self.inputs.config()?, &references)?;
+        let config = self.inputs.config()?;
+        let (trust, now) = (self.inputs.trust(config.as_ref())?, self.inputs.now()?);
+        let fetcher = self.inputs.fetcher(config, &references, trust, now)?;
         for question in &questions {
             let progress = verify::progress(&question.request.image);
             let deadline = Instant::now() + self.inputs.timeout();
-            let evidence = collect(&collector, question, Wanted::ALL, deadline).await;
+            let evidence = fetcher.fetch(question, deadline).await;
             progress.finish_and_clear();
             match evidence {
                 Ok(evidence) => write(self.output.as_ref(), &evidence)?,
@@ -58,26 +61,49 @@ impl EvidenceArgs {
     }
 }
 
-/// Fetches the evidence of one image.
-pub(super) async fn collect(
-    collector: &Collector,
-    question: &Question,
-    wanted: Wanted,
-    deadline: Instant,
-) -> Result<Evidence, NoVerdict> {
-    let failed = |error: crate::collect::CollectError| NoVerdict {
-        code: error.code(),
-        message: error.to_string(),
-    };
-    let image = collector
-        .resolve(&question.reference, deadline)
-        .await
-        .map_err(failed)?;
-    let request = question.request.clone();
-    collector
-        .collect(&image, request, wanted, deadline)
-        .await
-        .map_err(failed)
+/// Fetches evidence.
+pub(super) struct Fetcher {
+    pub(super) collector: Collector,
+    pub(super) revocation: RevocationClient,
+    /// Revocation services are asked only about certificates that lead to this.
+    pub(super) trust: TrustMaterial,
+    pub(super) now: UnixTime,
+}
+
+impl Fetcher {
+    /// Fetches the evidence of one image.
+    pub(super) async fn fetch(
+        &self,
+        question: &Question,
+        deadline: Instant,
+    ) -> Result<Evidence, NoVerdict> {
+        let evidence = self
+            .artifacts(question, deadline)
+            .await
+            .map_err(|error| NoVerdict {
+                code: error.code(),
+                message: error.to_string(),
+            })?;
+        Ok(self
+            .revocation
+            .complete(evidence, &self.trust, self.now, deadline)
+            .await)
+    }
+
+    async fn artifacts(
+        &self,
+        question: &Question,
+        deadline: Instant,
+    ) -> Result<Evidence, CollectError> {
+        let image = self
+            .collector
+            .resolve(&question.reference, deadline)
+            .await?;
+        let request = question.request.clone();
+        self.collector
+            .collect(&image, request, Wanted::ALL, deadline)
+            .await
+    }
 }
 
 fn write(output: Option<&PathBuf>, evidence: &Evidence) -> Result<(), UsageError> {

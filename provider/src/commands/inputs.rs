@@ -9,8 +9,8 @@ use sealgate_core::policy::file::{self, PolicyFile};
 use sealgate_core::{Policies, Reference, TrustMaterial, UnixTime};
 use serde_json::{Value, json};
 
+use super::evidence::Fetcher;
 use super::usage::UsageError;
-use crate::collect::Collector;
 use crate::config::{Config, Credentials, Registry, TrustRoot};
 use crate::tuf::TufRoots;
 use crate::{policies, trust, upstream};
@@ -88,10 +88,21 @@ impl Inputs {
     }
 
     /// Policies, trust material and the time to judge by.
-    ///
-    /// Trust roots from TUF are as they were last kept: nothing is asked here.
     pub(super) fn rules(&self, config: Option<&Config>) -> Result<Rules, UsageError> {
         let policies = self.policies(config)?;
+        let mut trust = self.trust(config)?;
+        trust.add_built_in_for(&policies);
+        Ok(Rules {
+            policies,
+            trust,
+            now: self.now()?,
+        })
+    }
+
+    /// The trust roots and trust stores that are given, without the built-in ones.
+    ///
+    /// Trust roots from TUF are as they were last kept: nothing is asked here.
+    pub(super) fn trust(&self, config: Option<&Config>) -> Result<TrustMaterial, UsageError> {
         let mut roots = config.map_or_else(Vec::new, |c| c.trust_roots.clone());
         let given = self.trust_roots()?;
         roots.retain(|root| given.iter().all(|other| other.name != root.name));
@@ -105,12 +116,12 @@ impl Inputs {
         TufRoots::open(&roots, cache)
             .map_err(UsageError::all)?
             .insert_into(&mut trust);
-        trust.add_built_in_for(&policies);
-        Ok(Rules {
-            policies,
-            trust,
-            now: self.now.map_or_else(wall_clock, Ok)?,
-        })
+        Ok(trust)
+    }
+
+    /// The time to judge by.
+    pub(super) fn now(&self) -> Result<UnixTime, UsageError> {
+        self.now.map_or_else(wall_clock, Ok)
     }
 
     /// The configuration file, if one is given.
@@ -213,14 +224,17 @@ impl Inputs {
         self.trust_root.iter().map(split).collect()
     }
 
-    /// Who fetches evidence of these images.
+    /// Who fetches evidence of these images, and what revocation services say of certificates that
+    /// this trust leads to.
     ///
     /// To name an image is to allow its registry, also at a private address.
-    pub(super) fn collector(
+    pub(super) fn fetcher(
         &self,
         config: Option<Config>,
         images: &[Reference],
-    ) -> Result<Collector, UsageError> {
+        trust: TrustMaterial,
+        now: UnixTime,
+    ) -> Result<Fetcher, UsageError> {
         let mut config = config.unwrap_or_else(|| Config {
             credentials: Credentials {
                 docker_config: docker_config(),
@@ -253,7 +267,13 @@ impl Inputs {
                 }),
             }
         }
-        upstream::collector(&config).map_err(|error| UsageError::new(error.to_string()))
+        let failed = |error: upstream::UpstreamError| UsageError::new(error.to_string());
+        Ok(Fetcher {
+            collector: upstream::collector(&config).map_err(failed)?,
+            revocation: upstream::revocation(&config).map_err(failed)?,
+            trust,
+            now,
+        })
     }
 
     /// All the given certificate authorities in one file.

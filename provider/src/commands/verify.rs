@@ -8,11 +8,11 @@ use indicatif::ProgressBar;
 use sealgate_core::Verdict;
 use tokio::time::Instant;
 
+use super::evidence::Fetcher;
 use super::inputs::{Inputs, Rules};
 use super::tree::{self, Style};
 use super::usage::{self, UsageError};
 use crate::cli::Exit;
-use crate::collect::{Collector, Wanted};
 use crate::key::Question;
 
 /// Verify images and print why they passed or failed
@@ -53,12 +53,13 @@ impl VerifyArgs {
         let rules = self.inputs.rules(config.as_ref())?;
         let questions = questions(&self.images, self.namespace.as_deref())?;
         let references: Vec<_> = questions.iter().map(|q| q.reference.clone()).collect();
-        let collector = self.inputs.collector(config, &references)?;
+        let trust = rules.trust.clone();
+        let fetcher = self.inputs.fetcher(config, &references, trust, rules.now)?;
         let mut worst = Exit::Verified;
         for question in &questions {
             let progress = progress(&question.request.image);
             let deadline = Instant::now() + self.inputs.timeout();
-            let answer = judge(&collector, &rules, question, deadline).await;
+            let answer = judge(&fetcher, &rules, question, deadline).await;
             progress.finish_and_clear();
             worst = worst.max(print(self.output, &question.request.image, &answer));
         }
@@ -93,12 +94,12 @@ pub(super) fn questions(
 }
 
 async fn judge(
-    collector: &Collector,
+    fetcher: &Fetcher,
     rules: &Rules,
     question: &Question,
     deadline: Instant,
 ) -> Result<Verdict, NoVerdict> {
-    let evidence = super::evidence::collect(collector, question, Wanted::ALL, deadline).await?;
+    let evidence = fetcher.fetch(question, deadline).await?;
     verdict(&evidence, rules)
 }
 
