@@ -1,4 +1,10 @@
-//! Good bundles changed in one place: each change is refused for its own reason.
+//! Good bundles changed in one place: each change is refused for its own reason, as a file's
+//! and as an image's, natively and in wasm.
+
+use std::collections::BTreeMap;
+
+use sealgate_tests::parity::Question;
+use sealgate_tests::vectors::{ConformanceCase, NAME};
 
 use crate::prelude::*;
 
@@ -12,6 +18,7 @@ fn what_is_changed_is_good_before() {
         bench.dsse_v2(),
         bench.intoto(),
     ] {
+        assert_eq!(judge_image(&bench, &good, &good), Ok(()));
         let signer = bench.passes(&good);
         assert_eq!(signer.issuer.as_deref(), Some(ISSUER));
         assert_eq!(signer.subject.as_deref(), Some(SUBJECT));
@@ -756,10 +763,45 @@ fn refuse_all(bench: &Bench, changes: &[Change], good: &Value) {
     for (name, change, code) in changes {
         let mut bundle = good.clone();
         change(&mut bundle);
-        let found = bench.judge(&bundle).map(|_| "passed".to_owned());
-        if found != Err((*code).to_owned()) {
-            wrong.push(format!("{name}: expected {code}, found {found:?}"));
+        let judged = [
+            ("a file", bench.judge(&bundle).map(|_| ())),
+            ("an image", judge_image(bench, good, &bundle)),
+        ];
+        for (what, found) in judged {
+            if found != Err((*code).to_owned()) {
+                wrong.push(format!("{name}, {what}: expected {code}, found {found:?}"));
+            }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Judges a bundle beside an image whose manifest is the artifact, by the policy that `good` meets:
+/// natively and in wasm, and the verdicts must be equal to the byte.
+fn judge_image(bench: &Bench, good: &Value, bundle: &Value) -> Result<(), String> {
+    let case = |bundle: &Value| ConformanceCase {
+        name: "mutation".to_owned(),
+        bundle: bundle.to_string().into_bytes(),
+        artifact: ARTIFACT.to_vec(),
+        trusted_root: None,
+        key: None,
+        identity: SUBJECT.to_owned(),
+        issuer: ISSUER.to_owned(),
+    };
+    let question = Question {
+        evidence: case(bundle).evidence(),
+        policies: vec![case(good).policy().to_string()],
+        trust_roots: BTreeMap::from([(NAME.to_owned(), bench.root.clone())]),
+        trust_stores: BTreeMap::new(),
+        now: bench.now,
+    };
+    let response = question.judge();
+    let verdict = &response["verdict"];
+    match verdict["verified"] == true {
+        true => Ok(()),
+        false => Err(verdict["reasons"][0]["code"]
+            .as_str()
+            .unwrap_or("no reason")
+            .to_owned()),
+    }
 }
