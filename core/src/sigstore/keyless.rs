@@ -120,12 +120,12 @@ fn signed_by(entity: &SignedEntity, leaf: &Certificate, case: &Case<'_>) -> Resu
 }
 
 /// The path to one of the root's authorities that held at all of the times.
-fn path(
-    leaf: &Certificate,
-    others: &[Certificate],
-    root: &SigstoreRoot,
+fn path<'a>(
+    leaf: &'a Certificate,
+    others: &'a [Certificate],
+    root: &'a SigstoreRoot,
     times: &[UnixTime],
-) -> Result<VerifiedPath, Reason> {
+) -> Result<VerifiedPath<'a>, Reason> {
     check_profile(leaf)?;
     let first = times.first().copied().unwrap_or(UnixTime::from_seconds(0));
     let outside = |why: String| Reason::new(Code::CertificateOutsideValidity, why);

@@ -20,6 +20,9 @@ use crate::time::{UnixTime, Window};
 /// More than any certificate in use has; a leaf of Fulcio's with every claim has 2 KiB.
 const MAX_DER_LEN: usize = 32 << 10;
 
+const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+const END: &str = "-----END CERTIFICATE-----";
+
 /// A certificate that can be parsed. Nothing about it is verified.
 #[derive(Clone)]
 pub(crate) struct Certificate {
@@ -49,8 +52,6 @@ impl Certificate {
 
     /// Reads every certificate of a text of PEM blocks, at least one.
     pub(crate) fn all_from_pem(text: &str) -> Result<Vec<Self>, CertificateError> {
-        const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
-        const END: &str = "-----END CERTIFICATE-----";
         let mut certificates = Vec::new();
         let mut rest = text;
         while let Some((_, after)) = rest.split_once(BEGIN) {
@@ -58,21 +59,24 @@ impl Certificate {
                 return Err(CertificateError::TooMany);
             }
             let (block, after) = after.split_once(END).ok_or(CertificateError::BrokenPem)?;
-            if block.len() > 2 * MAX_DER_LEN {
-                return Err(CertificateError::TooLong(block.len()));
-            }
-            // Some signers write one long line, which RFC 7468 forbids and everybody reads.
-            let compact: String = block.split_ascii_whitespace().collect();
-            let der = STANDARD
-                .decode(compact)
-                .map_err(|_| CertificateError::BrokenPem)?;
-            certificates.push(Self::from_der(&der)?);
+            certificates.push(Self::from_der(&decode_block(block)?)?);
             rest = after;
         }
         if certificates.is_empty() {
             return Err(CertificateError::NoPem);
         }
         Ok(certificates)
+    }
+
+    /// Whether a text has one PEM block, and that is this certificate: what takes no reading of
+    /// another.
+    pub(crate) fn is_only_block_of(&self, text: &str) -> bool {
+        let block = text
+            .split_once(BEGIN)
+            .and_then(|(_, after)| after.split_once(END));
+        block.is_some_and(|(block, after)| {
+            !after.contains(BEGIN) && decode_block(block).is_ok_and(|der| der == self.der)
+        })
     }
 
     /// The certificate's DER, as received.
@@ -190,6 +194,18 @@ pub(crate) enum CertificateError {
     Repeated(ObjectIdentifier),
 }
 
+/// The DER in a PEM block.
+fn decode_block(block: &str) -> Result<Vec<u8>, CertificateError> {
+    if block.len() > 2 * MAX_DER_LEN {
+        return Err(CertificateError::TooLong(block.len()));
+    }
+    // Some signers write one long line, which RFC 7468 forbids and everybody reads.
+    let compact: String = block.split_ascii_whitespace().collect();
+    STANDARD
+        .decode(compact)
+        .map_err(|_| CertificateError::BrokenPem)
+}
+
 fn unix_time(time: Time) -> UnixTime {
     let seconds = time.to_unix_duration().as_secs();
     UnixTime::from_seconds(i64::try_from(seconds).unwrap_or(i64::MAX))
@@ -220,6 +236,9 @@ mod tests {
         let line = STANDARD.encode(&der);
         let pem =
             format!("text\n-----BEGIN CERTIFICATE-----\r\n{line}\r\n-----END CERTIFICATE-----\r\n");
+        assert!(certificate.is_only_block_of(&pem));
+        assert!(!certificate.is_only_block_of(&pem.repeat(2)));
+        assert!(!certificate.is_only_block_of(&pem.replacen("MII", "MIJ", 1)));
         assert_eq!(
             Certificate::all_from_pem(&pem.repeat(2)).unwrap(),
             [certificate.clone(), certificate]

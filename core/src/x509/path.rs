@@ -20,12 +20,21 @@ use crate::time::{UnixTime, Window};
 #[derive(Clone, Debug)]
 pub(crate) struct TrustedChain {
     certificates: Vec<Certificate>,
+    /// The same as webpki wants them, read once; or why it cannot read one.
+    anchors: Result<Vec<TrustAnchor<'static>>, webpki::Error>,
 }
 
 impl TrustedChain {
     /// A chain of these certificates.
     pub(crate) fn new(certificates: Vec<Certificate>) -> Self {
-        Self { certificates }
+        let anchor = |certificate: &Certificate| {
+            let der = CertificateDer::from(certificate.der());
+            anchor_from_trusted_cert(&der).map(|anchor| anchor.to_owned())
+        };
+        Self {
+            anchors: certificates.iter().map(anchor).collect(),
+            certificates,
+        }
     }
 
     /// The certificates, in their order.
@@ -38,25 +47,19 @@ impl TrustedChain {
     ///
     /// Where `leaf` or a certificate above it restricts its extended key usage, `usage` must
     /// be among it. That `leaf` has it at all is not checked.
-    pub(crate) fn verify(
-        &self,
-        leaf: &Certificate,
-        intermediates: &[Certificate],
+    pub(crate) fn verify<'a>(
+        &'a self,
+        leaf: &'a Certificate,
+        intermediates: &'a [Certificate],
         usage: &'static ObjectIdentifier,
         time: UnixTime,
-    ) -> Result<VerifiedPath, PathError> {
+    ) -> Result<VerifiedPath<'a>, PathError> {
         let leaf_der = CertificateDer::from(leaf.der());
         let end_entity = EndEntityCert::try_from(&leaf_der).map_err(PathError::from)?;
-        let trusted: Vec<_> = self
-            .certificates
-            .iter()
-            .map(|c| CertificateDer::from(c.der()))
-            .collect();
-        let anchors = trusted
-            .iter()
-            .map(anchor_from_trusted_cert)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(PathError::from)?;
+        let anchors = match &self.anchors {
+            Ok(anchors) => anchors,
+            Err(error) => return Err(error.clone().into()),
+        };
         let others: Vec<_> = intermediates
             .iter()
             .map(|c| CertificateDer::from(c.der()))
@@ -65,7 +68,7 @@ impl TrustedChain {
         let found = end_entity
             .verify_for_usage(
                 webpki_algorithms(),
-                &anchors,
+                anchors,
                 &others,
                 rustls_pki_types::UnixTime::since_unix_epoch(Duration::from_secs(seconds)),
                 KeyUsage::required_if_present(usage.as_bytes()),
@@ -78,9 +81,9 @@ impl TrustedChain {
                 .iter()
                 .find(|c| c.der() == cert.der().as_ref())
         });
-        let mut certificates = vec![leaf.clone()];
-        certificates.extend(between.cloned());
-        certificates.extend(self.upwards_of(found.anchor()).cloned());
+        let mut certificates = vec![leaf];
+        certificates.extend(between);
+        certificates.extend(self.upwards_of(found.anchor()));
         let path = VerifiedPath { certificates };
         path.check(time)?;
         Ok(path)
@@ -88,11 +91,8 @@ impl TrustedChain {
 
     /// The anchor's certificate and, while the chain continues, those above it.
     fn upwards_of<'a>(&'a self, anchor: &TrustAnchor<'_>) -> impl Iterator<Item = &'a Certificate> {
-        let is_anchor = |certificate: &Certificate| {
-            anchor_from_trusted_cert(&CertificateDer::from(certificate.der()))
-                .is_ok_and(|candidate| candidate == *anchor)
-        };
-        let start = self.certificates.iter().position(is_anchor);
+        let mut anchors = self.anchors.iter().flatten();
+        let start = anchors.position(|candidate| candidate == anchor);
         let mut above = start
             .and_then(|start| self.certificates.get(start..))
             .unwrap_or_default()
@@ -108,14 +108,14 @@ impl TrustedChain {
 
 /// A path that verified: the leaf first, the root last.
 #[derive(Clone, Debug)]
-pub(crate) struct VerifiedPath {
-    certificates: Vec<Certificate>,
+pub(crate) struct VerifiedPath<'a> {
+    certificates: Vec<&'a Certificate>,
 }
 
-impl VerifiedPath {
+impl<'a> VerifiedPath<'a> {
     /// The certificate that issued the leaf.
-    pub(crate) fn issuer(&self) -> Option<&Certificate> {
-        self.certificates.get(1)
+    pub(crate) fn issuer(&self) -> Option<&'a Certificate> {
+        self.certificates.get(1).copied()
     }
 
     /// Whether every certificate of the path was valid at `time`.

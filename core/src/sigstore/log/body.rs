@@ -8,7 +8,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Value, json};
 
 use super::super::bundle::hash_of;
@@ -52,13 +52,13 @@ pub(super) enum Kind {
 
 /// The kind and version that a body states.
 pub(super) fn kind_version(body: &[u8]) -> Result<(String, String), Reason> {
-    let wire: BodyWire = parse(body)?;
+    let wire: BodyWire<IgnoredAny> = parse(body)?;
     Ok((wire.kind, wire.api_version))
 }
 
 /// Whether an entry with this body was made for the signature.
 pub(super) fn bind(body: &[u8], claim: &Claim<'_>) -> Result<Kind, Reason> {
-    let wire: BodyWire = parse(body)?;
+    let wire: BodyWire<Value> = parse(body)?;
     let kind = match (wire.kind.as_str(), wire.api_version.as_str()) {
         ("hashedrekord", "0.0.1") => Kind::HashedRekordV001,
         ("hashedrekord", "0.0.2") => Kind::HashedRekordV002,
@@ -120,6 +120,7 @@ impl Claim<'_> {
     fn check_pem(&self, logged: &[u8]) -> Result<(), Reason> {
         let text = str::from_utf8(logged).map_err(|_| malformed("has a key that is not PEM"))?;
         let same = match self.verifier {
+            Verifier::Certificate(own) if own.is_only_block_of(text) => true,
             Verifier::Certificate(own) if text.contains("BEGIN CERTIFICATE") => {
                 let logged = Certificate::all_from_pem(text)
                     .map_err(|error| malformed(format!("has a broken certificate: {error}")))?;
@@ -289,10 +290,10 @@ fn mismatch(what: &str) -> Reason {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct BodyWire {
+struct BodyWire<T> {
     api_version: String,
     kind: String,
-    spec: Value,
+    spec: T,
 }
 
 #[derive(Deserialize)]
