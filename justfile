@@ -29,10 +29,10 @@ wasm:
     cargo build --target wasm32-unknown-unknown -p sealgate-policy-wasm --release
     @ls -l target/wasm32-unknown-unknown/release/sealgate_policy_wasm.wasm
 
-# End to end against the real programs: all suites, or those named (signers, notation, rego, cluster, kyverno).
+# End to end against the real programs: all suites, or those named (signers, keyless, notary, notation, rego, cluster, kyverno).
 e2e *suite:
     tests/e2e.sh {{ suite }}
 
 # Measure speed, as ratios within one run.
 bench:
-    cargo bench -p sealgate-tests --bench cached_path
+    cargo bench -p sealgate-tests --bench cached_path --bench verification

@@ -169,12 +169,15 @@ impl Guest {
 }
 
 /// The module, built from this checkout unless `SEALGATE_WASM` names one.
+///
+/// # Panics
+/// If it does not build.
 #[expect(
     clippy::expect_used,
     clippy::panic,
     reason = "without the module there is nothing to test"
 )]
-fn module_path() -> PathBuf {
+pub fn module_path() -> PathBuf {
     if let Some(path) = std::env::var_os("SEALGATE_WASM") {
         return path.into();
     }

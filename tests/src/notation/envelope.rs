@@ -187,7 +187,8 @@ impl Envelope {
         }
     }
 
-    fn signed_bytes(&self, key: &Key) -> Vec<u8> {
+    /// What the signature is over.
+    pub fn signed_bytes(&self, key: &Key) -> Vec<u8> {
         match self.format {
             Format::Jws => {
                 let protected = URL_SAFE_NO_PAD.encode(self.protected_jws(key));
