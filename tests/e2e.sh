@@ -25,6 +25,7 @@ tools_of() {
         client) echo core client ;;
         cluster | gatekeeper) echo core cluster ;;
         keyless) echo core sigstore ;;
+        notary) echo core timestamp-server ;;
         kyverno) echo core etcd kube-apiserver kubectl kyverno ;;
         *) echo all ;;
     esac

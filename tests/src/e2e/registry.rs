@@ -31,6 +31,22 @@ impl RegistryProcess {
         Self::start("distribution", &mut command, port, folder)
     }
 
+    /// The registry of go-containerregistry as crane serves it: without the referrers API.
+    ///
+    /// # Errors
+    /// If it is missing or does not become ready.
+    pub fn crane(folder: &Path) -> Result<Self, E2eError> {
+        let port = free_port()?;
+        let mut command = Command::new(find("crane")?);
+        command.args([
+            "registry",
+            "serve",
+            "--address",
+            &format!("127.0.0.1:{port}"),
+        ]);
+        Self::start("crane-registry", &mut command, port, folder)
+    }
+
     /// The registry of go-containerregistry, with the referrers API.
     ///
     /// # Errors

@@ -53,6 +53,7 @@ impl World {
                 ("other".to_owned(), root(&other)),
             ],
             plain_http: vec![registry.host()],
+            ..Setup::default()
         };
         Self {
             judge: Judge::start(&folder, setup).await,

@@ -86,12 +86,12 @@ impl World {
         ];
         let setup = Setup {
             policies: policies(&keys),
-            trust_roots: Vec::new(),
             plain_http: vec![
                 ours.host(),
                 go.host().to_owned(),
                 distribution.host().to_owned(),
             ],
+            ..Setup::default()
         };
         Self {
             judge: Judge::start(&folder, setup).await,

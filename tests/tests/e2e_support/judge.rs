@@ -1,17 +1,23 @@
-//! The provider over mTLS, and `sealgate verify` as a process, asked the same.
+//! The provider over mTLS, `sealgate verify` as a process, and where it is wanted the wasm module,
+//! asked the same.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustls::ClientConfig;
 use sealgate::config::{AuditOutput, ClientAuth, Listener, Registry, Tls, TrustRoot};
 use sealgate::{App, Config, Running};
+use sealgate_core::UnixTime;
 use sealgate_tests::e2e::{self, Table};
 use sealgate_tests::https::{Authority, GATEKEEPER, Https, client_config};
+use sealgate_tests::wasm::Host;
 use serde_json::{Value, json};
+
+const LOOPBACK: &str = "127.0.0.1";
 
 /// By what to judge, and where the images are.
 #[derive(Debug, Default)]
@@ -20,11 +26,13 @@ pub struct Setup {
     pub policies: Vec<(String, Value)>,
     /// Sigstore trust roots by name.
     pub trust_roots: Vec<(String, PathBuf)>,
+    /// Notation's trust stores, as `ca:acme`: PEM. With any, the wasm module judges, too.
+    pub trust_stores: BTreeMap<String, String>,
     /// Registries without TLS.
     pub plain_http: Vec<String>,
 }
 
-/// Both judges, with the same policies and trust roots.
+/// All judges, with the same policies and trust.
 pub struct Judge {
     setup: Setup,
     folder: PathBuf,
@@ -33,7 +41,7 @@ pub struct Judge {
     running: Running,
 }
 
-/// A verdict of both judges.
+/// The verdicts of all judges.
 #[derive(Debug)]
 pub struct Verdict {
     /// The provider's, as the `value` of Gatekeeper's key.
@@ -42,7 +50,9 @@ pub struct Verdict {
     pub provider: String,
     /// The same from the command line.
     pub command: String,
-    /// Whether both verdicts are equal but for the revision of the trust; true without any.
+    /// The same from the wasm module; the provider's where it is not asked.
+    pub wasm: String,
+    /// Whether the verdicts are equal but for the revision of the trust; true without any.
     pub same: bool,
     /// How the command ended.
     pub exit: i32,
@@ -72,6 +82,7 @@ impl Judge {
             // JSON is YAML.
             std::fs::write(policies.join(format!("{name}.yaml")), policy.to_string()).unwrap();
         }
+        write_stores(&folder, &setup);
         let server_ca = Authority::new("server CA").unwrap();
         let client_ca = Authority::like_gatekeeper().unwrap();
         let server = server_ca.issue(&["localhost"]).unwrap();
@@ -89,23 +100,30 @@ impl Judge {
         }
     }
 
-    /// What both judges say of an image by one policy.
+    /// What all judges say of an image by one policy.
     pub async fn ask(&self, policy: &str, image: &str) -> Verdict {
         let began = Instant::now();
         let verdict = self.validate(policy, image).await;
         let took = began.elapsed();
         let (exit, command) = self.verify(policy, image);
+        let wasm = match self.setup.trust_stores.is_empty() {
+            true => verdict.clone(),
+            false => self.judge_in_wasm(policy, image),
+        };
+        let own = comparable(&verdict);
+        let equal = own == comparable(&command) && own == comparable(&wasm);
         Verdict {
-            same: comparable(&verdict) == comparable(&command) || command.get("error").is_some(),
+            same: equal || command.get("error").is_some(),
             provider: summary(&verdict),
             command: summary(&command),
+            wasm: summary(&wasm),
             verdict,
             exit,
             took,
         }
     }
 
-    /// Asks both judges and adds a row, which holds if both say what is expected, and the same in
+    /// Asks all judges and adds a row, which holds if they say what is expected, and the same in
     /// every other respect, and the command ends as it should.
     pub async fn expect(
         &self,
@@ -121,13 +139,17 @@ impl Judge {
             _ => 1,
         };
         let Verdict {
-            provider, command, ..
+            provider,
+            command,
+            wasm,
+            ..
         } = &said;
-        let holds = said.same && said.exit == exit && provider == expected && command == expected;
+        let all = [provider, command, wasm];
+        let holds = said.same && said.exit == exit && all.iter().all(|one| *one == expected);
         let seen = match holds {
             true => format!("{provider}, exit {exit}{}", signers(&said.verdict)),
             false => format!(
-                "provider {provider}; command {command}, exit {}; equal: {}; {}",
+                "provider {provider}; command {command}, exit {}; wasm {wasm}; equal: {}; {}",
                 said.exit, said.same, said.verdict
             ),
         };
@@ -174,8 +196,12 @@ impl Judge {
 
     /// `sealgate verify` by other means than one of the policies.
     pub fn look(&self, image: &str, by: &[&str]) -> (i32, Value) {
-        let mut arguments = vec!["verify", image, "-o", "json"];
-        arguments.extend(by);
+        self.answer(&[&["verify", image, "-o", "json"], by].concat())
+    }
+
+    /// What a command answers about images in these registries, by this trust.
+    fn answer(&self, command: &[&str]) -> (i32, Value) {
+        let mut arguments = command.to_vec();
         for host in &self.setup.plain_http {
             arguments.extend(["--plain-http", host]);
         }
@@ -184,11 +210,54 @@ impl Judge {
         for root in &roots {
             arguments.extend(["--trust-root", root]);
         }
+        let stores = self.folder.join("stores").display().to_string();
+        let config = self.folder.join("config.json").display().to_string();
+        if !self.setup.trust_stores.is_empty() {
+            arguments.extend(["--trust-store", &stores, "--config", &config]);
+        }
         let (exit, output) = self.sealgate(&arguments);
         let errors = || json!({"errors": String::from_utf8_lossy(&output.stderr)});
-        let verdict = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| errors());
-        (exit, verdict)
+        let answer = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| errors());
+        (exit, answer)
     }
+
+    /// What `sealgate evidence` packs, judged by the module: without any network.
+    fn judge_in_wasm(&self, policy: &str, image: &str) -> Value {
+        let (_, pack) = self.answer(&["evidence", image]);
+        let policies = self.setup.policies.iter();
+        let policies: Vec<_> = policies.filter(|(name, _)| name == policy).collect();
+        let stores = self.setup.trust_stores.iter();
+        let stores: BTreeMap<_, _> = stores.map(|(name, pem)| (name, [pem])).collect();
+        let request = json!({
+            "evidence": pack,
+            "policies": policies.iter().map(|(_, policy)| policy).collect::<Vec<_>>(),
+            "trustStores": stores,
+            "now": now(),
+        });
+        let response = Host::shared().verify(request.to_string().as_bytes());
+        let mut response: Value = serde_json::from_slice(&response.unwrap()).unwrap();
+        match response["verdict"].take() {
+            Value::Null => response,
+            verdict => verdict,
+        }
+    }
+}
+
+/// The trust stores in Notation's layout, and for the command that certificates' URLs on loopback
+/// may be asked.
+fn write_stores(folder: &Path, setup: &Setup) {
+    for (name, pem) in &setup.trust_stores {
+        let store = folder.join("stores/x509").join(name.replace(':', "/"));
+        std::fs::create_dir_all(&store).unwrap();
+        std::fs::write(store.join("trusted.pem"), pem).unwrap();
+    }
+    let config = json!({"revocation": {"privateHosts": [LOOPBACK]}});
+    std::fs::write(folder.join("config.json"), config.to_string()).unwrap();
+}
+
+fn now() -> UnixTime {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    UnixTime::from_seconds(i64::try_from(since.as_secs()).unwrap())
 }
 
 fn configuration(folder: &Path, setup: &Setup) -> Config {
@@ -217,6 +286,10 @@ fn configuration(folder: &Path, setup: &Setup) -> Config {
         registries: setup.plain_http.iter().map(registry).collect(),
         ..Config::default()
     };
+    if !setup.trust_stores.is_empty() {
+        config.trust_stores = Some(folder.join("stores"));
+        config.revocation.private_hosts = vec![LOOPBACK.to_owned()];
+    }
     config.admin.address = loopback;
     config.audit.output = AuditOutput::File(folder.join("audit.log"));
     config.timeouts.request = Duration::from_secs(20);

@@ -166,8 +166,9 @@ impl Remote {
     /// refer.
     pub async fn list(&self, image: &Image, artifact: impl Into<Bytes>) {
         let artifact = artifact.into();
+        let manifest: Value = serde_json::from_slice(&artifact).unwrap();
         let entry = Descriptor {
-            artifact_type: Some(sealgate_tests::sign::BUNDLE.to_owned()),
+            artifact_type: manifest["artifactType"].as_str().map(str::to_owned),
             ..Descriptor::of(MANIFEST, &artifact)
         };
         let repository = &image.repository;
