@@ -8,15 +8,15 @@
 //! ```
 //!
 //! `evidence` is the SHA-256 digest of the evidence pack that the verdict was made from.
-//! A thread of its own writes; if it cannot keep up, lines are lost, counted and reported,
-//! rather than admission held up.
+//! A thread of its own writes, a few milliseconds later and many lines at once; if it cannot
+//! keep up, lines are lost, counted and reported, rather than admission held up.
 
 use std::fs::OpenOptions;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use sealgate_core::UnixTime;
 
@@ -24,13 +24,17 @@ use crate::config::AuditOutput;
 use crate::metrics::Metrics;
 use crate::service::{Decision, NoDecision};
 
-/// Lines that wait to be written.
-const WAITING: usize = 16_384;
+/// The bytes that may wait to be written.
+const MOST_WAITING: usize = 16 << 20;
+
+/// How long lines gather before they are written together: waking the writer for each
+/// would cost more than everything else about a cached answer.
+const GATHER: Duration = Duration::from_millis(10);
 
 /// The audit log.
 #[derive(Debug)]
 pub struct Audit {
-    lines: Option<SyncSender<Vec<u8>>>,
+    lines: Option<Arc<Lines>>,
     writer: Option<JoinHandle<()>>,
     metrics: Arc<Metrics>,
 }
@@ -66,8 +70,8 @@ impl Audit {
                     .open(path)?,
             ),
         };
-        let (lines, waiting) = sync_channel(WAITING);
-        let counted = Arc::clone(&metrics);
+        let lines = Arc::new(Lines::default());
+        let (waiting, counted) = (Arc::clone(&lines), Arc::clone(&metrics));
         let writer = std::thread::Builder::new()
             .name("audit".to_owned())
             .spawn(move || write_lines(&waiting, sink, &counted))?;
@@ -83,9 +87,8 @@ impl Audit {
         let Some(lines) = &self.lines else {
             return;
         };
-        match lines.try_send(line(asked, answer)) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => self.metrics.audit_lost(),
+        if !lines.push(|into| line(into, asked, answer)) {
+            self.metrics.audit_lost(1);
         }
     }
 }
@@ -93,7 +96,9 @@ impl Audit {
 /// Waits until everything is written.
 impl Drop for Audit {
     fn drop(&mut self) {
-        self.lines = None;
+        if let Some(lines) = self.lines.take() {
+            lines.close();
+        }
         if let Some(writer) = self.writer.take() {
             // A writer that crashed has said so.
             let _ = writer.join();
@@ -101,15 +106,68 @@ impl Drop for Audit {
     }
 }
 
-fn line(asked: &Asked<'_>, answer: &Result<Decision, NoDecision>) -> Vec<u8> {
-    let mut line = Vec::with_capacity(1024);
-    field(&mut line, b"{\"time\":", &asked.now.to_string());
-    field(&mut line, b",\"requestId\":", asked.request_id);
-    field(&mut line, b",\"route\":", asked.route);
-    field(&mut line, b",\"key\":", asked.key);
+/// The lines that wait to be written.
+#[derive(Debug, Default)]
+struct Lines {
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    bytes: Vec<u8>,
+    closed: bool,
+}
+
+impl Lines {
+    /// Adds a line, unless too much waits.
+    fn push(&self, write: impl FnOnce(&mut Vec<u8>)) -> bool {
+        let mut waiting = self.lock();
+        if waiting.bytes.len() >= MOST_WAITING {
+            return false;
+        }
+        let first = waiting.bytes.is_empty();
+        write(&mut waiting.bytes);
+        drop(waiting);
+        if first {
+            self.changed.notify_one();
+        }
+        true
+    }
+
+    /// Swaps `taken`, which is empty, for the lines that wait, as soon as there are any.
+    /// False if there will be no more.
+    fn take(&self, taken: &mut Vec<u8>) -> bool {
+        let mut waiting = self.lock();
+        while waiting.bytes.is_empty() && !waiting.closed {
+            waiting = self
+                .changed
+                .wait(waiting)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        std::mem::swap(&mut waiting.bytes, taken);
+        !waiting.closed
+    }
+
+    fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_one();
+    }
+
+    /// A line cut short by a panic is no reason to lose the others.
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn line(line: &mut Vec<u8>, asked: &Asked<'_>, answer: &Result<Decision, NoDecision>) {
+    field(line, b"{\"time\":", &asked.now.to_string());
+    field(line, b",\"requestId\":", asked.request_id);
+    field(line, b",\"route\":", asked.route);
+    field(line, b",\"key\":", asked.key);
     match answer {
         Ok(decision) => {
-            field(&mut line, b",\"cache\":", decision.status.name());
+            field(line, b",\"cache\":", decision.status.name());
             line.extend_from_slice(b",\"ageSeconds\":");
             line.extend_from_slice(decision.age.as_secs().to_string().as_bytes());
             line.push(b',');
@@ -119,19 +177,18 @@ fn line(asked: &Asked<'_>, answer: &Result<Decision, NoDecision>) -> Vec<u8> {
         }
         Err(NoDecision::Question(error)) => {
             line.extend_from_slice(b",\"verified\":false");
-            field(&mut line, b",\"outcome\":", "wrong_key");
-            field(&mut line, b",\"reasons\":[", error.code());
+            field(line, b",\"outcome\":", "wrong_key");
+            field(line, b",\"reasons\":[", error.code());
             line.extend_from_slice(b"]}\n");
         }
         Err(NoDecision::Undecided(undecided)) => {
             line.extend_from_slice(b",\"verified\":false");
-            field(&mut line, b",\"outcome\":", "undecided");
-            field(&mut line, b",\"reasons\":[", undecided.code());
-            field(&mut line, b"],\"message\":", &undecided.to_string());
+            field(line, b",\"outcome\":", "undecided");
+            field(line, b",\"reasons\":[", undecided.code());
+            field(line, b"],\"message\":", &undecided.to_string());
             line.extend_from_slice(b"}\n");
         }
     }
-    line
 }
 
 fn field(line: &mut Vec<u8>, name: &[u8], value: &str) {
@@ -140,22 +197,27 @@ fn field(line: &mut Vec<u8>, name: &[u8], value: &str) {
     let _ = serde_json::to_writer(line, value);
 }
 
-/// Writes lines as they come, and flushes whenever none is waiting.
-fn write_lines(waiting: &Receiver<Vec<u8>>, sink: Box<dyn Write + Send>, metrics: &Metrics) {
-    let mut sink = BufWriter::with_capacity(64 << 10, sink);
+/// Writes lines as they gather.
+fn write_lines(lines: &Lines, mut sink: Box<dyn Write + Send>, metrics: &Metrics) {
+    let mut taken = Vec::new();
     let mut working = true;
-    while let Ok(first) = waiting.recv() {
-        let mut result = sink.write_all(&first);
-        while let Ok(next) = waiting.try_recv() {
-            result = result.and_then(|()| sink.write_all(&next));
-        }
-        result = result.and_then(|()| sink.flush());
+    let mut more = true;
+    while more {
+        more = lines.take(&mut taken);
+        let result = sink.write_all(&taken).and_then(|()| sink.flush());
         if let Err(error) = &result {
-            metrics.audit_lost();
+            let lost = taken.iter().filter(|byte| **byte == b'\n').count();
+            metrics.audit_lost(lost);
             if working {
                 tracing::error!(%error, "the audit log cannot be written");
             }
         }
         working = result.is_ok();
+        taken.clear();
+        // What one burst took is not kept for ever.
+        taken.shrink_to(64 << 10);
+        if more {
+            std::thread::sleep(GATHER);
+        }
     }
 }

@@ -439,8 +439,9 @@ impl Metrics {
         self.certificate_expiry.set(seconds);
     }
 
-    pub(crate) fn audit_lost(&self) {
-        self.audit_lost.inc();
+    pub(crate) fn audit_lost(&self, lines: usize) {
+        self.audit_lost
+            .inc_by(u64::try_from(lines).unwrap_or(u64::MAX));
     }
 
     pub(crate) fn trust_root_success(&self, root: &str, good: &LastGood) {
