@@ -251,10 +251,11 @@ pub(crate) fn pod_of(spec: Value) -> Value {
 
 /// An object in the namespace `prod`.
 pub(crate) fn object(api_version: &str, kind: &str, spec: Value) -> Value {
-    json!({
+    let mut object = json!({
         "apiVersion": api_version,
         "kind": kind,
         "metadata": {"name": "app", "namespace": "prod"},
-        "spec": spec,
-    })
+    });
+    object["spec"] = spec;
+    object
 }
