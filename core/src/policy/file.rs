@@ -176,7 +176,7 @@ fn read_document(document: &Field<'_>, file: &str, resolve: ResolveKey<'_>) -> O
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::policy::{AuthorityKind, Mode, Require};
+    use crate::policy::{AuthorityKind, Mode, Require, SubjectType};
 
     const KEY: &str = "-----BEGIN PUBLIC KEY-----
       MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEv0DfPUEBNqOHzlGBUOZU6oR+w1Xp
@@ -207,6 +207,7 @@ mod tests {
     identities:
     - issuer: https://issuer.example.com
       subjectRegExp: 'https://github\\.com/acme/.+'
+      subjectType: uri
       claims: {runnerEnvironment: github-hosted}";
 
     #[test]
@@ -239,6 +240,8 @@ attestations:
             panic!("expected a keyless authority");
         };
         assert_eq!(keyless.trust_root, "public-good");
+        let subject_type = keyless.identities.first().unwrap().subject_type;
+        assert_eq!(subject_type, Some(SubjectType::Uri));
         assert_eq!(keyless.transparency_log, 1);
         assert_eq!(keyless.certificate_transparency, 1);
     }
@@ -302,6 +305,10 @@ require: {atLeast: {count: 3}}",
                 "unknown field \"issueer\"",
             ),
             (&KEYLESS.replace("acme/.+", "acme/("), "regex"),
+            (
+                &KEYLESS.replace("subjectType: uri", "subjectType: dns"),
+                "other_name",
+            ),
             (
                 &KEYLESS.replace("runnerEnvironment", "runnerEnv"),
                 "unknown claim",

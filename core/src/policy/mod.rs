@@ -157,8 +157,32 @@ pub struct Identity {
     pub issuer: Matcher,
     /// The subject alternative name.
     pub subject: Matcher,
+    /// What kind of name it must be; without, it may be any.
+    pub subject_type: Option<SubjectType>,
     /// Further Fulcio claims, by the names of [`crate::verdict::Signer::claims`].
     pub claims: BTreeMap<String, Matcher>,
+}
+
+/// The kind of the name that a certificate gives its subject (RFC 5280 section 4.2.1.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubjectType {
+    /// `rfc822Name`: an email address, of a person mostly.
+    Email,
+    /// `uniformResourceIdentifier`: a workflow or a workload.
+    Uri,
+    /// `otherName` with Fulcio's OID: a plain user name.
+    OtherName,
+}
+
+impl SubjectType {
+    /// The stable name, in policies and verdicts.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::Uri => "uri",
+            Self::OtherName => "other_name",
+        }
+    }
 }
 
 /// Matches a whole text.

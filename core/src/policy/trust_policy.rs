@@ -9,7 +9,7 @@ use super::reader::{Field, Fields};
 use super::{
     Action, AttestationRule, Authority, AuthorityKind, Condition, Identity, ImagePattern,
     KeyAuthority, KeylessAuthority, Matcher, Mode, NamespacePattern, NotationAuthority,
-    NotationLevel, Pattern, Policy, Require, Scope, TrustedKey, VerifyTimestamp,
+    NotationLevel, Pattern, Policy, Require, Scope, SubjectType, TrustedKey, VerifyTimestamp,
 };
 use crate::crypto::PublicKey;
 use crate::digest::Digest;
@@ -395,6 +395,10 @@ fn identity(field: &Field<'_>) -> Option<Identity> {
     let mut fields = field.fields()?;
     let issuer = matcher(&mut fields, "issuer", "issuerRegExp");
     let subject = matcher(&mut fields, "subject", "subjectRegExp");
+    let kinds = [SubjectType::Email, SubjectType::Uri, SubjectType::OtherName];
+    let kind = fields
+        .take("subjectType")
+        .map(|kind| kind.one_of(&kinds.map(|kind| (kind.name(), kind))));
     let mut claims = BTreeMap::new();
     let mut fine = true;
     for (name, exact) in [("claims", true), ("claimsRegExp", false)] {
@@ -431,6 +435,7 @@ fn identity(field: &Field<'_>) -> Option<Identity> {
         "issuerRegExp",
         "subject",
         "subjectRegExp",
+        "subjectType",
         "claims",
         "claimsRegExp",
     ]);
@@ -438,6 +443,7 @@ fn identity(field: &Field<'_>) -> Option<Identity> {
     Some(Identity {
         issuer: issuer?,
         subject: subject?,
+        subject_type: flip(kind)?,
         claims,
     })
 }

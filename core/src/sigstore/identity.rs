@@ -11,7 +11,7 @@ use der::asn1::Utf8StringRef;
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 
-use crate::policy::Identity;
+use crate::policy::{Identity, SubjectType};
 use crate::reason::{Code, Reason};
 use crate::x509::Certificate;
 
@@ -58,8 +58,8 @@ pub(super) struct CertificateIdentity {
     pub(super) issuer: String,
     /// The one subject alternative name.
     pub(super) subject: String,
-    /// What kind of name that is: `email`, `uri` or `other_name`.
-    pub(super) subject_type: &'static str,
+    /// What kind of name that is.
+    pub(super) subject_type: SubjectType,
     /// The claims, by name.
     pub(super) claims: BTreeMap<String, String>,
 }
@@ -127,6 +127,20 @@ impl CertificateIdentity {
                 ),
             ));
         }
+        if let Some(kind) = expected.subject_type
+            && kind != self.subject_type
+        {
+            return Err(Reason::new(
+                Code::IdentityMismatch,
+                format!(
+                    "expected a certificate for {} of the type {}, found {:?} of the type {}",
+                    expected.subject,
+                    kind.name(),
+                    self.subject,
+                    self.subject_type.name()
+                ),
+            ));
+        }
         for (name, value) in &expected.claims {
             let found = self.claims.get(name);
             if !found.is_some_and(|found| value.matches(found)) {
@@ -152,17 +166,19 @@ fn rank(reason: &Reason) -> u8 {
 
 /// Fulcio puts exactly one name into a certificate. With several, which of them a policy
 /// meant would be open.
-fn subject(certificate: &Certificate) -> Result<(String, &'static str), Reason> {
+fn subject(certificate: &Certificate) -> Result<(String, SubjectType), Reason> {
     let names = certificate
         .extension::<SubjectAltName>()
         .map_err(malformed)?;
     let names = names.map(|(_, names)| names.0).unwrap_or_default();
     match names.as_slice() {
-        [GeneralName::Rfc822Name(email)] => Ok((email.as_str().to_owned(), "email")),
-        [GeneralName::UniformResourceIdentifier(uri)] => Ok((uri.as_str().to_owned(), "uri")),
+        [GeneralName::Rfc822Name(email)] => Ok((email.as_str().to_owned(), SubjectType::Email)),
+        [GeneralName::UniformResourceIdentifier(uri)] => {
+            Ok((uri.as_str().to_owned(), SubjectType::Uri))
+        }
         [GeneralName::OtherName(name)] if name.type_id == OTHER_NAME => {
             let text: Utf8StringRef<'_> = name.value.decode_as().map_err(malformed)?;
-            Ok((text.as_str().to_owned(), "other_name"))
+            Ok((text.as_str().to_owned(), SubjectType::OtherName))
         }
         other => Err(Reason::new(
             Code::CertificateProfile,

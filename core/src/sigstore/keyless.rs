@@ -87,7 +87,7 @@ fn verify(
             fingerprint: Some(leaf.fingerprint()),
             issuer: Some(identity.issuer),
             subject: Some(identity.subject),
-            subject_type: Some(identity.subject_type.to_owned()),
+            subject_type: Some(identity.subject_type.name().to_owned()),
             claims: identity.claims,
             x509_subject: None,
             annotations,

@@ -38,6 +38,7 @@ pub(crate) fn exact(issuer: &str, subject: &str) -> Identity {
     Identity {
         issuer: Matcher::Exact(issuer.to_owned()),
         subject: Matcher::Exact(subject.to_owned()),
+        subject_type: None,
         claims: Default::default(),
     }
 }

@@ -285,6 +285,7 @@ fn an_identity_must_match_in_every_part() {
     let with = |issuer: Matcher, subject: Matcher| Identity {
         issuer,
         subject,
+        subject_type: None,
         claims: Default::default(),
     };
     let good = vec![
@@ -346,25 +347,30 @@ fn an_identity_must_match_in_every_part() {
 #[test]
 fn kinds_of_names_are_told_apart() {
     let mut bench = Bench::new();
-    for (san, name, kind) in [
-        (
-            San::Email("ann@acme.example".to_owned()),
-            "ann@acme.example",
-            "email",
-        ),
-        (
-            San::OtherName("ann!acme.example".to_owned()),
-            "ann!acme.example",
-            "other_name",
-        ),
-        (San::Uri(SUBJECT.to_owned()), SUBJECT, "uri"),
+    let kinds = [SubjectType::Email, SubjectType::OtherName, SubjectType::Uri];
+    for (san, kind) in [
+        (San::Email(SUBJECT.to_owned()), SubjectType::Email),
+        (San::OtherName(SUBJECT.to_owned()), SubjectType::OtherName),
+        (San::Uri(SUBJECT.to_owned()), SubjectType::Uri),
     ] {
-        bench.authority = keyless(vec![exact(ISSUER, name)], USUAL);
-        let signer = bench.passes(&bench.by_leaf(&Description {
+        let signed = bench.by_leaf(&Description {
             names: vec![san],
             ..bench.sigstore.leaf()
-        }));
-        assert_eq!(signer.subject_type.as_deref(), Some(kind));
+        });
+        bench.authority = keyless(vec![exact(ISSUER, SUBJECT)], USUAL);
+        let signer = bench.passes(&signed);
+        assert_eq!(signer.subject_type.as_deref(), Some(kind.name()));
+        for demanded in kinds {
+            let identity = Identity {
+                subject_type: Some(demanded),
+                ..exact(ISSUER, SUBJECT)
+            };
+            bench.authority = keyless(vec![identity], USUAL);
+            match demanded == kind {
+                true => drop(bench.passes(&signed)),
+                false => bench.refuses(&signed, "identity_mismatch"),
+            }
+        }
     }
 }
 
