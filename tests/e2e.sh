@@ -40,14 +40,15 @@ suites() {
 
 run_suite() {
     case $1 in
-        rego | notation) ignored sealgate-tests "$1" ;;
-        registries) ignored sealgate-tests registry_tools ;;
-        collect) ignored sealgate collect_tools ;;
-        *) ignored sealgate-tests "e2e_$1" ;;
+        rego | notation) ignored "$1" ;;
+        registries) ignored registry_tools ;;
+        collect) ignored collect_tools ;;
+        *) ignored "e2e_$1" ;;
     esac
 }
 
-ignored() { cargo test --quiet -p "$1" --test "$2" -- --ignored --nocapture --test-threads 1; }
+# As `cargo test --workspace` builds them, so that nothing is compiled twice.
+ignored() { cargo test --quiet --workspace --test "$1" -- --ignored --nocapture --test-threads 1; }
 
 # Takes away the dots that cargo prints for tests, before rows.
 tidy() { awk '{ sub(/^[.]+/, ""); print; fflush() }'; }
@@ -74,7 +75,8 @@ main() {
         # shellcheck disable=SC2046
         tests/tools/build.sh $(tools_of "$suite")
     done
-    [ -n "${SEALGATE_BIN:-}" ] || cargo build --quiet -p sealgate
+    # A test of the package builds its program, too.
+    [ -n "${SEALGATE_BIN:-}" ] || cargo test --quiet --workspace --no-run --test collect_tools
     export SEALGATE_BIN=${SEALGATE_BIN:-$root/target/debug/sealgate}
     for suite in "$@"; do
         printf '\n=== %s\n' "$suite"
