@@ -42,6 +42,7 @@ pub mod metrics;
 pub mod policies;
 pub mod registry;
 pub mod reload;
+mod response;
 pub mod rules;
 pub mod server;
 pub mod service;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use axum::http::StatusCode;
-use reqwest::{Client, Response};
+use reqwest::Client;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,7 @@ use super::bearer::Bearer;
 use super::refusal::ReviewError;
 use crate::config::TokenReview;
 use crate::registry::{Guard, client_for_authorities};
+use crate::response::{BodyError, read_body, with_causes};
 
 const ROUTE: &str = "/apis/authentication.k8s.io/v1/tokenreviews";
 const API_VERSION: &str = "authentication.k8s.io/v1";
@@ -166,7 +167,7 @@ impl ApiServer {
             .await
             .map_err(|error| unreachable(&error))?;
         match answer.status() {
-            StatusCode::OK | StatusCode::CREATED => parse(&read(answer).await?),
+            StatusCode::OK | StatusCode::CREATED => parse(&read_body(answer, MOST_BYTES).await?),
             status => Err(ReviewError::Status(status)),
         }
     }
@@ -227,16 +228,15 @@ fn cannot_read(file: &Path, error: &std::io::Error) -> SetupError {
     }
 }
 
-async fn read(mut answer: Response) -> Result<Vec<u8>, ReviewError> {
-    let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(|error| unreachable(&error))? {
-        if body.len() + chunk.len() > MOST_BYTES {
-            let message = format!("it has more than {MOST_BYTES} bytes");
-            return Err(ReviewError::Malformed(message));
+impl From<BodyError> for ReviewError {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::Broken(error) => unreachable(&error),
+            BodyError::TooLarge(_) => {
+                Self::Malformed(format!("it has more than {MOST_BYTES} bytes"))
+            }
         }
-        body.extend_from_slice(&chunk);
     }
-    Ok(body)
 }
 
 /// Reads an answer. `status.error` is left alone: it may repeat what it was given.
@@ -262,14 +262,7 @@ fn parse(body: &[u8]) -> Result<Review, ReviewError> {
 
 /// What went wrong, down to its cause. Neither the URL nor an error holds a token.
 fn unreachable(error: &reqwest::Error) -> ReviewError {
-    let mut message = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        message.push_str(": ");
-        message.push_str(&error.to_string());
-        cause = error.source();
-    }
-    ReviewError::Unreachable(message)
+    ReviewError::Unreachable(with_causes(error))
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use futures::future::join_all;
 use moka::Expiry;
 use moka::future::Cache;
-use reqwest::{Client, Response};
+use reqwest::Client;
 use sealgate_core::evidence::{Blob, Evidence, RevocationAnswer, RevocationKind};
 use sealgate_core::notation::{RevocationRequest, revocation_requests};
 use sealgate_core::{Digest, TrustMaterial, UnixTime, limits};
@@ -23,6 +23,7 @@ use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use crate::registry::{Guard, SetupError, plain_client};
+use crate::response::{BodyError, read_body, root_cause};
 
 /// Bytes of one OCSP response, as in notation-go.
 const OCSP_BYTES: usize = 20_480;
@@ -153,14 +154,19 @@ impl RevocationClient {
                     .body(der.clone()),
             },
         };
-        let response = request.send().await.map_err(|error| innermost(&error))?;
+        let response = request.send().await.map_err(|error| root_cause(&error))?;
         if response.status() != http::StatusCode::OK {
             return Err(format!(
                 "expected the status 200, found {}",
                 response.status()
             ));
         }
-        read(response, most).await
+        read_body(response, most)
+            .await
+            .map_err(|error| match error {
+                BodyError::Broken(error) => root_cause(&error),
+                BodyError::TooLarge(_) => format!("more than the {most} bytes allowed"),
+            })
     }
 
     fn check(&self, url: &Url) -> Result<(), String> {
@@ -210,24 +216,4 @@ fn get_url(responder: &Url, der: &[u8]) -> Option<Url> {
     }
     let base = responder.as_str().trim_end_matches('/');
     Url::parse(&format!("{base}/{escaped}")).ok()
-}
-
-async fn read(mut response: Response, most: usize) -> Result<Vec<u8>, String> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| innermost(&error))? {
-        if body.len() + chunk.len() > most {
-            return Err(format!("more than the {most} bytes allowed"));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
-}
-
-/// The message of the cause, without the URL, which stands elsewhere.
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }

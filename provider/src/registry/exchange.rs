@@ -14,6 +14,7 @@ use url::Url;
 use super::error::{Cause, RegistryError};
 use super::guard::Forbidden;
 use super::peer::{Peer, origin};
+use crate::response::{BodyError, causes, read_body, root_cause};
 
 /// The longest that a registry may make everybody wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -81,13 +82,10 @@ impl Ask<'_> {
 
     /// Tells a forbidden address from a connection that failed.
     fn broken(&self, error: &reqwest::Error) -> RegistryError {
-        let mut innermost: &dyn std::error::Error = error;
-        while let Some(source) = innermost.source() {
-            if let Some(forbidden) = source.downcast_ref::<Forbidden>() {
-                return self.error(Cause::AddressForbidden, forbidden);
-            }
-            innermost = source;
+        if let Some(forbidden) = causes(error).find_map(|cause| cause.downcast_ref::<Forbidden>()) {
+            return self.error(Cause::AddressForbidden, forbidden);
         }
+        let innermost = root_cause(error);
         let what = match (error.is_timeout(), error.is_connect()) {
             (true, _) => "no connection in time".to_owned(),
             (false, true) => format!("no connection: {innermost}"),
@@ -176,7 +174,7 @@ pub(crate) async fn read(ask: &Ask<'_>, response: Response) -> Result<Answer, Re
     let status = response.status();
     let headers = response.headers().clone();
     let body = match status.is_success() {
-        true => read_body(ask, response).await?,
+        true => read_success(ask, response).await?,
         false => read_error_body(response).await,
     };
     Ok(Answer {
@@ -187,7 +185,7 @@ pub(crate) async fn read(ask: &Ask<'_>, response: Response) -> Result<Answer, Re
     })
 }
 
-async fn read_body(ask: &Ask<'_>, mut response: Response) -> Result<Vec<u8>, RegistryError> {
+async fn read_success(ask: &Ask<'_>, response: Response) -> Result<Vec<u8>, RegistryError> {
     if let Some(encoding) = response.headers().get(CONTENT_ENCODING)
         && encoding.as_bytes() != b"identity"
     {
@@ -204,14 +202,12 @@ async fn read_body(ask: &Ask<'_>, mut response: Response) -> Result<Vec<u8>, Reg
     if let Some(length) = length.filter(|length| *length > ask.most) {
         return Err(too_large(&length));
     }
-    let mut body = Vec::with_capacity(length.unwrap_or_default());
-    while let Some(chunk) = response.chunk().await.map_err(|error| ask.broken(&error))? {
-        if body.len() + chunk.len() > ask.most {
-            return Err(too_large(&format!("at least {}", body.len() + chunk.len())));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
+    read_body(response, ask.most)
+        .await
+        .map_err(|error| match error {
+            BodyError::Broken(error) => ask.broken(&error),
+            BodyError::TooLarge(found) => too_large(&format!("at least {found}")),
+        })
 }
 
 /// The beginning of an error's body. It is for a message only, so a failure costs nothing else.

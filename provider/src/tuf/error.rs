@@ -1,6 +1,5 @@
 //! Why a refresh failed.
 
-use std::error::Error as StdError;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use sealgate_core::sigstore::RootError;
 use sigstore_tuf::Error;
 
 use super::mirror::FetchError;
+use crate::response::with_causes;
 
 /// A refresh that failed; what was trusted before stays in force.
 #[derive(Debug, thiserror::Error)]
@@ -102,7 +102,7 @@ impl From<Error> for TufError {
     fn from(error: Error) -> Self {
         Self {
             cause: cause(&error),
-            message: chain(&error),
+            message: with_causes(&error),
         }
     }
 }
@@ -121,17 +121,6 @@ fn cause(error: &Error) -> Cause {
             .map_or(Cause::Incomplete, FetchError::cause),
         _ => Cause::Malformed,
     }
-}
-
-/// The error with everything that caused it.
-fn chain(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        text.push_str(&format!(": {source}"));
-        next = source.source();
-    }
-    text
 }
 
 /// Why a root from TUF cannot be set up.

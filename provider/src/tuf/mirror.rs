@@ -15,6 +15,7 @@ use url::Url;
 use super::error::Cause;
 use crate::config::Tuf;
 use crate::registry::{Guard, client_for_authorities};
+use crate::response::{BodyError, read_body, root_cause};
 
 /// A TUF repository.
 #[derive(Clone, Debug)]
@@ -118,21 +119,19 @@ async fn get(
         at: at.clone(),
         why: root_cause(&error),
     };
-    let mut response = client.get(url).send().await.map_err(unreachable)?;
+    let response = client.get(url).send().await.map_err(unreachable)?;
     match response.status() {
         StatusCode::OK => {}
         // Object stores say 403 of what they do not have.
         StatusCode::NOT_FOUND | StatusCode::FORBIDDEN => return Ok(None),
         status => return Err(FetchError::Status { at, status }),
     }
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
-        if (body.len() + chunk.len()) as u64 > most {
-            return Err(FetchError::TooLarge { at, most });
-        }
-        body.extend_from_slice(&chunk);
+    let allowed = usize::try_from(most).unwrap_or(usize::MAX);
+    match read_body(response, allowed).await {
+        Ok(body) => Ok(Some(body)),
+        Err(BodyError::Broken(error)) => Err(unreachable(error)),
+        Err(BodyError::TooLarge(_)) => Err(FetchError::TooLarge { at, most }),
     }
-    Ok(Some(body))
 }
 
 fn read(file: &Path, most: u64) -> Result<Option<Vec<u8>>, FetchError> {
@@ -152,15 +151,6 @@ fn read(file: &Path, most: u64) -> Result<Option<Vec<u8>>, FetchError> {
         true => Err(FetchError::TooLarge { at: at(), most }),
         false => Ok(Some(bytes)),
     }
-}
-
-/// What reqwest means by "error sending request".
-fn root_cause(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }
 
 fn read_authorities(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
