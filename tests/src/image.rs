@@ -73,26 +73,49 @@ pub fn index(registry: &Registry, repository: &str, tag: &str, seed: &str) -> (I
     (image, images)
 }
 
+/// One platform's image, before it is pushed.
+#[derive(Debug)]
+pub struct Platform {
+    /// The config.
+    pub config: Vec<u8>,
+    /// The only layer.
+    pub layer: Vec<u8>,
+    /// The manifest that names both.
+    pub manifest: Value,
+}
+
+impl Platform {
+    /// An image for linux on this architecture. Another `seed` gives another image.
+    pub fn new(architecture: &str, seed: &str) -> Self {
+        // Two empty blocks: the shortest archive there is. The seed is in the config.
+        let layer = vec![0; 1024];
+        let config = json!({
+            "architecture": architecture,
+            "os": "linux",
+            "config": {"Labels": {"seed": seed}},
+            "rootfs": {"type": "layers", "diff_ids": [Digest::sha256(&layer)]},
+        });
+        let config = config.to_string().into_bytes();
+        let manifest = json!({
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "config": Descriptor::of(CONFIG, &config),
+            "layers": [Descriptor::of(LAYER, &layer)],
+        });
+        Self {
+            config,
+            layer,
+            manifest,
+        }
+    }
+}
+
 /// Pushes config, layer and manifest of one platform's image, without a tag.
 fn platform(registry: &Registry, repository: &str, architecture: &str, seed: &str) -> Image {
-    // Two empty blocks: the shortest archive there is. The seed is in the config.
-    let layer = vec![0; 1024];
-    let config = json!({
-        "architecture": architecture,
-        "os": "linux",
-        "config": {"Labels": {"seed": seed}},
-        "rootfs": {"type": "layers", "diff_ids": [Digest::sha256(&layer)]},
-    });
-    let config = config.to_string().into_bytes();
-    let manifest = json!({
-        "schemaVersion": 2,
-        "mediaType": MANIFEST,
-        "config": Descriptor::of(CONFIG, &config),
-        "layers": [Descriptor::of(LAYER, &layer)],
-    });
-    registry.push_blob(repository, config);
-    registry.push_blob(repository, layer);
-    push(registry, repository, MANIFEST, &manifest)
+    let image = Platform::new(architecture, seed);
+    registry.push_blob(repository, image.config);
+    registry.push_blob(repository, image.layer);
+    push(registry, repository, MANIFEST, &image.manifest)
 }
 
 fn push(registry: &Registry, repository: &str, media_type: &str, manifest: &Value) -> Image {

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use super::{Outcome, Reviewed};
+use super::{Outcome, Provider, Reviewed};
 
 /// What must happen to an object at the API server.
 #[derive(Debug, Clone, Copy)]
@@ -75,6 +75,18 @@ impl Table {
         let seen = reviewed.to_string();
         let holds = expect.met_by(reviewed);
         self.row(scenario, &expect.to_string(), &seen, holds, reviewed.took);
+    }
+
+    /// The provider's log, which must tell of a refusal by these words, and hold no token.
+    pub fn no_token_logged(&mut self, provider: &Provider, refusal: &str) {
+        const EXPECTED: &str = "refusals, and no token";
+        let began = Instant::now();
+        let log = provider.log();
+        // Every token of Kubernetes begins so: `{"alg":"` in base64.
+        let holds = log.contains(refusal) && !log.contains("eyJhbGciOi");
+        let seen = if holds { EXPECTED } else { &log };
+        let took = began.elapsed();
+        self.row("what sealgate logs of it", EXPECTED, seen, holds, took);
     }
 
     /// Anything else: whether it holds is the caller's to say.

@@ -1,8 +1,6 @@
 //! Who asks, and whom: tokens that a real API server reviews, and a provider that is somebody
 //! else, or gone.
 
-use std::time::Instant;
-
 use sealgate_tests::e2e::{Authority, Table};
 
 use crate::kyverno::{Caller, Expect, KINDS, Kind, pod};
@@ -51,7 +49,7 @@ pub(crate) fn run(world: &mut World, table: &mut Table) {
             kyverno.expect(table, kind, scenario, &pod, Expect::Refused(said));
         }
     }
-    no_token_in_the_log(world, table);
+    table.no_token_logged(&world.provider, "does not accept the token");
 
     let stranger = world.folder.join("stranger.crt");
     std::fs::write(&stranger, Authority::new("stranger").unwrap().pem()).unwrap();
@@ -74,24 +72,4 @@ pub(crate) fn run(world: &mut World, table: &mut Table) {
     world
         .kyverno()
         .expect(table, Kind::Validating, again, &pod, Expect::Passes);
-}
-
-fn no_token_in_the_log(world: &World, table: &mut Table) {
-    let began = Instant::now();
-    let log = world.provider.log();
-    // Every token of Kubernetes begins so: `{"alg":"` in base64.
-    let holds = log.contains("does not accept the token") && !log.contains("eyJhbGciOi");
-    let seen = if holds {
-        "refusals, and no token"
-    } else {
-        &log
-    };
-    let scenario = "what sealgate logs of it";
-    table.row(
-        scenario,
-        "refusals, and no token",
-        seen,
-        holds,
-        began.elapsed(),
-    );
 }

@@ -7,13 +7,10 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::handshake;
 use hyper_util::rt::TokioIo;
 use sealgate_core::Digest;
-use sealgate_tests::image::{INDEX, Image, MANIFEST};
+use sealgate_tests::image::{INDEX, Image, MANIFEST, Platform};
 use sealgate_tests::registry::Descriptor;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
-
-const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
-const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 
 /// A registry on loopback.
 #[derive(Debug, Clone)]
@@ -51,25 +48,11 @@ impl Remote {
     }
 
     async fn platform(&self, repository: &str, tag: &str, architecture: &str, seed: &str) -> Image {
-        // Two empty blocks: the shortest archive there is. The seed is in the config.
-        let layer = vec![0; 1024];
-        let config = json!({
-            "architecture": architecture,
-            "os": "linux",
-            "config": {"Labels": {"seed": seed}},
-            "rootfs": {"type": "layers", "diff_ids": [Digest::sha256(&layer)]},
-        });
-        let config = config.to_string().into_bytes();
-        let manifest = json!({
-            "schemaVersion": 2,
-            "mediaType": MANIFEST,
-            "config": Descriptor::of(CONFIG, &config),
-            "layers": [Descriptor::of(LAYER, &layer)],
-            "annotations": {"seed": seed},
-        });
-        self.put_blob(repository, config).await;
-        self.put_blob(repository, layer).await;
-        let manifest = manifest.to_string();
+        let mut image = Platform::new(architecture, seed);
+        image.manifest["annotations"] = json!({"seed": seed});
+        self.put_blob(repository, image.config).await;
+        self.put_blob(repository, image.layer).await;
+        let manifest = image.manifest.to_string();
         self.put_image(repository, tag, MANIFEST, manifest).await
     }
 

@@ -72,6 +72,19 @@ impl Bench {
         self.write("trustpolicy.json", document.to_string());
     }
 
+    /// What notation-go makes of an image by the policy and the trust stores that were written.
+    fn verify(&self, image: &str) -> Value {
+        self.run(&[
+            "verify",
+            "--plain-http",
+            "--policy",
+            text(&self.path("trustpolicy.json")),
+            "--trust-store",
+            text(&self.path("store")),
+            image,
+        ])
+    }
+
     /// Runs the program; gives what it printed, whether it verified or not.
     fn run(&self, arguments: &[&str]) -> Value {
         let output = Command::new(&self.program)
@@ -436,15 +449,7 @@ async fn images_signed_by_notation_go_are_verified_and_others_refused() {
         for level in LEVELS {
             let statement = statement_with(&[("signatureVerification", json!({"level": level}))]);
             bench.policy(&statement);
-            let theirs = bench.run(&[
-                "verify",
-                "--plain-http",
-                "--policy",
-                text(&bench.path("trustpolicy.json")),
-                "--trust-store",
-                text(&bench.path("store")),
-                &image.tagged("1.0"),
-            ]);
+            let theirs = bench.verify(&image.tagged("1.0"));
             let ours = judge(&evidence, &statement, &trusted);
             assert!(ours.verified, "{kind:?} {format:?}: {:?}", ours.reasons);
             assert_eq!(theirs["verified"], true, "{theirs}");
@@ -547,15 +552,7 @@ async fn countersignatures_of_the_real_timestamp_server_are_verified() {
         let evidence = collected(&registry, &image.tagged("1.0")).await;
         let statement = statement_with(&[("trustStores", json!(["ca:acme", "tsa:time"]))]);
         bench.policy(&statement);
-        let theirs = bench.run(&[
-            "verify",
-            "--plain-http",
-            "--policy",
-            text(&bench.path("trustpolicy.json")),
-            "--trust-store",
-            text(&bench.path("store")),
-            &image.tagged("1.0"),
-        ]);
+        let theirs = bench.verify(&image.tagged("1.0"));
         let ours = judge(&evidence, &statement, &trusted);
         assert!(ours.verified, "{:?}", ours.reasons);
         assert_eq!(theirs["verified"], true, "{theirs}");

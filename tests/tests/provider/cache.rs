@@ -151,10 +151,7 @@ async fn a_change_of_policy_holds_for_what_is_in_the_cache_l03_atk_11() {
 async fn a_thousand_identical_questions_cost_one_look_upstream() {
     let world = World::with(|config| config.limits.requests = 2000).await;
     let image = world.signed("app", "1.0").tagged("1.0");
-    let gate = Gate::new();
-    world
-        .registry
-        .fault(Route::ManifestByTag, Fault::Gate(gate.clone()));
+    let gate = world.hold(Route::ManifestByTag);
     let ask = || {
         let (address, tls, body) = (world.address(), world.tls(), provider_request(&[&image]));
         tokio::spawn(async move {
@@ -181,10 +178,7 @@ async fn a_thousand_identical_questions_cost_one_look_upstream() {
 async fn work_goes_on_when_its_caller_leaves_and_is_not_done_twice_l13_l14() {
     let world = World::new().await;
     let image = world.signed("app", "1.0").tagged("1.0");
-    let gate = Gate::new();
-    world
-        .registry
-        .fault(Route::Referrers, Fault::Gate(gate.clone()));
+    let gate = world.hold(Route::Referrers);
     let mut client = world.connect().await;
     let body = provider_request(&[&image]);
     let first = tokio::spawn(async move { client.post("/v1/validate", body).await });

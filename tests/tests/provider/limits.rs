@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::{Request, StatusCode};
 use http_body_util::Full;
 use sealgate_tests::https;
-use sealgate_tests::registry::{Fault, Gate, Route};
+use sealgate_tests::registry::Route;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -101,10 +101,7 @@ async fn a_connection_without_a_request_is_closed() {
 async fn one_request_too_many_is_shed_at_once() {
     let world = World::with(|config| config.limits.requests = 1).await;
     let image = world.signed("app", "1.0").tagged("1.0");
-    let gate = Gate::new();
-    world
-        .registry
-        .fault(Route::Referrers, Fault::Gate(gate.clone()));
+    let gate = world.hold(Route::Referrers);
     let mut client = world.connect().await;
     let body = provider_request(&[&image]);
     let first = tokio::spawn(async move { client.post("/v1/validate", body).await.unwrap() });
@@ -178,10 +175,7 @@ async fn health_is_shown_apart_from_readiness() {
 async fn shutdown_lets_running_requests_finish() {
     let mut world = World::new().await;
     let image = world.signed("app", "1.0").tagged("1.0");
-    let gate = Gate::new();
-    world
-        .registry
-        .fault(Route::Referrers, Fault::Gate(gate.clone()));
+    let gate = world.hold(Route::Referrers);
     let mut client = world.connect().await;
     let body = provider_request(&[&image]);
     let request = Request::post("/v1/validate")

@@ -15,7 +15,7 @@ use sealgate_core::UnixTime;
 use sealgate_tests::https::{self, Authority, GATEKEEPER, Https, Identity};
 use sealgate_tests::image::{self, Image};
 use sealgate_tests::publish::{self, Listing};
-use sealgate_tests::registry::{Registry, RegistryOptions};
+use sealgate_tests::registry::{Fault, Gate, Registry, RegistryOptions, Route};
 use sealgate_tests::sign::{self, Kind, SigningKey};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -179,6 +179,13 @@ impl World {
             &bundle,
             Listing::Api,
         );
+    }
+
+    /// Holds every request to `route` of the registry until the gate is opened.
+    pub fn hold(&self, route: Route) -> Gate {
+        let gate = Gate::new();
+        self.registry.fault(route, Fault::Gate(gate.clone()));
+        gate
     }
 
     pub fn tls(&self) -> Arc<ClientConfig> {
