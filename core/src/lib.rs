@@ -18,6 +18,9 @@
 pub mod crypto;
 pub mod digest;
 pub mod evidence;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod internals;
 pub mod json;
 pub mod limits;
 pub mod manifest;

@@ -43,17 +43,17 @@ pub struct ConformanceCase {
     pub issuer: String,
 }
 
-/// sigstore-conformance's cases, in the order of their names. Where the vectors are absent it
-/// says so, and there are none.
+/// sigstore-conformance's cases, in the order of their names; none where the vectors are absent.
+///
+/// # Panics
+/// If the vectors are there without them.
+#[expect(clippy::expect_used, reason = "a folder that is there can be read")]
 pub fn sigstore_conformance() -> Vec<ConformanceCase> {
-    let base = shared().join("sigstore-conformance/bundle-verify");
-    let Ok(entries) = fs::read_dir(&base) else {
-        println!(
-            "SKIPPED: the sigstore-conformance vectors are not at {}",
-            base.display()
-        );
+    if root().is_none() {
         return Vec::new();
-    };
+    }
+    let base = folder("sigstore-conformance").join("bundle-verify");
+    let entries = fs::read_dir(&base).expect("the cases of sigstore-conformance");
     let mut folders: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
     folders.retain(|path| path.is_dir());
     folders.sort();
@@ -177,30 +177,32 @@ impl ConformanceCase {
     }
 }
 
-/// The Notary Project's own vectors, of notation-go's tests: the folder, or `None`, and it says so.
-pub fn notation() -> Option<PathBuf> {
-    let base = shared().join("notation");
-    if base.is_dir() {
-        return Some(base);
-    }
-    println!(
-        "SKIPPED: the Notary Project's vectors are not at {}",
-        base.display()
-    );
-    None
+/// Where the vectors are, if they are at hand: `shared/vectors` beside the repository, or beside
+/// what holds the repository.
+pub fn root() -> Option<PathBuf> {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    ["../shared/vectors", "../../shared/vectors"]
+        .map(|folder| repository.join(folder))
+        .into_iter()
+        .find(|folder| folder.is_dir())
 }
 
-/// `shared/vectors` beside the repository, or beside what holds the repository.
-fn shared() -> PathBuf {
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let folders =
-        ["../shared/vectors", "../../shared/vectors"].map(|folder| repository.join(folder));
-    let [nearest, _] = &folders;
-    folders
-        .iter()
-        .find(|folder| folder.is_dir())
-        .unwrap_or(nearest)
-        .clone()
+/// Where the vectors are looked for first.
+pub fn expected_at() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/vectors")
+}
+
+/// One set of the vectors. Whoever asks has seen that there are any: see [`root`].
+///
+/// # Panics
+/// If this set is missing: some are there, so it was lost.
+#[expect(clippy::panic, reason = "a set that was lost is a failed test")]
+pub fn folder(name: &str) -> PathBuf {
+    let folder = root().unwrap_or_else(expected_at).join(name);
+    if !folder.is_dir() {
+        panic!("the vectors {name} are not at {}", folder.display());
+    }
+    folder
 }
 
 #[expect(clippy::expect_used, reason = "vectors that are there can be read")]

@@ -7,7 +7,6 @@ use sealgate_core::UnixTime;
 use sealgate_tests::pack::Pack;
 use sealgate_tests::parity::Question;
 use sealgate_tests::sign::{self, COSIGN_SIGN, Kind, SigningKey};
-use sealgate_tests::vectors;
 use sealgate_tests::wasm::Host;
 use serde_json::{Value, json};
 
@@ -73,42 +72,6 @@ fn signatures_by_every_kind_of_key_are_judged_alike() {
             "unsigned"
         );
     }
-}
-
-#[test]
-fn sigstore_conformance_is_judged_alike() {
-    let now: UnixTime = "2026-11-22T00:00:00Z".parse().unwrap();
-    let mut passed = 0;
-    for case in vectors::sigstore_conformance() {
-        let mut policy = case.policy().to_string();
-        let mut trust_roots = BTreeMap::new();
-        match &case.trusted_root {
-            Some(root) => {
-                let root = serde_json::from_slice(root).unwrap();
-                trust_roots.insert(vectors::NAME.to_owned(), root);
-            }
-            // The one that is built in.
-            None => {
-                let (own, built_in) = (
-                    r#""trustRoot":"conformance""#,
-                    r#""trustRoot":"public-good""#,
-                );
-                policy = policy.replace(own, built_in);
-            }
-        }
-        let question = Question {
-            evidence: case.evidence(),
-            policies: vec![policy],
-            trust_roots,
-            trust_stores: BTreeMap::new(),
-            now,
-        };
-        let response = question.judge();
-        let verified = response["verdict"]["verified"] == true;
-        assert_eq!(verified, case.must_pass(), "{}: {response}", case.name);
-        passed += 1;
-    }
-    println!("{passed} cases of sigstore-conformance, natively and in wasm");
 }
 
 #[test]

@@ -19,6 +19,8 @@ mod cose;
 mod distinguished_name;
 mod envelope;
 mod identity;
+#[cfg(feature = "internals")]
+pub(crate) mod internals;
 mod jws;
 mod level;
 mod payload;

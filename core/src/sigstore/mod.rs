@@ -10,6 +10,8 @@ mod bundle;
 mod content;
 mod entity;
 mod identity;
+#[cfg(feature = "internals")]
+pub(crate) mod internals;
 mod key;
 mod keyless;
 mod log;

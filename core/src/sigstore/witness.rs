@@ -181,7 +181,7 @@ fn read_timestamp<'a>(
     Err(reason_of(&failure))
 }
 
-fn reason_of(error: &TimestampError) -> Reason {
+pub(super) fn reason_of(error: &TimestampError) -> Reason {
     let code = match error {
         TimestampError::TooLong(_) => Code::LimitExceeded,
         TimestampError::UnknownSigner => Code::TimestampUntrusted,

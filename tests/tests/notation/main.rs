@@ -17,4 +17,3 @@ mod revocation;
 mod scene;
 mod timestamps;
 mod trust_policies;
-mod vectors;

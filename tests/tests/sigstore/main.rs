@@ -13,6 +13,7 @@ mod images;
 mod keys;
 mod logs;
 mod mutations;
+mod oracle;
 mod timestamps;
 
 /// What every module here uses.

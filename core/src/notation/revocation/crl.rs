@@ -83,7 +83,7 @@ fn delta(
 }
 
 /// How the certificate is revoked, if it is. A hold counts unless a later entry lifts it.
-fn revoked<'a>(
+pub(super) fn revoked<'a>(
     lists: impl Iterator<Item = &'a Crl>,
     certificate: &Certificate,
     signing_time: Option<UnixTime>,

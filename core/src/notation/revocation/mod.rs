@@ -38,6 +38,18 @@ enum Status {
     Revoked(String),
 }
 
+/// See [`crate::internals`].
+#[cfg(feature = "internals")]
+pub(super) fn is_listed(
+    list: &[u8],
+    certificate: &Certificate,
+    issuer: &Certificate,
+    now: UnixTime,
+) -> Result<bool, String> {
+    let list = crl::Crl::verify(list, issuer, now)?;
+    crl::revoked(std::iter::once(&list), certificate, None).map(|how| how.is_some())
+}
+
 /// Checks every certificate of a chain but the root. Gives until when the answers hold.
 ///
 /// `signing_time`: when it was signed, if a signing authority vouches for it: a certificate whose

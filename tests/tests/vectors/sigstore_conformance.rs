@@ -1,20 +1,22 @@
 //! sigstore-conformance: every case is judged rightly, and each refused one for its own
 //! reason (`vectors/sigstore-conformance.md`).
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::collections::BTreeMap;
 
 use sealgate_core::policy::{Authority, Policies};
 use sealgate_core::sigstore::{Blob, verify_blob};
 use sealgate_core::{Digest, UnixTime};
-use sealgate_tests::vectors::{ConformanceCase, sigstore_conformance};
+use sealgate_tests::parity::Question;
+use sealgate_tests::vectors::{ConformanceCase, NAME, sigstore_conformance};
+
+use crate::oracle::{Policy, oracle};
 
 /// How many directories the suite has at the commit that was recorded.
 const CASES: usize = 70;
 
 /// Case → the code for which it is refused.
 fn table() -> BTreeMap<String, String> {
-    let text = include_str!("../vectors/sigstore-conformance.md");
+    let text = include_str!("../../vectors/sigstore-conformance.md");
     let rows = text.lines().filter_map(|line| {
         let mut cells = line.trim_matches('|').split('|').map(str::trim);
         let (case, code) = (cells.next()?, cells.next()?);
@@ -70,12 +72,8 @@ fn judge_image(case: &ConformanceCase) -> Option<String> {
         .map(|reason| reason.code.to_string())
 }
 
-#[test]
-fn every_case_is_judged_rightly_and_refused_for_its_own_reason() {
+pub(crate) fn every_case_is_judged_rightly_and_refused_for_its_own_reason() {
     let cases = sigstore_conformance();
-    if cases.is_empty() {
-        return;
-    }
     let table = table();
     let mut wrong = Vec::new();
     for case in &cases {
@@ -105,4 +103,68 @@ fn every_case_is_judged_rightly_and_refused_for_its_own_reason() {
         refused,
         "the table has a row for each refused case and no other"
     );
+    println!(
+        "sigstore-conformance: {CASES} cases in three forms each, {refused} refused for their own reason"
+    );
+}
+
+pub(crate) fn sigstore_verify_says_the_same() {
+    let cases = sigstore_conformance();
+    for case in &cases {
+        assert_eq!(oracle_on_vector(case), case.must_pass(), "{}", case.name);
+    }
+    assert_eq!(cases.len(), CASES);
+    println!("sigstore-conformance: {CASES} cases, judged alike by sigstore-verify");
+}
+
+/// Whether `sigstore-verify` accepts a case.
+fn oracle_on_vector(case: &ConformanceCase) -> bool {
+    let bundle = String::from_utf8_lossy(&case.bundle);
+    let root = match &case.trusted_root {
+        Some(root) => String::from_utf8_lossy(root).into_owned(),
+        None => sigstore_verify::trust_root::SIGSTORE_PRODUCTION_TRUSTED_ROOT.to_owned(),
+    };
+    let policy = match &case.key {
+        Some(pem) => match sealgate_core::crypto::PublicKey::from_pem(pem.as_bytes()) {
+            Ok(key) => Policy::Key(key.spki_der().to_vec()),
+            Err(_) => return false,
+        },
+        None => Policy::Identity(&case.identity, &case.issuer),
+    };
+    oracle(&bundle, &root, &case.artifact, policy)
+}
+
+pub(crate) fn wasm_judges_alike() {
+    let mut passed = 0;
+    for case in sigstore_conformance() {
+        let mut policy = case.policy().to_string();
+        let mut trust_roots = BTreeMap::new();
+        match &case.trusted_root {
+            Some(root) => {
+                let root = serde_json::from_slice(root).unwrap();
+                trust_roots.insert(NAME.to_owned(), root);
+            }
+            // The one that is built in.
+            None => {
+                let (own, built_in) = (
+                    r#""trustRoot":"conformance""#,
+                    r#""trustRoot":"public-good""#,
+                );
+                policy = policy.replace(own, built_in);
+            }
+        }
+        let question = Question {
+            evidence: case.evidence(),
+            policies: vec![policy],
+            trust_roots,
+            trust_stores: BTreeMap::new(),
+            now: now(),
+        };
+        let response = question.judge();
+        let verified = response["verdict"]["verified"] == true;
+        assert_eq!(verified, case.must_pass(), "{}: {response}", case.name);
+        passed += 1;
+    }
+    assert_eq!(passed, CASES);
+    println!("sigstore-conformance: {passed} cases, natively and in wasm");
 }

@@ -65,11 +65,8 @@ fn alpine(base: &Path) -> Pack {
     pack
 }
 
-#[test]
-fn the_signatures_of_alpine_are_accepted() {
-    let Some(base) = vectors::notation() else {
-        return;
-    };
+pub(crate) fn the_signatures_of_alpine_are_accepted() {
+    let base = vectors::folder("notation");
     let jws = fs::read(base.join("alpine/jws_signature.sig")).unwrap();
     let cose = fs::read(base.join("alpine/cose_signature.sig")).unwrap();
     let root = root_of(&jws);
@@ -97,13 +94,11 @@ fn the_signatures_of_alpine_are_accepted() {
             "certificate_untrusted",
         );
     }
+    println!("notation-go: 2 signatures of alpine, accepted for it and for nothing else");
 }
 
-#[test]
-fn the_mock_envelopes_get_as_far_as_they_should() {
-    let Some(base) = vectors::notation() else {
-        return;
-    };
+pub(crate) fn the_mock_envelopes_get_as_far_as_they_should() {
+    let base = vectors::folder("notation");
     let mut seen = 0;
     for entry in fs::read_dir(base.join("envelopes")).unwrap() {
         let path = entry.unwrap().path();
@@ -122,4 +117,5 @@ fn the_mock_envelopes_get_as_far_as_they_should() {
         seen += 1;
     }
     assert_eq!(seen, 17);
+    println!("notation-go: {seen} mock envelopes");
 }
