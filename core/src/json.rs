@@ -1,70 +1,192 @@
-//! Strict JSON: bounded depth, no duplicate keys, nothing after the end.
+//! The one door for JSON of others.
 //!
-//! `serde_json` keeps the last of two equal keys. Another reader may keep the
-//! first, and then two programs see two documents behind one signature. So every
-//! signed or attacker-supplied document passes [`check`] before it is parsed.
+//! Two programs that read one document differently see two documents behind one signature.
+//! So every document that somebody else wrote (evidence, answers of registries and token
+//! services, TUF metadata, requests, configuration of other programs) comes in through
+//! [`parse`] or [`Document::check`], which refuse what readers disagree about:
+//!
+//! - the same key twice in one object: some keep the first, some the last;
+//! - keys that a library gives a meaning of its own: `serde_json` takes what lies under
+//!   `$serde_json::private::RawValue` for a document of its own, with a depth of its own;
+//! - more than [`limits::JSON_DEPTH`] levels, or [`limits::JSON_KEYS`] keys at once;
+//! - integers beyond 64 bits, which some round, and numbers that no double can hold;
+//! - a byte order mark, lone surrogates, control characters in strings, text that is not
+//!   UTF-8, anything after the end.
+//!
+//! Read alike by everybody, and let in: `\u0000` in strings, integers between 2^53 and 2^64
+//! (as `serde` and Go read them; a verdict shows them as text), and numbers so small that
+//! they are 0.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
 use crate::limits;
+
+/// What the keys begin with to which `serde_json` gives a meaning.
+const RESERVED: &str = "$serde_json::private::";
 
 /// Parses strict JSON into `T`.
 ///
 /// # Errors
-/// If the text is not UTF-8, is not one JSON document, nests deeper than
-/// [`limits::JSON_DEPTH`], repeats a key in an object, or does not fit `T`.
-pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> {
-    check(bytes)?;
-    serde_json::from_slice(bytes).map_err(JsonError::from)
+/// If the text is not strict JSON, as the module says, or does not fit `T`.
+pub fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, JsonError> {
+    Document::check(bytes)?.read()
 }
 
-/// Checks that `bytes` are strict JSON.
+/// Checks that `bytes` are strict JSON, for a reader that is not ours.
 ///
 /// # Errors
-/// As [`parse`], but for the type.
+/// If they are not, as the module says.
 pub fn check(bytes: &[u8]) -> Result<(), JsonError> {
-    let mut reader = serde_json::Deserializer::from_slice(bytes);
-    Strict {
-        depth: limits::JSON_DEPTH,
+    Document::check(bytes).map(|_| ())
+}
+
+/// A document that is strict JSON. It may be read several times, and is checked once.
+#[derive(Clone, Copy, Debug)]
+pub struct Document<'a>(&'a [u8]);
+
+impl<'a> Document<'a> {
+    /// Checks that `bytes` are strict JSON.
+    ///
+    /// # Errors
+    /// If they are not, as the module says.
+    pub fn check(bytes: &'a [u8]) -> Result<Self, JsonError> {
+        let mut reader = serde_json::Deserializer::from_slice(bytes);
+        let mut keys = 0;
+        Strict {
+            depth: limits::JSON_DEPTH,
+            keys: &mut keys,
+        }
+        .deserialize(&mut reader)?;
+        reader.end()?;
+        check_integers(bytes)?;
+        Ok(Self(bytes))
     }
-    .deserialize(&mut reader)?;
-    reader.end()?;
-    Ok(())
+
+    /// Reads it as `T`.
+    ///
+    /// # Errors
+    /// If it does not fit.
+    pub fn read<T: Deserialize<'a>>(self) -> Result<T, JsonError> {
+        serde_json::from_slice(self.0).map_err(JsonError::from)
+    }
 }
 
 /// Why a document is not the strict JSON that was expected.
+///
+/// Its text may quote the document; where that may hold a secret, say [`JsonError::line`] and
+/// [`JsonError::column`] alone.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct JsonError(String);
+#[error("{message}")]
+pub struct JsonError {
+    message: String,
+    line: usize,
+    column: usize,
+}
 
-impl From<serde_json::Error> for JsonError {
-    fn from(error: serde_json::Error) -> Self {
-        Self(error.to_string())
+impl JsonError {
+    /// The line at which reading ended, from 1.
+    pub fn line(&self) -> usize {
+        self.line
+    }
+
+    /// The byte in that line at which reading ended, from 1.
+    pub fn column(&self) -> usize {
+        self.column
     }
 }
 
-/// Visits a value without keeping it.
-struct Strict {
-    depth: usize,
+impl From<serde_json::Error> for JsonError {
+    fn from(error: serde_json::Error) -> Self {
+        Self {
+            message: error.to_string(),
+            line: error.line(),
+            column: error.column(),
+        }
+    }
 }
 
-impl Strict {
-    fn inner<E: serde::de::Error>(&self) -> Result<Self, E> {
+/// Whether every integer of a well-formed document has at most 64 bits.
+fn check_integers(document: &[u8]) -> Result<(), serde_json::Error> {
+    let mut rest = document;
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = match byte {
+            b'"' => after_string(after),
+            b'-' | b'0'..=b'9' => {
+                let in_number = |byte: &u8| b"+-.eE0123456789".contains(byte);
+                let length = rest.iter().take_while(|byte| in_number(byte)).count();
+                let (number, after) = rest.split_at_checked(length).unwrap_or_default();
+                check_integer(number)?;
+                after
+            }
+            _ => after,
+        };
+    }
+    Ok(())
+}
+
+/// What follows a string whose opening quote was read.
+fn after_string(mut rest: &[u8]) -> &[u8] {
+    while let Some(at) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\')) {
+        let skipped = match rest.get(at) {
+            Some(b'\\') => 2,
+            _ => return rest.get(at + 1..).unwrap_or_default(),
+        };
+        rest = rest.get(at + skipped..).unwrap_or_default();
+    }
+    rest
+}
+
+fn check_integer(number: &[u8]) -> Result<(), serde_json::Error> {
+    let text = str::from_utf8(number).unwrap_or_default();
+    let is_integer = !text.contains(['.', 'e', 'E']);
+    if is_integer && text.parse::<i64>().is_err() && text.parse::<u64>().is_err() {
+        let shown: String = text.chars().take(40).collect();
+        return Err(serde_json::Error::custom(format_args!(
+            "the integer {shown} has more than 64 bits"
+        )));
+    }
+    Ok(())
+}
+
+/// Visits a value without keeping it.
+struct Strict<'k> {
+    depth: usize,
+    /// The keys of all objects that are open.
+    keys: &'k mut usize,
+}
+
+impl Strict<'_> {
+    fn inner<E: serde::de::Error>(&mut self) -> Result<Strict<'_>, E> {
         match self.depth.checked_sub(1) {
-            Some(depth) => Ok(Self { depth }),
+            Some(depth) => Ok(Strict {
+                depth,
+                keys: self.keys,
+            }),
             None => Err(E::custom(format_args!(
                 "nested deeper than {} levels",
                 limits::JSON_DEPTH
             ))),
         }
     }
+
+    fn count_key<E: serde::de::Error>(&mut self) -> Result<(), E> {
+        *self.keys += 1;
+        match *self.keys > limits::JSON_KEYS {
+            true => Err(E::custom(format_args!(
+                "more than {} keys in one object and those around it",
+                limits::JSON_KEYS
+            ))),
+            false => Ok(()),
+        }
+    }
 }
 
-impl<'de> DeserializeSeed<'de> for Strict {
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -72,7 +194,7 @@ impl<'de> DeserializeSeed<'de> for Strict {
     }
 }
 
-impl<'de> Visitor<'de> for Strict {
+impl<'de> Visitor<'de> for Strict<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -103,54 +225,145 @@ impl<'de> Visitor<'de> for Strict {
         Ok(())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<(), A::Error> {
         while seq.next_element_seed(self.inner()?)?.is_some() {}
         Ok(())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
         let mut seen = BTreeSet::new();
-        while let Some(key) = map.next_key::<Key>()? {
-            if seen.contains(&key.0) {
-                let name: String = key.0.chars().take(80).collect();
-                return Err(serde::de::Error::custom(format_args!(
-                    "the key {name:?} occurs twice in one object"
+        while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
+            let shown = || -> String { key.chars().take(80).collect() };
+            if key.starts_with(RESERVED) {
+                return Err(A::Error::custom(format_args!(
+                    "the key {:?} is reserved",
+                    shown()
                 )));
             }
-            seen.insert(key.0);
+            if seen.contains(&key) {
+                return Err(A::Error::custom(format_args!(
+                    "the key {:?} occurs twice in one object",
+                    shown()
+                )));
+            }
+            self.count_key()?;
+            seen.insert(key);
             map.next_value_seed(self.inner()?)?;
         }
+        *self.keys -= seen.len();
         Ok(())
     }
 }
 
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct Key(String);
+struct Key<'de>(Cow<'de, str>);
+
+impl<'de> Deserialize<'de> for Key<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct KeyVisitor;
+
+        impl<'de> Visitor<'de> for KeyVisitor {
+            type Value = Key<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Key(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Key(Cow::Owned(text.to_owned())))
+            }
+        }
+
+        deserializer.deserialize_str(KeyVisitor)
+    }
+}
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
+    fn refusal(text: &str) -> String {
+        Document::check(text.as_bytes()).unwrap_err().to_string()
+    }
+
     #[test]
-    fn ambiguous_documents_are_refused() {
+    fn what_readers_read_differently_is_refused_atk_16() {
         let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
-        for bad in [
-            r#"{"a":1,"a":2}"#,
-            r#"{"a":{"b":1,"\u0062":2}}"#,
-            "{} x",
-            "",
-            "\u{feff}{}",
-            r#"{"a":1,}"#,
-            &deep,
+        for (bad, why) in [
+            (r#"{"a":1,"a":2}"#, "occurs twice"),
+            (r#"{"a":{"b":1,"\u0062":2}}"#, "occurs twice"),
+            (r#"{"\u0000":1,"\u0000":1}"#, "occurs twice"),
+            ("{} x", "trailing characters"),
+            ("", "EOF"),
+            ("\u{feff}{}", "expected value"),
+            (r#"{"a":1,}"#, "trailing comma"),
+            (&deep, "recursion limit"),
+            (r#"["\ud800"]"#, "surrogate"),
+            ("[\"\0\"]", "control character"),
+            ("[1e400]", "out of range"),
+            ("[18446744073709551616]", "more than 64 bits"),
+            ("[-9223372036854775809]", "more than 64 bits"),
+            (
+                r#"["\\",{"1\"":[1,123456789012345678901]}]"#,
+                "more than 64 bits",
+            ),
+            ("[NaN]", "expected value"),
         ] {
-            assert!(check(bad.as_bytes()).is_err(), "{bad}");
+            let found = refusal(bad);
+            assert!(found.contains(why), "{bad}: {found}");
         }
-        assert!(check(b"\"\xff\"").is_err());
+        assert!(Document::check(b"\"\xff\"").is_err());
+    }
+
+    #[test]
+    fn keys_that_a_library_gives_a_meaning_are_refused_rt_1() {
+        for bad in [
+            r#"{"$serde_json::private::RawValue":"{}"}"#,
+            r#"{"a":[{"\u0024serde_json::private::RawValue":"{}"}]}"#,
+            r#"{"$serde_json::private::Number":"1"}"#,
+        ] {
+            let found = refusal(bad);
+            assert!(found.contains("is reserved"), "{bad}: {found}");
+            assert!(parse::<serde_json::Value>(bad.as_bytes()).is_err());
+        }
+    }
+
+    #[test]
+    fn keys_are_counted_over_all_open_objects_rt_9() {
+        let object = |from: usize, count: usize, last: &str| {
+            let mut text = "{".to_owned();
+            for i in from..from + count {
+                text += &format!("\"{i}\":0,");
+            }
+            text + "\"z\":" + last + "}"
+        };
+        let half = limits::JSON_KEYS / 2;
+        let nested = object(0, half, &object(0, half - 2, "0"));
+        assert!(Document::check(nested.as_bytes()).is_ok());
+        let nested = object(0, half, &object(0, half, "0"));
+        assert!(refusal(&nested).contains("keys in one object"));
+        let beside = format!("[{0},{0},{0}]", object(0, half, "0"));
+        assert!(Document::check(beside.as_bytes()).is_ok());
     }
 
     #[test]
     fn ordinary_documents_are_read() {
-        assert!(check(br#" {"a":[1,-2,3.5,null,true,"x"],"b":{"a":{}}} "#).is_ok());
+        for good in [
+            r#" {"a":[1,-2,3.5,null,true,"x"],"b":{"a":{}}} "#,
+            r#"["\u0000",-0,1e-400,18446744073709551615,-9223372036854775808,1E22]"#,
+            r#""99999999999999999999\"99999999999999999999""#,
+        ] {
+            assert!(Document::check(good.as_bytes()).is_ok(), "{good}");
+        }
+    }
+
+    #[test]
+    fn an_error_says_where() {
+        let error = parse::<bool>(b"{\n  \"a\": x}").unwrap_err();
+        assert_eq!((error.line(), error.column()), (2, 8));
     }
 }

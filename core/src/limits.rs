@@ -52,6 +52,10 @@ pub const REVOCATION_REQUESTS: usize = 64;
 /// Depth of nested JSON objects and arrays.
 pub const JSON_DEPTH: usize = 128;
 
+/// Keys of a JSON object and those around it, which must be remembered to find one that is
+/// there twice.
+pub const JSON_KEYS: usize = 1 << 18;
+
 /// Bytes of a payload of "simple signing"; real ones have a few hundred.
 pub const SIMPLE_SIGNING_BYTES: usize = 64 << 10;
 

@@ -11,6 +11,7 @@
 use std::borrow::Cow;
 
 use sealgate_core::evidence::Request;
+use sealgate_core::json;
 use sealgate_core::reference::{Reference, ReferenceError};
 use serde::Deserialize;
 
@@ -144,7 +145,7 @@ struct Parts<'a> {
 impl<'a> Parts<'a> {
     fn split(key: &'a str) -> Result<Self, KeyError> {
         if key.starts_with('{') {
-            return serde_json::from_str(key).map_err(|e| KeyError::Json(e.to_string()));
+            return json::parse(key.as_bytes()).map_err(|e| KeyError::Json(e.to_string()));
         }
         let (namespace, image) = match key.strip_prefix('[').and_then(|k| k.split_once(']')) {
             Some((namespace, image)) if !namespace.contains(':') => (Some(namespace), image),

@@ -55,8 +55,7 @@ impl Evidence {
                 most,
             });
         }
-        json::check(bytes)?;
-        let wire: PackWire = serde_json::from_slice(bytes).map_err(json::JsonError::from)?;
+        let wire: PackWire = json::parse(bytes)?;
         wire.try_into()
     }
 }

@@ -2,13 +2,15 @@
 //!
 //! Signature envelope specification for JWS; RFC 7515.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::Deserialize;
-use serde_json::{Map, Value};
 
 use super::attributes::{AUTHENTIC_SIGNING_TIME, EXPIRY, HeaderValue, Headers, SIGNING_TIME};
 use super::envelope::{Envelope, Format};
+use super::member::Member;
 use crate::crypto::Scheme;
 use crate::json;
 use crate::reason::{Code, Reason};
@@ -18,7 +20,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Envelope, Reason> {
     let wire: JwsWire =
         json::parse(bytes).map_err(|error| malformed(format!("not a flattened JWS: {error}")))?;
     let protected = decode("protected", &wire.protected)?;
-    let mut protected: Map<String, Value> = json::parse(&protected).map_err(|error| {
+    let mut protected: BTreeMap<String, Member> = json::parse(&protected).map_err(|error| {
         malformed(format!(
             "the protected header is not a JSON object: {error}"
         ))
@@ -27,8 +29,8 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Envelope, Reason> {
     let protected_chain = protected.remove("x5c");
     let chain = match (wire.header.x5c, protected_chain) {
         (Some(chain), _) => chain,
-        (None, Some(chain)) => serde_json::from_value(chain)
-            .map_err(|_| malformed("expected a list of texts in x5c".to_owned()))?,
+        (None, Some(Member::Texts(chain))) => chain,
+        (None, Some(_)) => return Err(malformed("expected a list of texts in x5c".to_owned())),
         (None, None) => Vec::new(),
     };
     Ok(Envelope {
@@ -66,46 +68,46 @@ struct UnprotectedWire {
     timestamp: Option<String>,
 }
 
-fn algorithm(value: Option<&Value>) -> Result<Scheme, Reason> {
-    match value.and_then(Value::as_str) {
-        Some("PS256") => Ok(Scheme::RsaPssSha256),
-        Some("PS384") => Ok(Scheme::RsaPssSha384),
-        Some("PS512") => Ok(Scheme::RsaPssSha512),
-        Some("ES256") => Ok(Scheme::EcdsaP256Sha256),
-        Some("ES384") => Ok(Scheme::EcdsaP384Sha384),
-        Some("ES512") => Ok(Scheme::EcdsaP521Sha512),
-        Some(other) => Err(Reason::new(
-            Code::AlgorithmUnsupported,
-            format!("expected one of PS256, PS384, PS512, ES256, ES384, ES512, found {other:?}"),
-        )),
-        None => Err(Reason::new(
+fn algorithm(value: Option<&Member>) -> Result<Scheme, Reason> {
+    let Some(Member::Text(name)) = value else {
+        return Err(Reason::new(
             Code::HeaderInvalid,
             "the header alg is missing or no text",
+        ));
+    };
+    match name.as_str() {
+        "PS256" => Ok(Scheme::RsaPssSha256),
+        "PS384" => Ok(Scheme::RsaPssSha384),
+        "PS512" => Ok(Scheme::RsaPssSha512),
+        "ES256" => Ok(Scheme::EcdsaP256Sha256),
+        "ES384" => Ok(Scheme::EcdsaP384Sha384),
+        "ES512" => Ok(Scheme::EcdsaP521Sha512),
+        other => Err(Reason::new(
+            Code::AlgorithmUnsupported,
+            format!("expected one of PS256, PS384, PS512, ES256, ES384, ES512, found {other:?}"),
         )),
     }
 }
 
-fn headers(mut protected: Map<String, Value>) -> Result<Headers, Reason> {
+fn headers(mut protected: BTreeMap<String, Member>) -> Result<Headers, Reason> {
     let content_type = match protected.remove("cty") {
         None => None,
-        Some(Value::String(text)) => Some(text),
+        Some(Member::Text(text)) => Some(text),
         Some(other) => {
             return Err(invalid(format!(
                 "expected a text in the header cty, found {}",
-                kind(&other)
+                other.kind()
             )));
         }
     };
     let critical = match protected.remove("crit") {
         None => Vec::new(),
-        Some(list) => match serde_json::from_value::<Vec<String>>(list) {
-            Ok(names) if !names.is_empty() => names,
-            _ => {
-                return Err(invalid(
-                    "expected a list of header names in crit".to_owned(),
-                ));
-            }
-        },
+        Some(Member::Texts(names)) if !names.is_empty() => names,
+        Some(_) => {
+            return Err(invalid(
+                "expected a list of header names in crit".to_owned(),
+            ));
+        }
     };
     let others = protected
         .into_iter()
@@ -121,26 +123,15 @@ fn headers(mut protected: Map<String, Value>) -> Result<Headers, Reason> {
     })
 }
 
-fn header_value(name: &str, value: Value) -> HeaderValue {
+fn header_value(name: &str, value: Member) -> HeaderValue {
     let is_time = [SIGNING_TIME, AUTHENTIC_SIGNING_TIME, EXPIRY].contains(&name);
     match value {
-        Value::String(text) if is_time => match text.parse() {
+        Member::Text(text) if is_time => match text.parse() {
             Ok(time) => HeaderValue::Time(time),
             Err(_) => HeaderValue::Text(text),
         },
-        Value::String(text) => HeaderValue::Text(text),
-        other => HeaderValue::Other(kind(&other).to_owned()),
-    }
-}
-
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
+        Member::Text(text) => HeaderValue::Text(text),
+        other => HeaderValue::Other(other.kind().to_owned()),
     }
 }
 

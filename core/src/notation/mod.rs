@@ -23,6 +23,7 @@ mod identity;
 pub(crate) mod internals;
 mod jws;
 mod level;
+mod member;
 mod payload;
 mod report;
 mod revocation;

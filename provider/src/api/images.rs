@@ -13,6 +13,7 @@ use std::borrow::Cow;
 use axum::http::StatusCode;
 use bytes::Bytes;
 use futures::future::join_all;
+use sealgate_core::json;
 use serde::Deserialize;
 
 use super::reply::{Rejection, Reply};
@@ -44,7 +45,7 @@ struct Images<'a> {
 
 impl<'a> Images<'a> {
     fn parse(body: &'a [u8], most: usize) -> Result<Self, Rejection> {
-        let wire: ImagesWire<'a> = serde_json::from_slice(body).map_err(|error| {
+        let wire: ImagesWire<'a> = json::parse(body).map_err(|error| {
             let message = format!(
                 "expected {{\"images\": [\"…\"], \"namespace\"?: \"…\", \"policy\"?: \"…\"}}: {error}"
             );

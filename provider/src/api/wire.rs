@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use sealgate_core::json::{self, JsonError};
 use serde::{Deserialize, Serialize};
 
 use crate::key::KeyError;
@@ -44,7 +45,7 @@ struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 impl<'a> ProviderRequest<'a> {
     /// Reads a body, whatever its content type.
     pub(super) fn parse(body: &'a [u8]) -> Result<Self, WireError> {
-        let wire: RequestWire<'a> = serde_json::from_slice(body).map_err(WireError::Json)?;
+        let wire: RequestWire<'a> = json::parse(body).map_err(WireError::Json)?;
         let group = API_VERSION.split_once('/').map_or("", |(group, _)| group);
         let of_group = wire
             .api_version
@@ -67,7 +68,7 @@ impl<'a> ProviderRequest<'a> {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum WireError {
     #[error("the body is not the JSON of a ProviderRequest: {0}")]
-    Json(serde_json::Error),
+    Json(JsonError),
     #[error("expected a ProviderRequest of {API_VERSION}, found kind {0:?} of {1:?}")]
     Kind(String, String),
 }

@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use reqwest::Client;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use sealgate_core::json::{self, JsonError};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -241,12 +242,12 @@ impl From<BodyError> for ReviewError {
 
 /// Reads an answer. `status.error` is left alone: it may repeat what it was given.
 fn parse(body: &[u8]) -> Result<Review, ReviewError> {
-    let malformed = |error: serde_json::Error| {
+    let malformed = |error: JsonError| {
         // Only the place: serde's own words may quote the answer, which has the token in it.
         let (line, column) = (error.line(), error.column());
         ReviewError::Malformed(format!("line {line}, column {column}"))
     };
-    let wire: ReviewWire = serde_json::from_slice(body).map_err(malformed)?;
+    let wire: ReviewWire = json::parse(body).map_err(malformed)?;
     if wire.api_version != API_VERSION || wire.kind != KIND {
         let message = format!("expected a {KIND} of {API_VERSION}");
         return Err(ReviewError::Malformed(message));

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant as StdInstant};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use moka::Expiry;
 use moka::future::Cache;
-use sealgate_core::Digest;
 use sealgate_core::reference::Repository;
+use sealgate_core::{Digest, json};
 use serde::Deserialize;
 use tokio::time::Instant;
 use url::{Url, form_urlencoded};
@@ -313,7 +313,7 @@ fn read_token(
         let found = "expected {token, expires_in} as JSON, found something else";
         ask.error(Cause::Malformed, found)
     };
-    let wire: TokenWire = serde_json::from_slice(body).map_err(|_| malformed())?;
+    let wire: TokenWire = json::parse(body).map_err(|_| malformed())?;
     let given = |text: Option<String>| text.filter(|text| !text.is_empty());
     let token = given(wire.token)
         .or(given(wire.access_token))

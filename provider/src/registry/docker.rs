@@ -10,6 +10,7 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use sealgate_core::json;
 use sealgate_core::reference::Repository;
 use serde::Deserialize;
 
@@ -73,8 +74,8 @@ impl DockerConfig {
     /// Reads a configuration.
     pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Self, ReadError> {
         let wrong = |why: String| ReadError::new(path, why);
-        // serde_json would quote what it found, and that may be a password.
-        let wire: ConfigWire = serde_json::from_slice(bytes).map_err(|error| {
+        // The error would quote what was found, and that may be a password.
+        let wire: ConfigWire = json::parse(bytes).map_err(|error| {
             let (line, column) = (error.line(), error.column());
             wrong(format!(
                 "expected Docker's config.json, found something else at line {line} column {column}"

@@ -8,6 +8,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
 use reqwest::{Client, Response};
+use sealgate_core::json;
 use tokio::time::Instant;
 use url::Url;
 
@@ -98,7 +99,7 @@ impl Ask<'_> {
 impl Answer {
     /// What the error says about itself, for messages.
     pub(crate) fn describe(&self) -> String {
-        let wire: Option<ErrorsWire> = serde_json::from_slice(&self.body).ok();
+        let wire: Option<ErrorsWire> = json::parse(&self.body).ok();
         let first = wire.and_then(|wire| wire.errors.into_iter().next());
         match first {
             Some(error) => format!("{} ({}: {})", self.status, error.code, error.message),

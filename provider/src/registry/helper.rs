@@ -3,6 +3,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
+use sealgate_core::json;
 use serde::Deserialize;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
@@ -74,7 +75,7 @@ async fn run(program: &str, server: &str) -> Result<Option<Credential>, HelperEr
         };
     }
     let wire: HelperWire =
-        serde_json::from_slice(&output).map_err(|_| HelperError::Malformed(program.to_owned()))?;
+        json::parse(&output).map_err(|_| HelperError::Malformed(program.to_owned()))?;
     Ok(Some(match wire.username.as_str() {
         "<token>" => Credential::IdentityToken(wire.secret),
         _ => Credential::basic(wire.username, wire.secret),

@@ -10,7 +10,8 @@ use sealgate_core::evidence::Source;
 use sealgate_core::manifest::Descriptor;
 use sealgate_core::reference::Repository;
 use sealgate_core::{Digest, json, limits};
-use serde_json::{Map, Value};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 use tokio::time::Instant;
 use url::Url;
 
@@ -149,12 +150,12 @@ impl List {
             if self.is_full() {
                 break;
             }
-            match serde_json::from_value::<Descriptor>(entry) {
-                Ok(descriptor) if self.digests.insert(descriptor.digest) => {
-                    self.descriptors.push(descriptor);
+            match entry {
+                Entry(Some(descriptor)) if self.digests.insert(descriptor.digest) => {
+                    self.descriptors.push(*descriptor);
                 }
-                Ok(_) => {}
-                Err(_) => self.unreadable += 1,
+                Entry(Some(_)) => {}
+                Entry(None) => self.unreadable += 1,
             }
         }
         Ok(())
@@ -185,15 +186,35 @@ impl List {
     }
 }
 
-/// The entries of an index, not looked at.
-fn entries(bytes: &[u8]) -> Result<Vec<Value>, String> {
-    let mut index: Map<String, Value> = json::parse(bytes)
+/// The entries of an index.
+fn entries(bytes: &[u8]) -> Result<Vec<Entry>, String> {
+    let index: IndexWire = json::parse(bytes)
         .map_err(|error| format!("a list of referrers that is no index: {error}"))?;
-    match index.remove("manifests") {
-        Some(Value::Array(entries)) => Ok(entries),
-        // Go programs write an empty list so.
-        Some(Value::Null) => Ok(Vec::new()),
-        _ => Err("a list of referrers without a list of manifests".to_owned()),
+    // Go programs write an empty list as null.
+    Ok(index.manifests.unwrap_or_default())
+}
+
+#[derive(Deserialize)]
+struct IndexWire {
+    #[serde(deserialize_with = "Option::deserialize")]
+    manifests: Option<Vec<Entry>>,
+}
+
+/// A descriptor, or something else, of which nothing is kept.
+struct Entry(Option<Box<Descriptor>>);
+
+impl<'de> Deserialize<'de> for Entry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Form {
+            Descriptor(Box<Descriptor>),
+            Other(IgnoredAny),
+        }
+        Form::deserialize(deserializer).map(|form| match form {
+            Form::Descriptor(descriptor) => Self(Some(descriptor)),
+            Form::Other(_) => Self(None),
+        })
     }
 }
 

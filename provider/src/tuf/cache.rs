@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use sealgate_core::UnixTime;
+use sealgate_core::{UnixTime, json};
 use serde::{Deserialize, Serialize};
 use sigstore_tuf::MetadataStore;
 use sigstore_tuf::transport::{FetchFuture, Repository};
@@ -98,7 +98,7 @@ impl CacheFile {
 }
 
 fn parse(text: &str) -> Result<Kept, String> {
-    let wire: KeptWire = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let wire: KeptWire = json::parse(text.as_bytes()).map_err(|error| error.to_string())?;
     if wire.schema_version != 1 {
         return Err(format!(
             "expected schemaVersion 1, found {}",
@@ -106,9 +106,14 @@ fn parse(text: &str) -> Result<Kept, String> {
         ));
     }
     let files = |encoded: BTreeMap<String, String>| -> Result<Files, String> {
-        let decode = |(name, text): (String, String)| match STANDARD.decode(text) {
-            Ok(bytes) => Ok((name, bytes)),
-            Err(error) => Err(format!("{name}: {error}")),
+        let decode = |(name, text): (String, String)| {
+            let bytes = STANDARD
+                .decode(text)
+                .map_err(|error| format!("{name}: {error}"))?;
+            match json::check(&bytes) {
+                Ok(()) => Ok((name, bytes)),
+                Err(error) => Err(format!("{name}: {error}")),
+            }
         };
         encoded.into_iter().map(decode).collect()
     };

@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use sealgate_core::UnixTime;
 use sealgate_core::crypto::install_sigstore_provider;
+use sealgate_core::json;
 use sealgate_core::sigstore::SigstoreRoot;
 use serde::Serialize;
 use sigstore_tuf::{Error, Repository, Role as _, TrustedMetadataSet, Updater, UpdaterConfig};
@@ -257,6 +258,9 @@ fn initial_root(name: &str, tuf: &Tuf) -> Result<Vec<u8>, SetupProblem> {
             (format!("built-in {name}"), instance.tuf_root().to_vec())
         }
     };
+    if let Err(error) = json::check(&bytes) {
+        return Err(SetupProblem::InitialRootJson { file, error });
+    }
     match TrustedMetadataSet::from_root(&bytes) {
         Ok(_) => Ok(bytes),
         Err(error) => Err(SetupProblem::InitialRoot {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use sealgate_core::json::JsonError;
 use sealgate_core::sigstore::RootError;
 use sigstore_tuf::Error;
 
@@ -140,6 +141,8 @@ pub(super) enum SetupProblem {
     },
     #[error("{file}: expected a root.json to begin with: {error}")]
     InitialRoot { file: String, error: TufError },
+    #[error("{file}: expected a root.json to begin with: {error}")]
+    InitialRootJson { file: String, error: JsonError },
     #[error("there is no initial root.json for it")]
     NoInitialRoot,
     #[error("{0}")]

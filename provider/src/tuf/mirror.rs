@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use reqwest::{Client, StatusCode};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
+use sealgate_core::json::{self, JsonError};
 use sigstore_tuf::transport::FetchFuture;
 use sigstore_tuf::{Error, Repository};
 use url::Url;
@@ -42,6 +43,8 @@ pub(super) enum FetchError {
     TooLarge { at: String, most: u64 },
     #[error("not a name that a file of a repository may have: {0:?}")]
     Name(String),
+    #[error("{name}: {why}")]
+    Json { name: String, why: JsonError },
 }
 
 impl FetchError {
@@ -50,7 +53,7 @@ impl FetchError {
             Self::Unreachable { .. } => Cause::Unreachable,
             Self::Status { .. } => Cause::Refused,
             Self::TooLarge { .. } => Cause::TooLarge,
-            Self::Name(_) => Cause::Malformed,
+            Self::Name(_) | Self::Json { .. } => Cause::Malformed,
         }
     }
 }
@@ -81,14 +84,27 @@ impl Mirror {
             (true, Self::Http { client, base }) => get(client, base, &path, most).await,
             (true, Self::Directory(directory)) => read(&directory.join(path), most),
         };
-        fetched
-            .map_err(|error| Error::transport_with_source("the repository cannot be read", error))
+        fetched.map_err(unusable)
     }
+
+    /// Metadata are JSON, which `sigstore-tuf` reads before it knows who signed it.
+    async fn fetch_json(&self, name: &str, most: u64) -> Result<Option<Vec<u8>>, Error> {
+        let fetched = self.fetch(name.to_owned(), most).await?;
+        if let Some(Err(why)) = fetched.as_deref().map(json::check) {
+            let name = name.to_owned();
+            return Err(unusable(FetchError::Json { name, why }));
+        }
+        Ok(fetched)
+    }
+}
+
+fn unusable(error: FetchError) -> Error {
+    Error::transport_with_source("the repository cannot be read", error)
 }
 
 impl Repository for Mirror {
     fn fetch_metadata<'a>(&'a self, name: &'a str, most: u64) -> FetchFuture<'a> {
-        Box::pin(self.fetch(name.to_owned(), most))
+        Box::pin(self.fetch_json(name, most))
     }
 
     fn fetch_target<'a>(&'a self, path: &'a str, most: u64) -> FetchFuture<'a> {

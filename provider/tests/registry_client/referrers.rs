@@ -162,6 +162,7 @@ async fn an_answer_that_is_no_index_is_undecided() {
         "{}",
         r#"{"manifests":7}"#,
         r#"{"manifests":[],"manifests":[]}"#,
+        r#"{"manifests":[],"annotations":{"$serde_json::private::RawValue":"{}"}}"#,
     ] {
         let setup = Setup::open().await;
         setup
@@ -197,6 +198,12 @@ async fn what_a_pusher_wrote_under_the_fallback_tag_is_no_error() {
         (INDEX, "{", 0, 1),
         (INDEX, r#"{"manifests":null}"#, 0, 0),
         (INDEX, r#"{"manifests":[{"digest":"md5:x"},7]}"#, 0, 1),
+        (
+            INDEX,
+            r#"{"manifests":[{"$serde_json::private::RawValue":"[]"}]}"#,
+            0,
+            1,
+        ),
     ] {
         setup
             .registry

@@ -475,6 +475,50 @@ fn url(directory: &std::path::Path) -> url::Url {
     url::Url::from_directory_path(directory).unwrap()
 }
 
+/// The keys that `serde_json` gives a meaning, where `sigstore-tuf` would read them before any
+/// signature: in new metadata, in kept ones and in the initial root.
+#[tokio::test]
+async fn metadata_that_readers_read_differently_are_refused_rt_1() {
+    let mut scene = Scene::new().await;
+    scene.client().refresh(NOW).await.unwrap();
+    let kept = std::fs::read_to_string(scene.cache_file()).unwrap();
+    scene.repository.publish(TARGET, root("second"));
+    let reserved = r#"{"signatures": [], "signed": {"$serde_json::private::RawValue": "{}"}}"#;
+    let twice = r#"{"signatures": [], "signatures": [], "signed": {}}"#;
+    let versions = &scene.repository.versions;
+    let files = [
+        "2.root.json".to_owned(),
+        "timestamp.json".to_owned(),
+        format!("{}.snapshot.json", versions["snapshot"]),
+        format!("{}.targets.json", versions["targets"]),
+    ];
+    for (bad, why) in [(reserved, "is reserved"), (twice, "occurs twice")] {
+        for name in &files {
+            let mut shown = scene.repository.files();
+            shown.insert(name.clone(), bad.into());
+            scene.server.show(shown);
+            let (cause, message) = refused(&scene.client(), NOW).await;
+            assert_eq!(cause, Cause::Malformed, "{name}: {message}");
+            assert!(message.contains(why), "{name}: {message}");
+        }
+        let mut forged: Value = serde_json::from_str(&kept).unwrap();
+        forged["good"]["files"]["timestamp.json"] = base64(bad);
+        std::fs::write(scene.cache_file(), forged.to_string()).unwrap();
+        assert!(scene.client().restore().unwrap().is_none());
+        std::fs::write(scene.cache_file(), &kept).unwrap();
+
+        let initial = scene.directory.path().join("reserved.json");
+        std::fs::write(&initial, bad).unwrap();
+        let tuf = Tuf {
+            root: Some(initial),
+            ..scene.tuf()
+        };
+        let error = TufClient::open("corp", &tuf, None).unwrap_err().to_string();
+        assert!(error.contains(why), "{error}");
+    }
+    survives(&scene, "first");
+}
+
 #[tokio::test]
 async fn only_the_configured_authority_vouches_for_a_mirror() {
     let scene = Scene::new().await;

@@ -8,15 +8,15 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, IgnoredAny};
-use serde_json::{Value, json};
+use serde::de::IgnoredAny;
+use serde_json::json;
 
 use super::super::bundle::hash_of;
 use super::super::entity::Content;
 use super::super::subject::Subject;
 use super::super::wire::Bytes;
 use crate::crypto::{Hash, KeyKind, PublicKey};
-use crate::json;
+use crate::json::Document;
 use crate::reason::{Code, Reason};
 use crate::x509::Certificate;
 
@@ -52,13 +52,14 @@ pub(super) enum Kind {
 
 /// The kind and version that a body states.
 pub(super) fn kind_version(body: &[u8]) -> Result<(String, String), Reason> {
-    let wire: BodyWire<IgnoredAny> = parse(body)?;
+    let wire: BodyWire<IgnoredAny> = read(check(body)?)?;
     Ok((wire.kind, wire.api_version))
 }
 
 /// Whether an entry with this body was made for the signature.
 pub(super) fn bind(body: &[u8], claim: &Claim<'_>) -> Result<Kind, Reason> {
-    let wire: BodyWire<Value> = parse(body)?;
+    let document = check(body)?;
+    let wire: BodyWire<IgnoredAny> = read(document)?;
     let kind = match (wire.kind.as_str(), wire.api_version.as_str()) {
         ("hashedrekord", "0.0.1") => Kind::HashedRekordV001,
         ("hashedrekord", "0.0.2") => Kind::HashedRekordV002,
@@ -73,11 +74,11 @@ pub(super) fn bind(body: &[u8], claim: &Claim<'_>) -> Result<Kind, Reason> {
         }
     };
     match kind {
-        Kind::HashedRekordV001 | Kind::RekordV001 => bind_hashedrekord(read(wire.spec)?, claim)?,
-        Kind::HashedRekordV002 => bind_hashedrekord_v2(body, read(wire.spec)?, claim)?,
-        Kind::DsseV001 => bind_dsse(&read(wire.spec)?, claim)?,
-        Kind::IntotoV001 => bind_intoto_v1(read(wire.spec)?, claim)?,
-        Kind::IntotoV002 => bind_intoto_v2(read(wire.spec)?, claim)?,
+        Kind::HashedRekordV001 | Kind::RekordV001 => bind_hashedrekord(spec(document)?, claim)?,
+        Kind::HashedRekordV002 => bind_hashedrekord_v2(body, spec(document)?, claim)?,
+        Kind::DsseV001 => bind_dsse(&spec(document)?, claim)?,
+        Kind::IntotoV001 => bind_intoto_v1(spec(document)?, claim)?,
+        Kind::IntotoV002 => bind_intoto_v2(spec(document)?, claim)?,
     }
     Ok(kind)
 }
@@ -266,13 +267,17 @@ fn check_payload(own: &[u8], logged: &[u8]) -> Result<(), Reason> {
     }
 }
 
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Reason> {
-    json::parse(body).map_err(|error| malformed(format!("is not one of Rekor's: {error}")))
+fn check(body: &[u8]) -> Result<Document<'_>, Reason> {
+    Document::check(body).map_err(|error| malformed(format!("is not one of Rekor's: {error}")))
 }
 
-fn read<T: DeserializeOwned>(spec: Value) -> Result<T, Reason> {
-    serde_json::from_value(spec)
-        .map_err(|error| malformed(format!("is not one of Rekor's: {error}")))
+fn read<'a, T: Deserialize<'a>>(body: Document<'a>) -> Result<T, Reason> {
+    let malformed = |error| malformed(format!("is not one of Rekor's: {error}"));
+    body.read().map_err(malformed)
+}
+
+fn spec<'a, T: Deserialize<'a>>(body: Document<'a>) -> Result<T, Reason> {
+    read(body).map(|wire: BodyWire<T>| wire.spec)
 }
 
 fn malformed(why: impl std::fmt::Display) -> Reason {
