@@ -5,15 +5,15 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
-use std::io::{BufRead as _, BufReader, Read};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use sealgate::collect::{Collector, Wanted};
 use sealgate::registry::{Registries, RegistryClient, RegistryConfig};
 use sealgate_core::evidence::{Evidence, Request, Source};
 use sealgate_core::manifest::Manifest;
-use sealgate_tests::e2e::Scenario;
+use sealgate_tests::e2e::{E2eError, RegistryProcess, Scenario};
 use sealgate_tests::tools::{find, run};
 use tempfile::TempDir;
 use tokio::time::Instant;
@@ -22,51 +22,26 @@ const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 
 /// A registry as a process of its own, and a folder for the programs.
 struct Bench {
-    process: Child,
-    host: String,
+    registry: RegistryProcess,
     folder: TempDir,
 }
 
 impl Bench {
-    fn start(command: &mut Command, output: fn(&mut Child) -> Box<dyn Read + Send>) -> Self {
+    fn start(registry: fn(&Path) -> Result<RegistryProcess, E2eError>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut process = command.current_dir(folder.path()).spawn().unwrap();
-        let mut lines = BufReader::new(output(&mut process))
-            .lines()
-            .map_while(Result::ok);
-        let host = lines.find_map(|line| {
-            let (_, rest) = line.split_once("127.0.0.1:")?;
-            let port = rest.split(|c: char| !c.is_ascii_digit()).next()?;
-            Some(format!("127.0.0.1:{port}"))
-        });
-        let host = host.unwrap_or_else(|| panic!("the registry named no address"));
-        // A pipe that nobody reads would end the process.
-        std::thread::spawn(move || lines.for_each(drop));
+        let registry = registry(folder.path()).unwrap_or_else(|failed| panic!("{failed}"));
         std::fs::write(folder.path().join("layer.tar"), [0; 1024]).unwrap();
-        Self {
-            process,
-            host,
-            folder,
-        }
+        Self { registry, folder }
     }
 
     /// go-containerregistry: a referrers API that gives the config's media type as artifact type.
     fn with_api() -> Self {
-        let mut command = Command::new(program("registry-referrers"));
-        command.stdout(Stdio::piped()).stderr(Stdio::null());
-        Self::start(&mut command, |child| Box::new(child.stdout.take().unwrap()))
+        Self::start(RegistryProcess::referrers)
     }
 
     /// distribution: no referrers API.
     fn without_api() -> Self {
-        let config = tempfile::NamedTempFile::new().unwrap();
-        let text = "version: 0.1\nstorage: {inmemory: {}}\nhttp: {addr: '127.0.0.1:0'}\n";
-        std::fs::write(config.path(), text).unwrap();
-        let mut command = Command::new(program("distribution"));
-        command.arg("serve").arg(config.path());
-        command.env("OTEL_TRACES_EXPORTER", "none");
-        command.stdout(Stdio::null()).stderr(Stdio::piped());
-        Self::start(&mut command, |child| Box::new(child.stderr.take().unwrap()))
+        Self::start(RegistryProcess::distribution)
     }
 
     fn run(&self, name: &str, arguments: &[&str]) -> String {
@@ -82,7 +57,7 @@ impl Bench {
     }
 
     fn image(&self, rest: &str) -> String {
-        format!("{}/{rest}", self.host)
+        format!("{}/{rest}", self.registry.host())
     }
 
     /// Pushes an image and returns its pinned name.
@@ -112,7 +87,7 @@ impl Bench {
     }
 
     async fn collect(&self, wanted: Wanted) -> Evidence {
-        let mut config = RegistryConfig::new(&self.host).unwrap();
+        let mut config = RegistryConfig::new(self.registry.host()).unwrap();
         config.plain_http = true;
         let client = RegistryClient::new(&Registries::default().with(config)).unwrap();
         let collector = Collector::new(client);
@@ -122,13 +97,6 @@ impl Bench {
         let request = Request::default();
         let evidence = collector.collect(&image, request, wanted, deadline).await;
         evidence.unwrap()
-    }
-}
-
-impl Drop for Bench {
-    fn drop(&mut self) {
-        drop(self.process.kill());
-        drop(self.process.wait());
     }
 }
 

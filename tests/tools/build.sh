@@ -32,7 +32,7 @@ kube-apiserver      cluster  kubernetes          k8s.io/kubernetes/cmd/kube-apis
 kubectl             cluster  kubernetes          k8s.io/kubernetes/cmd/kubectl                                  k8s.io/component-base/version.gitVersion
 gator               cluster  gatekeeper-3.23     github.com/open-policy-agent/gatekeeper/v3/cmd/gator           github.com/open-policy-agent/gatekeeper/v3/pkg/version.Version
 fulcio              sigstore fulcio              github.com/sigstore/fulcio                                     sigs.k8s.io/release-utils/version.gitVersion
-timestamp-server    sigstore timestamp-authority github.com/sigstore/timestamp-authority/v2/cmd/timestamp-server sigs.k8s.io/release-utils/version.gitVersion
+timestamp-server    sigstore timestamp-authority .                                                              -
 rekor-posix         sigstore rekor-tiles         github.com/sigstore/rekor-tiles/v2/cmd/rekor-server/posix      sigs.k8s.io/release-utils/version.gitVersion
 gatekeeper-3.17     cluster  gatekeeper-3.17     github.com/open-policy-agent/gatekeeper/v3                     github.com/open-policy-agent/gatekeeper/v3/pkg/version.Version
 gatekeeper-client      client gatekeeper-client       .                                                            -

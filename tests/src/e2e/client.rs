@@ -1,23 +1,29 @@
 //! Gatekeeper's own client without an API server: `tests/tools/gatekeeper-client`, by line.
 
 use std::fmt;
+use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{E2eError, Generation};
-use crate::tools::find;
+use crate::tools::{find, last_words};
+
+/// How long an answer may take: the webhook's own limit is 3 s, audit has none.
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// A running client. Dropping it stops it, with everything it remembers.
 #[derive(Debug)]
 pub struct GatekeeperClient {
     child: Child,
     commands: ChildStdin,
-    answers: BufReader<ChildStdout>,
+    answers: Receiver<String>,
+    log: PathBuf,
 }
 
 /// By which of Gatekeeper's ways objects come.
@@ -55,6 +61,8 @@ impl GatekeeperClient {
             Generation::V3_23 => "gatekeeper-client",
             Generation::V3_17 => "gatekeeper-client-3.17",
         })?;
+        let log = certificates.with_extension("gatekeeper-client.log");
+        let errors = File::create(&log).map_err(E2eError::io(log.display().to_string()))?;
         let mut child = Command::new(program)
             .arg("--cert-dir")
             .arg(certificates)
@@ -62,15 +70,22 @@ impl GatekeeperClient {
             .arg(format!("{}ms", response_cache.as_millis()))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            .stderr(errors)
             .spawn()
             .map_err(E2eError::io("start gatekeeper-client"))?;
-        let (Some(commands), Some(answers)) = (child.stdin.take(), child.stdout.take()) else {
+        let (Some(commands), Some(printed)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(E2eError::Client("it has no standard streams".to_owned()));
         };
+        let (line, answers) = channel();
+        std::thread::spawn(move || {
+            let mut lines = BufReader::new(printed).lines().map_while(Result::ok);
+            lines.try_for_each(|one| line.send(one))
+        });
         Ok(Self {
             child,
             commands,
-            answers: BufReader::new(answers),
+            answers,
+            log,
         })
     }
 
@@ -117,12 +132,17 @@ impl GatekeeperClient {
     }
 
     fn ask(&mut self, command: &Value) -> Result<Value, E2eError> {
-        let mut line = String::new();
-        writeln!(self.commands, "{command}")
-            .and_then(|()| self.commands.flush())
-            .and_then(|()| self.answers.read_line(&mut line))
-            .map_err(E2eError::io("talk to gatekeeper-client"))?;
-        let answer: Value = serde_json::from_str(&line)
+        let asked = writeln!(self.commands, "{command}").and_then(|()| self.commands.flush());
+        let line = self.answers.recv_timeout(LIMIT);
+        let (Ok(()), Ok(line)) = (&asked, &line) else {
+            let said = std::fs::read_to_string(&self.log).unwrap_or_default();
+            return Err(E2eError::Client(format!(
+                "no answer within {LIMIT:?} ({asked:?}, {line:?}); {} ends with\n{}",
+                self.log.display(),
+                last_words(&said)
+            )));
+        };
+        let answer: Value = serde_json::from_str(line)
             .map_err(|error| E2eError::Client(format!("{error} in {line:?}")))?;
         match answer.get("error").and_then(Value::as_str) {
             Some(error) => Err(E2eError::Client(error.to_owned())),

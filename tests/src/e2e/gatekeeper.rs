@@ -24,7 +24,7 @@ pub enum Generation {
 }
 
 impl Generation {
-    fn program(self) -> &'static str {
+    fn manager(self) -> &'static str {
         match self {
             Self::V3_23 => "gatekeeper",
             Self::V3_17 => "gatekeeper-3.17",
@@ -155,7 +155,7 @@ fn command(
     webhooks: u16,
     health: u16,
 ) -> Result<Command, E2eError> {
-    let mut command = Command::new(find(options.generation.program())?);
+    let mut command = Command::new(find(options.generation.manager())?);
     command
         .env("POD_NAMESPACE", "gatekeeper-system")
         .arg("--debug-use-fake-pod")

@@ -1,14 +1,16 @@
 //! kubectl, as a person at a prompt uses it.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use super::E2eError;
-use crate::tools::{ToolError, find};
+use crate::tools::{ToolError, find, output};
+
+/// How long a command may take: some wait for the API server to take in definitions.
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// kubectl for one cluster.
 #[derive(Debug, Clone)]
@@ -74,22 +76,10 @@ impl Kubectl {
     /// Runs a command with something on its standard input.
     pub fn pipe(&self, arguments: &[&str], input: &str) -> Outcome {
         let began = Instant::now();
-        let run = || {
-            let mut child = Command::new(&self.program)
-                .arg("--kubeconfig")
-                .arg(&self.kubeconfig)
-                .args(arguments)
-                .stdin(Stdio::piped())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped())
-                .spawn()?;
-            if let Some(mut stdin) = child.stdin.take() {
-                stdin.write_all(input.as_bytes())?;
-            }
-            child.wait_with_output()
-        };
+        let mut command = Command::new(&self.program);
+        command.arg("--kubeconfig").arg(&self.kubeconfig);
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).trim().to_owned();
-        match run() {
+        match output(command.args(arguments), input, LIMIT) {
             Ok(output) => Outcome {
                 ok: output.status.success(),
                 stdout: text(output.stdout),

@@ -24,7 +24,7 @@ impl Manifests {
         let root = folder.join("install");
         std::fs::create_dir_all(&root).map_err(E2eError::io("install"))?;
         let mut copy = Command::new("cp");
-        let folders = ["manifests", "rego", "kyverno"].map(|folder| source.join(folder));
+        let folders = ["./manifests", "./rego", "./kyverno"].map(|folder| source.join(folder));
         run(copy.arg("-R").args(folders).arg(&root))?;
         Ok(Self { root })
     }

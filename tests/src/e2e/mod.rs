@@ -18,6 +18,7 @@ pub mod shapes;
 mod signer;
 mod stand_in;
 mod table;
+mod timestamp_server;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -35,6 +36,7 @@ pub use relay::Relay;
 pub use signer::{CosignKey, NotationKey, Signer};
 pub use stand_in::{Reply, StandIn};
 pub use table::{Expect, Scenario, Table};
+pub use timestamp_server::TimestampServer;
 
 use crate::tools::ToolError;
 
@@ -60,6 +62,16 @@ pub enum E2eError {
         /// How long.
         limit: Duration,
         /// The end of the log of the process that should have done it.
+        detail: String,
+    },
+    /// A program that was to serve has ended.
+    #[error("{program} ended with {status} instead of serving{detail}")]
+    Ended {
+        /// Its name.
+        program: String,
+        /// How it ended.
+        status: std::process::ExitStatus,
+        /// Where its log is, and the end of it.
         detail: String,
     },
     /// kubectl refused what had to work.

@@ -1,13 +1,16 @@
 //! Child processes: started with a log, waited for until they serve, stopped when dropped.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::E2eError;
+use crate::tools::last_words;
 
 /// A running program. Dropping it kills it.
 #[derive(Debug)]
@@ -15,6 +18,8 @@ pub struct Process {
     name: String,
     child: Child,
     log: PathBuf,
+    /// Where its own words begin in the log, which those before it have written to.
+    begins: usize,
 }
 
 impl Process {
@@ -24,6 +29,7 @@ impl Process {
     /// If it cannot be started.
     pub fn start(name: &str, command: &mut Command, folder: &Path) -> Result<Self, E2eError> {
         let log = folder.join(format!("{name}.log"));
+        let begins = std::fs::read(&log).map_or(0, |earlier| earlier.len());
         let mut started = || {
             let output = File::options().create(true).append(true).open(&log)?;
             let errors = output.try_clone()?;
@@ -35,33 +41,41 @@ impl Process {
             name: name.to_owned(),
             child,
             log,
+            begins,
         })
     }
 
     /// Waits until it is ready.
     ///
     /// # Errors
-    /// If it ends before, or is not ready in time: with the end of its log.
+    /// If it ends before, at once, or is not ready in time: with its last words.
     pub fn ready(
         &mut self,
         limit: Duration,
         mut probe: impl FnMut() -> bool,
     ) -> Result<(), E2eError> {
-        let mut ended = false;
+        let mut ended: Option<ExitStatus> = None;
         let child = &mut self.child;
         let seen = wait_until("", limit, || {
-            ended = matches!(child.try_wait(), Ok(Some(_)));
-            ended || probe()
+            ended = child.try_wait().unwrap_or_default();
+            ended.is_some() || probe()
         });
-        match seen {
-            Ok(()) if !ended => Ok(()),
-            _ => Err(E2eError::NotReady {
-                what: match ended {
-                    true => format!("{} to be ready, but it ended", self.name),
-                    false => format!("{} to be ready", self.name),
-                },
+        let detail = || {
+            let log = self.log();
+            let said = last_words(log.get(self.begins..).unwrap_or(&log));
+            format!("; {} ends with\n{said}", self.log.display())
+        };
+        match (seen, ended) {
+            (Ok(()), None) => Ok(()),
+            (_, Some(status)) => Err(E2eError::Ended {
+                program: self.name.clone(),
+                status,
+                detail: detail(),
+            }),
+            (Err(_), None) => Err(E2eError::NotReady {
+                what: format!("{} to be ready", self.name),
                 limit,
-                detail: format!("; {} ends with\n{}", self.log.display(), self.log_tail()),
+                detail: detail(),
             }),
         }
     }
@@ -76,15 +90,10 @@ impl Process {
         Ok(())
     }
 
-    /// Everything it has printed.
+    /// Everything it has printed, and those of its name before it.
     pub fn log(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap_or_default()
-    }
-
-    fn log_tail(&self) -> String {
-        let log = self.log();
-        let before = log.lines().count().saturating_sub(8);
-        log.lines().skip(before).collect::<Vec<_>>().join("\n")
+        let bytes = std::fs::read(&self.log).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 }
 
@@ -96,13 +105,21 @@ impl Drop for Process {
     }
 }
 
-/// A port that was free a moment ago, for programs that cannot choose their own and tell.
+/// A port that was free a moment ago, for programs that cannot choose their own and tell. No two
+/// callers in a process get the same one.
 ///
 /// # Errors
 /// If loopback has none.
 pub fn free_port() -> Result<u16, E2eError> {
-    let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|one| one.local_addr());
-    Ok(bound.map_err(E2eError::io("find a free port"))?.port())
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    loop {
+        let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|one| one.local_addr());
+        let port = bound.map_err(E2eError::io("find a free port"))?.port();
+        if given.insert(port) {
+            return Ok(port);
+        }
+    }
 }
 
 /// Asks again and again until the answer is yes.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use sealgate_tests::e2e::{Process, free_port, http_ok};
+use sealgate_tests::e2e::{Process, TimestampServer, free_port, http_ok};
 use sealgate_tests::https;
 use sealgate_tests::tools::find;
 use serde_json::{Value, json};
@@ -20,8 +20,8 @@ const LONG_AGO: &str = "2020-01-01T00:00:00Z";
 pub struct Services {
     pub ct_log: CtLog,
     rekor: u16,
-    tsa: u16,
-    _processes: [Process; 2],
+    tsa: TimestampServer,
+    _rekor: Process,
 }
 
 /// A certificate authority with its trust root and signing config, `NAME-….json`.
@@ -32,17 +32,18 @@ pub struct Fulcio {
 
 impl Services {
     pub async fn start(folder: &Path, cosign: &Cosign) -> Self {
-        let (rekor, tsa) = (free_port().unwrap(), free_port().unwrap());
-        let processes = [start_rekor(folder, cosign, rekor), start_tsa(folder, tsa)];
-        let chain = get(tsa, "/api/v1/timestamp/certchain").await;
-        cosign.write("tsa.pem", &chain);
+        let rekor = free_port().unwrap();
+        let process = start_rekor(folder, cosign, rekor);
+        let tsa = TimestampServer::start(folder, false).await;
+        let tsa = tsa.unwrap_or_else(|failed| panic!("{failed}"));
+        cosign.write("tsa.pem", &tsa.chain);
         let ct_log = CtLog::start().await;
         cosign.write("ct-log.pub", &ct_log.pem());
         Self {
             ct_log,
             rekor,
             tsa,
-            _processes: processes,
+            _rekor: process,
         }
     }
 }
@@ -109,7 +110,7 @@ fn trust(cosign: &Cosign, services: &Services, name: &str, fulcio: u16) {
     let rekor = format!(
         "url=http://127.0.0.1:{rekor},public-key=rekor.pub,start-time={LONG_AGO},origin=127.0.0.1"
     );
-    let tsa = format!("url=http://127.0.0.1:{tsa},certificate-chain=tsa.pem");
+    let tsa = format!("url={},certificate-chain=tsa.pem", tsa.base);
     let ct_log = ct_log.url();
     let ct_log = format!("url={ct_log},public-key=ct-log.pub,start-time={LONG_AGO}");
     let out = format!("{name}-root.json");
@@ -126,13 +127,12 @@ fn trust(cosign: &Cosign, services: &Services, name: &str, fulcio: u16) {
 }
 
 fn signing_config(cosign: &Cosign, services: &Services, name: &str, fulcio: u16) {
-    let service = |port: u16, path: &str, version: u8| {
-        let url = format!("http://127.0.0.1:{port}{path}");
+    let service = |url: &str, version: u8| {
         format!("url={url},api-version={version},start-time={LONG_AGO},operator=corp")
     };
-    let fulcio = service(fulcio, "", 1);
-    let rekor = service(services.rekor, "", 2);
-    let tsa = service(services.tsa, "/api/v1/timestamp", 1);
+    let fulcio = service(&format!("http://127.0.0.1:{fulcio}"), 1);
+    let rekor = service(&format!("http://127.0.0.1:{}", services.rekor), 2);
+    let tsa = service(&services.tsa.url, 1);
     let out = format!("{name}-signing.json");
     let create = ["signing-config", "create", "--fulcio", &fulcio];
     let rekor = ["--rekor", &rekor, "--rekor-config", "ANY"];
@@ -159,13 +159,6 @@ fn start_rekor(folder: &Path, cosign: &Cosign, port: u16) -> Process {
     command.arg("--storage-dir").arg(storage);
     command.args(["--checkpoint-interval", "1s"]);
     serving("rekor", command, folder, port, "/healthz")
-}
-
-fn start_tsa(folder: &Path, port: u16) -> Process {
-    let mut command = Command::new(find("timestamp-server").unwrap());
-    command.args(["serve", "--host", "127.0.0.1", "--port", &port.to_string()]);
-    command.args(["--timestamp-signer", "memory", "--disable-ntp-monitoring"]);
-    serving("tsa", command, folder, port, "/ping")
 }
 
 fn serving(name: &str, mut command: Command, folder: &Path, port: u16, path: &str) -> Process {

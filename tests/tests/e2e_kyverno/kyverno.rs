@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use sealgate_tests::e2e::{Manifests, Table};
-use sealgate_tests::tools::find;
+use sealgate_tests::tools::{find, output};
 use serde_json::{Value, json};
 
 /// The two kinds of policies.
@@ -149,7 +149,7 @@ impl Kyverno {
             .env("FLAG_HTTP_BLOCKLIST", "169.254.169.254/32")
             .env("SSL_CERT_FILE", &self.ca)
             .env("KYVERNO_SCOPED_TOKEN_PATH", token);
-        let output = command.output().unwrap();
+        let output = output(&mut command, "", Duration::from_secs(120)).unwrap();
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         Outcome::new(&said, output.status.code(), began.elapsed())
     }

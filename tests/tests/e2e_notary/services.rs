@@ -1,49 +1,12 @@
-//! Whom signers and verifiers ask: a timestamp authority, and one who lists revoked certificates.
+//! One who lists revoked certificates.
 
 use std::collections::HashMap;
-use std::path::Path;
-use std::process::Command;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
-use sealgate_tests::e2e::{Process, free_port, http_ok};
-use sealgate_tests::https;
-use sealgate_tests::tools::find;
-
-/// The real timestamp server.
-pub struct TimestampServer {
-    pub url: String,
-    /// Its root, PEM.
-    pub root: String,
-    _process: Process,
-}
-
-impl TimestampServer {
-    pub async fn start(folder: &Path) -> Self {
-        let port = free_port().unwrap();
-        let mut command = Command::new(find("timestamp-server").unwrap());
-        command.args(["serve", "--host", "127.0.0.1", "--port", &port.to_string()]);
-        command.args(["--timestamp-signer", "memory", "--disable-ntp-monitoring"]);
-        // Trust stores hold roots only, so the token must bring the rest.
-        command.arg("--include-chain-in-response");
-        let mut process = Process::start("tsa", &mut command, folder).unwrap();
-        let ready = process.ready(Duration::from_secs(30), || http_ok(port, "/ping"));
-        ready.unwrap_or_else(|failed| panic!("{failed}"));
-        let address = ([127, 0, 0, 1], port).into();
-        let chain = https::get(address, "/api/v1/timestamp/certchain").await;
-        let chain = String::from_utf8(chain.unwrap().1.to_vec()).unwrap();
-        let (_, root) = chain.rsplit_once("-----BEGIN").unwrap();
-        Self {
-            url: format!("http://127.0.0.1:{port}/api/v1/timestamp"),
-            root: format!("-----BEGIN{root}"),
-            _process: process,
-        }
-    }
-}
 
 type Answers = Arc<Mutex<HashMap<String, Vec<u8>>>>;
 

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use sealgate_tests::e2e::{RegistryProcess, fresh_folder};
+use sealgate_tests::e2e::{RegistryProcess, TimestampServer, fresh_folder};
 use sealgate_tests::image::Image;
 use sealgate_tests::notation::revocation::{Crl, Entry, Ocsp, Status};
 use sealgate_tests::notation::{Certificate, Format, Key, Kind, Profile, YEAR};
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::judge::{Judge, Setup, policy};
 use crate::remote::Remote;
-use crate::services::{RevocationService, TimestampServer};
+use crate::services::RevocationService;
 
 const HOUR: i64 = 3600;
 
@@ -81,7 +81,7 @@ impl World {
     pub async fn start(base: &str) -> Self {
         let folder = fresh_folder(base, "notary").unwrap();
         let (authority, stranger) = (Authority::new(), Authority::new());
-        let tsa = TimestampServer::start(&folder).await;
+        let tsa = TimestampServer::start(&folder, true).await.unwrap();
         // A real one would want the same port for its metrics.
         let other_tsa = current(Profile::authority("C=US, O=time, CN=root"));
         let other_tsa = Certificate::self_signed(&other_tsa);
@@ -101,7 +101,7 @@ impl World {
                 ("ca:acme".to_owned(), authority.root.pem()),
                 ("signingAuthority:acme".to_owned(), authority.root.pem()),
                 ("ca:stranger".to_owned(), stranger.root.pem()),
-                ("tsa:time".to_owned(), tsa.root.clone()),
+                ("tsa:time".to_owned(), tsa.root()),
                 ("tsa:other".to_owned(), other_tsa.pem()),
             ]),
             plain_http: hosts.iter().map(|(_, host)| host.clone()).collect(),
@@ -148,7 +148,7 @@ impl World {
 
     /// Signs with a countersignature of the timestamp server.
     pub fn sign_with_time(&self, signer: &Signer, format: Format, image: &Image) {
-        let root = self.write("tsa.pem", &self.tsa.root);
+        let root = self.write("tsa.pem", &self.tsa.root());
         let tsa = ["--tsa-url", self.tsa.url.as_str(), "--tsa-root", &root];
         self.sign(signer, format, &tsa, image);
     }

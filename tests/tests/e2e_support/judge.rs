@@ -14,6 +14,7 @@ use sealgate::{App, Config, Running};
 use sealgate_core::UnixTime;
 use sealgate_tests::e2e::{self, Table};
 use sealgate_tests::https::{Authority, GATEKEEPER, Https, client_config};
+use sealgate_tests::tools;
 use sealgate_tests::wasm::Host;
 use serde_json::{Value, json};
 
@@ -161,7 +162,8 @@ impl Judge {
     pub fn sealgate(&self, arguments: &[&str]) -> (i32, Output) {
         let mut command = Command::new(&self.sealgate);
         command.args(arguments).env("DOCKER_CONFIG", &self.folder);
-        let output = command.output().unwrap();
+        let output = tools::output(&mut command, "", Duration::from_secs(60));
+        let output = output.unwrap_or_else(|failed| panic!("{failed}"));
         (output.status.code().unwrap(), output)
     }
 

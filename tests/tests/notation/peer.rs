@@ -1,16 +1,16 @@
 //! Our verdicts beside those of the Notary Project's own Go libraries, on the same bytes.
 //!
-//! Needs `just tools notation-signer timestamp-authority`; run by `just e2e-notation`.
+//! Run by `just e2e notation`, which builds notation-signer and timestamp-server.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sealgate::collect::{Collector, Wanted};
 use sealgate::registry::{Registries, RegistryClient, RegistryConfig};
 use sealgate_core::evidence::{Evidence, Request};
 use sealgate_core::{Reference, TrustMaterial, UnixTime, Verdict};
-use sealgate_tests::e2e::Scenario;
+use sealgate_tests::e2e::{Scenario, TimestampServer};
 use sealgate_tests::image;
 use sealgate_tests::notation::certificate::{purpose, usage};
 use sealgate_tests::notation::envelope::{artifact, header};
@@ -87,11 +87,10 @@ impl Bench {
 
     /// Runs the program; gives what it printed, whether it verified or not.
     fn run(&self, arguments: &[&str]) -> Value {
-        let output = Command::new(&self.program)
-            .args(arguments)
-            .env("HOME", self.folder.path())
-            .output()
-            .unwrap();
+        let mut command = Command::new(&self.program);
+        command.args(arguments).env("HOME", self.folder.path());
+        let output = tools::output(&mut command, "", Duration::from_secs(60));
+        let output = output.unwrap_or_else(|failed| panic!("{failed}"));
         serde_json::from_slice(&output.stdout).unwrap_or_else(|_| {
             panic!("{arguments:?}: {}", String::from_utf8_lossy(&output.stderr))
         })
@@ -270,7 +269,7 @@ fn judge(evidence: &Evidence, statement: &Value, trust: &TrustMaterial) -> Verdi
 }
 
 #[test]
-#[ignore = "needs notation-signer: just e2e-notation"]
+#[ignore = "needs notation-signer: just e2e notation"]
 fn every_case_at_every_level_is_decided_as_notation_go_decides_it() {
     for case in cases() {
         let expected = match case.divergence {
@@ -328,7 +327,7 @@ fn same_checks(theirs: &Value, ours: &Verdict, what: &str) {
 }
 
 #[test]
-#[ignore = "needs notation-signer: just e2e-notation"]
+#[ignore = "needs notation-signer: just e2e notation"]
 fn identities_and_stores_are_matched_as_notation_go_matches_them() {
     let bench = Bench::new();
     let signer = signer(|_| {});
@@ -382,7 +381,7 @@ async fn collected(registry: &Registry, image: &str) -> Evidence {
     config.plain_http = true;
     let registries = Registries::default().with(config);
     let collector = Collector::new(RegistryClient::new(&registries).unwrap());
-    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
     let reference: Reference = image.parse().unwrap();
     let resolved = collector.resolve(&reference, deadline).await.unwrap();
     let request = Request {
@@ -396,7 +395,7 @@ async fn collected(registry: &Registry, image: &str) -> Evidence {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs notation-signer: just e2e-notation"]
+#[ignore = "needs notation-signer: just e2e notation"]
 async fn images_signed_by_notation_go_are_verified_and_others_refused() {
     for (kind, format, referrers_api) in [
         (Kind::P256, Format::Jws, true),
@@ -465,62 +464,13 @@ async fn images_signed_by_notation_go_are_verified_and_others_refused() {
     }
 }
 
-/// A timestamp authority as a process, killed at the end.
-struct TimestampServer {
-    process: std::process::Child,
-    url: String,
-}
-
-impl TimestampServer {
-    fn start() -> Self {
-        let program = tools::find("timestamp-server").unwrap_or_else(|missing| panic!("{missing}"));
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port().to_string();
-        drop(listener);
-        let process = Command::new(program)
-            .args(["serve", "--host", "127.0.0.1", "--port", &port])
-            .args(["--timestamp-signer", "memory", "--disable-ntp-monitoring"])
-            // Trust stores hold roots only, so the token must bring the rest.
-            .arg("--include-chain-in-response")
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null())
-            .spawn()
-            .unwrap();
-        Self {
-            process,
-            url: format!("http://127.0.0.1:{port}/api/v1/timestamp"),
-        }
-    }
-
-    /// Its certificates, the root last, once it answers.
-    async fn chain(&self) -> String {
-        // An error says that another test was first.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        loop {
-            if let Ok(response) = reqwest::get(format!("{}/certchain", self.url)).await {
-                return response.text().await.unwrap();
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
-    }
-}
-
-impl Drop for TimestampServer {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs notation-signer and timestamp-server: just e2e-notation"]
+#[ignore = "needs notation-signer and timestamp-server: just e2e notation"]
 async fn countersignatures_of_the_real_timestamp_server_are_verified() {
-    let server = TimestampServer::start();
-    let chain = server.chain().await;
-    let root = chain
-        .rsplit_once("-----BEGIN")
-        .map(|(_, root)| format!("-----BEGIN{root}"))
-        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let server = TimestampServer::start(folder.path(), true).await;
+    let server = server.unwrap_or_else(|failed| panic!("{failed}"));
+    let root = server.root();
     for format in Format::ALL {
         let scenario = format!("countersigned by timestamp-server, {format:?}");
         let row = Scenario::begin(&scenario, "verified, also two years later");
