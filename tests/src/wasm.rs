@@ -1,9 +1,10 @@
 //! A host of the wasm module: compiled once, an instance per call, bounded fuel and memory.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use crate::tools;
 use wasmtime::{
     Config, Engine, Instance, Memory, Module, Store, StoreLimits, StoreLimitsBuilder, TypedFunc,
 };
@@ -38,7 +39,7 @@ impl Host {
     /// `SEALGATE_WASM` names a module that was built before.
     ///
     /// # Panics
-    /// If it does not build: the wasm32-unknown-unknown target must be installed.
+    /// If it does not build.
     #[expect(
         clippy::expect_used,
         reason = "without the module there is nothing to test"
@@ -52,7 +53,7 @@ impl Host {
     ///
     /// # Errors
     /// If it is no wasm module that this host can run.
-    pub fn load(path: &std::path::Path) -> Result<Self, Trap> {
+    pub fn load(path: &Path) -> Result<Self, Trap> {
         let mut config = Config::new();
         config.consume_fuel(true);
         let engine = Engine::new(&config)?;
@@ -168,7 +169,10 @@ impl Guest {
     }
 }
 
-/// The module, built from this checkout unless `SEALGATE_WASM` names one.
+const TARGET: &str = "wasm32-unknown-unknown";
+
+/// The module, built from this checkout unless `SEALGATE_WASM` names one. The target is installed
+/// if the toolchain does not have it.
 ///
 /// # Panics
 /// If it does not build.
@@ -181,20 +185,42 @@ pub fn module_path() -> PathBuf {
     if let Some(path) = std::env::var_os("SEALGATE_WASM") {
         return path.into();
     }
-    let target = "wasm32-unknown-unknown";
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+    if let Err(reason) = install_target(&root) {
+        panic!("{reason}");
+    }
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let built = Command::new(cargo)
-        .args(["build", "--quiet", "--release", "--target", target])
+        .args(["build", "--quiet", "--release", "--target", TARGET])
         .args(["-p", "sealgate-policy-wasm"])
         .current_dir(&root)
         .status()
         .expect("cargo runs");
-    if !built.success() {
-        panic!("the wasm module does not build; is the target there? rustup target add {target}");
-    }
+    assert!(built.success(), "the wasm module does not build");
     let directory = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
     directory
-        .join(target)
+        .join(TARGET)
         .join("release/sealgate_policy_wasm.wasm")
+}
+
+/// Adds the target to the toolchain that runs this test, if it lacks it.
+///
+/// # Errors
+/// A line that says what is missing, why it could not be had, and what to type.
+fn install_target(root: &Path) -> Result<(), String> {
+    let mut rustc = Command::new("rustc");
+    rustc.args(["--print", "target-libdir", "--target", TARGET]);
+    let folder = tools::run(rustc.current_dir(root)).map_err(|error| error.to_string())?;
+    if Path::new(folder.trim()).is_dir() {
+        return Ok(());
+    }
+    let mut rustup = Command::new("rustup");
+    rustup.args(["target", "add", TARGET]).current_dir(root);
+    tools::run(&mut rustup).map(drop).map_err(|error| {
+        let error = error.to_string();
+        let said = error.lines().collect::<Vec<_>>().join("; ");
+        format!(
+            "the wasm module needs the Rust target {TARGET}: rustup target add {TARGET} ({said})"
+        )
+    })
 }
