@@ -7,6 +7,7 @@ usage() {
     cat <<'TEXT'
 usage: tests/e2e.sh [SUITE]...     run the suites (default: all that there are)
        tests/e2e.sh --list         the suites
+       tests/e2e.sh --tools        the suites and the programs that each needs
 
 Builds the real programs that a suite needs (once, into a cache; tests/tools/README.md) and
 `sealgate`, then runs the suite. Exit code: 0 if every scenario went as expected.
@@ -17,17 +18,25 @@ TEXT
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 
-# The programs of tests/tools that a suite needs; a suite that is not here needs all of them.
+# The programs of tests/tools that a suite looks for. A suite finds no other, even if it has been
+# built, and a test compares this with the suite's source (tests/tests/project/suites.rs).
 tools_of() {
     case $1 in
-        registries | collect | signers | notation) echo core ;;
         rego) echo opa gator ;;
-        client) echo core client ;;
-        cluster | gatekeeper) echo core cluster ;;
-        keyless) echo core sigstore ;;
-        notary) echo core timestamp-server ;;
-        kyverno) echo core etcd kube-apiserver kubectl kyverno ;;
-        *) echo all ;;
+        registries) echo crane cosign-v3 cosign-v2 ;;
+        collect) echo crane registry-referrers distribution cosign-v3 cosign-v2 ;;
+        notation) echo notation-signer timestamp-server ;;
+        signers) echo registry-referrers distribution cosign-v3 cosign-v2 ;;
+        notary) echo crane registry-referrers distribution notation-signer timestamp-server ;;
+        keyless) echo cosign-v3 fulcio timestamp-server rekor-posix ;;
+        client) echo crane distribution cosign-v3 gatekeeper-client gatekeeper-client-3.17 ;;
+        kyverno) echo crane registry-referrers cosign-v3 cosign-v2 etcd kube-apiserver kubectl kyverno ;;
+        gatekeeper) echo etcd kube-apiserver kubectl gatekeeper gatekeeper-3.17 ;;
+        cluster)
+            echo crane registry-referrers distribution cosign-v3 cosign-v2 notation-signer
+            echo etcd kube-apiserver kubectl gatekeeper gatekeeper-3.17
+            ;;
+        *) echo "no programs are listed for the suite $1: tools_of in tests/e2e.sh" >&2; return 1 ;;
     esac
 }
 
@@ -39,6 +48,8 @@ suites() {
 }
 
 run_suite() {
+    SEALGATE_TOOLS_ONLY=$(tools_of "$1")
+    export SEALGATE_TOOLS_ONLY
     case $1 in
         rego | notation) ignored "$1" ;;
         registries) ignored registry_tools ;;
@@ -60,6 +71,7 @@ main() {
     case ${1:-} in
         -h | --help) usage; return ;;
         --list) suites; return ;;
+        --tools) for suite in $(suites); do echo $suite $(tools_of "$suite"); done; return ;;
         --alone) run_suite "$2"; return ;;
     esac
     [ $# -gt 0 ] || mapfile -t all < <(suites)
@@ -71,9 +83,11 @@ main() {
     for suite in "$@"; do
         grep -qx "$suite" <(suites) || { usage >&2; echo "no such suite: $suite; there are: $(suites | xargs)" >&2; exit 64; }
     done
+    local tools
     for suite in "$@"; do
-        # shellcheck disable=SC2046
-        tests/tools/build.sh $(tools_of "$suite")
+        tools=$(tools_of "$suite")
+        # shellcheck disable=SC2086
+        tests/tools/build.sh $tools
     done
     # A test of the package builds its program, too.
     [ -n "${SEALGATE_BIN:-}" ] || cargo test --quiet --workspace --no-run --test collect_tools

@@ -16,6 +16,7 @@
 //! * [`tuf`]: a TUF repository, signed with keys of its own.
 //! * [`vectors`]: public test vectors, where they are at hand.
 //! * [`rego`]: the ConstraintTemplate, evaluated as Gatekeeper evaluates it.
+//! * [`source`]: this repository's own Rust, for what its text must hold.
 //! * [`token_review`]: an API server as far as TokenReviews go.
 //! * [`tools`]: the real programs of `tests/tools`, where they have been built.
 //! * `wasm`, `parity`: a host of the wasm module, and the rule that it judges as we do.
@@ -35,6 +36,7 @@ pub mod registry;
 pub mod rego;
 pub mod sign;
 pub mod sigstore;
+pub mod source;
 pub mod token_review;
 pub mod tools;
 pub mod tuf;

@@ -98,7 +98,7 @@ fn client(
     let old = folder.join("gatekeeper-old");
     fs::create_dir_all(&old).unwrap();
     for file in ["tls.crt", "tls.key"] {
-        fs::copy(folder.join("gatekeeper").join(file), old.join(file)).unwrap();
+        fs::copy(folder.join("manager").join(file), old.join(file)).unwrap();
     }
     let mut left_behind = world.stage.gatekeeper_as(&old, Duration::ZERO);
     left_behind.provider(&ca.pem(), &world.url());

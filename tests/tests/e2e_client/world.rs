@@ -43,7 +43,7 @@ impl Stage {
             ca: authority.pem(),
             gatekeeper_ca,
         };
-        stage.identity("gatekeeper", &stage.gatekeeper_ca, GATEKEEPER);
+        stage.identity("manager", &stage.gatekeeper_ca, GATEKEEPER);
         stage
     }
 
@@ -62,12 +62,12 @@ impl Stage {
 
     /// Gatekeeper's certificate, renewed by this CA.
     pub(crate) fn renew(&self, authority: &Authority) {
-        self.identity("gatekeeper", authority, GATEKEEPER);
+        self.identity("manager", authority, GATEKEEPER);
     }
 
     /// A client with Gatekeeper's certificate.
     pub(crate) fn gatekeeper(&self, response_cache: Duration) -> Gatekeeper {
-        self.gatekeeper_as(&self.folder.join("gatekeeper"), response_cache)
+        self.gatekeeper_as(&self.folder.join("manager"), response_cache)
     }
 
     pub(crate) fn gatekeeper_as(
