@@ -376,6 +376,7 @@ fn evidence_survives_its_pack_and_gives_the_same_bytes() {
     let read = sealgate_core::Evidence::from_pack(&bytes).unwrap();
     assert_eq!(&read, pack.evidence());
     assert_eq!(read.to_pack(), bytes);
+    assert_eq!(read.pack_digest(), sealgate_core::Digest::sha256(&bytes));
     let now = UnixTime::from_seconds(1_800_000_000);
     let again = sealgate_core::verify(&read, &policies, &TrustMaterial::new(), now).unwrap();
     assert_eq!(again.to_json(), judge(&pack, &policies).to_json());

@@ -1,6 +1,8 @@
 //! The hash functions that signatures and digests are made with.
 
-use std::fmt;
+use std::{fmt, io};
+
+use sha2::Digest as _;
 
 use super::backend;
 
@@ -53,6 +55,28 @@ impl Hash {
 impl fmt::Display for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+/// Hashes with SHA-256 whatever is written to it.
+#[derive(Clone, Debug, Default)]
+pub struct Sha256Writer(sha2::Sha256);
+
+impl Sha256Writer {
+    /// The hash of all that was written.
+    pub fn finish(self) -> [u8; 32] {
+        self.0.finalize().into()
+    }
+}
+
+impl io::Write for Sha256Writer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

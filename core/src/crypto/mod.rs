@@ -14,7 +14,7 @@ mod signature;
 mod sigstore;
 mod webpki;
 
-pub use self::hash::{Hash, sha256, sha384, sha512};
+pub use self::hash::{Hash, Sha256Writer, sha256, sha384, sha512};
 pub use self::key::{KeyError, PublicKey};
 pub use self::scheme::{KeyKind, Scheme, SignatureEncoding};
 pub use self::signature::SignatureError;

@@ -18,12 +18,14 @@
 //! an unknown source is an error, because a pack is written by a program.
 
 use base64::Engine as _;
+use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::{
     Artifact, Blob, Evidence, Omission, Request, RevocationAnswer, RevocationKind, Source, Subject,
 };
+use crate::crypto::Sha256Writer;
 use crate::digest::Digest;
 use crate::json;
 use crate::limits;
@@ -39,6 +41,14 @@ impl Evidence {
         let wire = PackWire::from(self);
         // Serialising strings, numbers and lists into memory cannot fail.
         serde_json::to_vec(&wire).unwrap_or_default()
+    }
+
+    /// The SHA-256 digest of the evidence pack, which is not held in memory for that.
+    pub fn pack_digest(&self) -> Digest {
+        let mut hasher = Sha256Writer::default();
+        // As above; and hashing takes all there is.
+        let _ = serde_json::to_writer(&mut hasher, &PackWire::from(self));
+        Digest::Sha256(hasher.finish())
     }
 
     /// Reads an evidence pack.
@@ -101,6 +111,31 @@ pub enum PackError {
     Revocation,
 }
 
+/// Bytes in base64: as they were read, or about to be written, without a copy.
+#[derive(Deserialize)]
+#[serde(from = "String")]
+enum Base64 {
+    Text(String),
+    Bytes(Blob),
+}
+
+impl From<String> for Base64 {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl Serialize for Base64 {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Bytes(blob) => {
+                serializer.collect_str(&Base64Display::new(blob.bytes(), &STANDARD))
+            }
+        }
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct PackWire {
@@ -129,15 +164,15 @@ struct RequestWire {
 struct SubjectWire {
     reference: Reference,
     media_type: String,
-    manifest: String,
+    manifest: Base64,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ArtifactWire {
     source: String,
-    manifest: String,
-    blobs: Vec<String>,
+    manifest: Base64,
+    blobs: Vec<Base64>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     omitted: Vec<OmissionWire>,
 }
@@ -158,7 +193,7 @@ struct RevocationWire {
     certificate: Digest,
     fetched_at: UnixTime,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    data: Option<String>,
+    data: Option<Base64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
@@ -172,7 +207,7 @@ enum RevocationKindWire {
 
 impl From<&Evidence> for PackWire {
     fn from(evidence: &Evidence) -> Self {
-        let encode = |blob: &Blob| STANDARD.encode(blob.bytes());
+        let encode = |blob: &Blob| Base64::Bytes(blob.clone());
         Self {
             schema_version: SCHEMA_VERSION,
             request: RequestWire {
@@ -328,7 +363,11 @@ fn at_most(what: &'static str, found: usize, most: usize) -> Result<(), PackErro
     Ok(())
 }
 
-fn decode(what: &'static str, text: &str, most: usize) -> Result<Blob, PackError> {
+fn decode(what: &'static str, text: &Base64, most: usize) -> Result<Blob, PackError> {
+    let text = match text {
+        Base64::Text(text) => text,
+        Base64::Bytes(blob) => return Ok(blob.clone()),
+    };
     let bytes = text.len() / 4 * 3;
     if bytes > most + 2 {
         return Err(PackError::TooLarge { what, bytes, most });
