@@ -1,7 +1,6 @@
 //! Showing credentials to a registry, and to nobody else.
 
 use std::fmt::Display;
-use std::sync::Arc;
 use std::time::{Duration, Instant as StdInstant};
 
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -26,8 +25,16 @@ const TOKEN_BYTES: usize = 64 << 10;
 /// How long a token lives that does not say so (Token Authentication Specification).
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(60);
 const LONGEST_LIFETIME: Duration = Duration::from_secs(3600);
-const MOST_TOKENS: u64 = 16_384;
-const MOST_CHALLENGES: u64 = 1024;
+/// Bytes of one token. Those of clouds have two or three thousand, and together with other headers
+/// more than this is refused by most registries.
+const MOST_TOKEN: usize = 16 << 10;
+/// Bytes of what a challenge names; real realms and services have less than a hundred.
+const MOST_NAMED: usize = 2 << 10;
+/// Bytes of tokens, and of challenges, that are kept.
+const TOKENS_BYTES: u64 = 16 << 20;
+const CHALLENGES_BYTES: u64 = 2 << 20;
+/// What an entry of a cache takes beside its bytes, roughly.
+const ENTRY: usize = 400;
 
 /// Knows how each registry wants to be shown credentials, and keeps the tokens.
 pub(crate) struct Authenticator {
@@ -44,12 +51,19 @@ pub(crate) struct Purpose<'a> {
     pub(crate) deadline: Instant,
 }
 
+/// What a registry is shown.
+pub(crate) struct Shown {
+    pub(crate) header: HeaderValue,
+    /// Of a token: where it is kept, and the issuer that was not shown the credentials there are.
+    token: Option<(TokenKey, Option<String>)>,
+}
+
 /// A token is good for one repository, one credential and one issuer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct TokenKey {
     host: String,
     path: String,
-    realm: String,
+    realm: Digest,
     credential: Option<Digest>,
 }
 
@@ -65,10 +79,18 @@ impl Authenticator {
     pub(crate) fn new(registries: &Registries) -> Self {
         Self {
             credentials: Credentials::new(registries),
-            challenges: Cache::new(MOST_CHALLENGES),
+            challenges: Cache::builder()
+                .max_capacity(CHALLENGES_BYTES)
+                .weigher(|host: &String, challenge: &Challenge| {
+                    weight(host.len() + challenge.bytes())
+                })
+                .build(),
             tokens: Cache::builder()
-                .max_capacity(MOST_TOKENS)
-                .support_invalidation_closures()
+                .max_capacity(TOKENS_BYTES)
+                .weigher(|key: &TokenKey, token: &Token| {
+                    let withheld = token.withheld.as_ref().map_or(0, String::len);
+                    weight(key.host.len() + key.path.len() + token.header.len() + withheld)
+                })
                 .expire_after(AsIssued)
                 .build(),
         }
@@ -79,7 +101,7 @@ impl Authenticator {
         &self,
         transport: &Transport,
         purpose: &Purpose<'_>,
-    ) -> Result<Option<HeaderValue>, RegistryError> {
+    ) -> Result<Option<Shown>, RegistryError> {
         match self.challenges.get(purpose.peer.host()).await {
             None => Ok(None),
             Some(challenge) => self.meet(transport, purpose, &challenge).await,
@@ -92,17 +114,18 @@ impl Authenticator {
         transport: &Transport,
         purpose: &Purpose<'_>,
         answer: &Answer,
-        shown: Option<&HeaderValue>,
-    ) -> Result<HeaderValue, RegistryError> {
+        shown: Option<&Shown>,
+    ) -> Result<Shown, RegistryError> {
         let challenge = purpose.challenge(&answer.headers)?;
         self.challenges
             .insert(purpose.peer.host().to_owned(), challenge.clone())
             .await;
         if let Some(shown) = shown {
-            self.forget(purpose, shown);
+            self.forget(purpose, shown).await;
         }
+        let before = shown.map(|shown| &shown.header);
         match self.meet(transport, purpose, &challenge).await? {
-            Some(header) if Some(&header) != shown => Ok(header),
+            Some(better) if Some(&better.header) != before => Ok(better),
             Some(_) => Err(purpose.unauthorized("it refuses the credentials for this host")),
             None => {
                 Err(purpose.unauthorized("it wants credentials, and there are none for this host"))
@@ -111,30 +134,35 @@ impl Authenticator {
     }
 
     /// The error for a second 401, to `shown`.
-    pub(crate) fn refused(
+    pub(crate) async fn refused(
         &self,
         purpose: &Purpose<'_>,
         answer: &Answer,
-        shown: &HeaderValue,
+        shown: &Shown,
     ) -> RegistryError {
-        let token = self.tokens.iter().find(|(_, token)| token.header == *shown);
-        let found = match token.and_then(|(_, token)| token.withheld) {
-            Some(issuer) => format!("{}; {}", answer.describe(), withheld_from(&issuer)),
-            None => answer.describe(),
+        let found = match &shown.token {
+            Some((_, Some(issuer))) => {
+                format!("{}; {}", answer.describe(), withheld_from(issuer))
+            }
+            _ => answer.describe(),
         };
-        self.forget(purpose, shown);
+        self.forget(purpose, shown).await;
         purpose.error(Cause::Unauthorized, found)
     }
 
     /// Forgets a token that was refused, and what helpers said: they may have newer.
-    fn forget(&self, purpose: &Purpose<'_>, shown: &HeaderValue) {
-        self.credentials.forget_helpers(purpose.peer.host());
-        let shown = shown.clone();
-        // An error would mean that the cache was built without support for this.
-        drop(
-            self.tokens
-                .invalidate_entries_if(move |_, token| token.header == shown),
-        );
+    ///
+    /// By their keys: to look through a cache for them would let whoever refuses tokens choose how
+    /// long that takes.
+    async fn forget(&self, purpose: &Purpose<'_>, shown: &Shown) {
+        self.credentials.forget_helpers(purpose.repository).await;
+        if let Some((key, _)) = &shown.token {
+            // Somebody else may have a newer one by now.
+            let same = |token: &Token| token.header == shown.header;
+            if self.tokens.get(key).await.is_some_and(|token| same(&token)) {
+                self.tokens.invalidate(key).await;
+            }
+        }
     }
 
     async fn meet(
@@ -142,16 +170,19 @@ impl Authenticator {
         transport: &Transport,
         purpose: &Purpose<'_>,
         challenge: &Challenge,
-    ) -> Result<Option<HeaderValue>, RegistryError> {
+    ) -> Result<Option<Shown>, RegistryError> {
         let credential = self.credentials.find(purpose.repository).await;
         let credential =
             credential.map_err(|error| purpose.error(Cause::CredentialsUnavailable, error))?;
         match (challenge, credential) {
-            (_, Some(token @ Credential::RegistryToken(_))) => Ok(token.header()),
-            (Challenge::Basic, credential) => Ok(credential.and_then(|known| known.header())),
+            (_, Some(token @ Credential::RegistryToken(_))) => Ok(token.header().map(Shown::plain)),
+            (Challenge::Basic, credential) => {
+                let header = credential.and_then(|known| known.header());
+                Ok(header.map(Shown::plain))
+            }
             (Challenge::Bearer { realm, service }, credential) => {
                 let token = self.token(transport, purpose, realm, service.as_deref(), credential);
-                Ok(Some(token.await?.header))
+                Ok(Some(token.await?))
             }
         }
     }
@@ -164,7 +195,7 @@ impl Authenticator {
         realm: &str,
         service: Option<&str>,
         credential: Option<Credential>,
-    ) -> Result<Token, RegistryError> {
+    ) -> Result<Shown, RegistryError> {
         let (url, trust) = purpose
             .peer
             .judge_realm(realm)
@@ -174,7 +205,7 @@ impl Authenticator {
         let key = TokenKey {
             host: purpose.peer.host().to_owned(),
             path: purpose.repository.path().to_owned(),
-            realm: realm.to_owned(),
+            realm: Digest::sha256(realm.as_bytes()),
             credential: credential.as_ref().map(Credential::fingerprint),
         };
         let request = TokenRequest {
@@ -183,11 +214,31 @@ impl Authenticator {
             credential,
             withheld,
         };
-        self.tokens
-            .try_get_with(key, request.send(transport, purpose))
-            .await
-            .map_err(|error: Arc<RegistryError>| (*error).clone())
+        let token = self
+            .tokens
+            .try_get_with_by_ref(&key, request.send(transport, purpose))
+            .await;
+        match token {
+            Ok(token) => Ok(Shown {
+                header: token.header,
+                token: Some((key, token.withheld)),
+            }),
+            Err(error) => Err(RegistryError::clone(&error)),
+        }
     }
+}
+
+impl Shown {
+    fn plain(header: HeaderValue) -> Self {
+        Self {
+            header,
+            token: None,
+        }
+    }
+}
+
+fn weight(bytes: usize) -> u32 {
+    u32::try_from(bytes + ENTRY).unwrap_or(u32::MAX)
 }
 
 impl Purpose<'_> {
@@ -200,11 +251,18 @@ impl Purpose<'_> {
     }
 
     fn challenge(&self, headers: &HeaderMap) -> Result<Challenge, RegistryError> {
-        Challenge::read(headers).ok_or_else(|| {
+        let challenge = Challenge::read(headers).ok_or_else(|| {
             self.unauthorized(
                 "it names no kind of authentication that sealgate knows (Basic, Bearer)",
             )
-        })
+        })?;
+        match challenge.bytes() {
+            0..=MOST_NAMED => Ok(challenge),
+            bytes => Err(self.error(
+                Cause::TokenRefused,
+                format!("it names a token endpoint in {bytes} bytes, more than {MOST_NAMED}"),
+            )),
+        }
     }
 }
 
@@ -318,6 +376,10 @@ fn read_token(
     let token = given(wire.token)
         .or(given(wire.access_token))
         .ok_or_else(malformed)?;
+    if token.len() > MOST_TOKEN {
+        let found = format!("a token of {} bytes, more than {MOST_TOKEN}", token.len());
+        return Err(ask.error(Cause::TokenRefused, found));
+    }
     Ok(Token {
         header: secret_header(&format!("Bearer {token}")).ok_or_else(malformed)?,
         lifetime: wire
@@ -333,5 +395,43 @@ struct AsIssued;
 impl Expiry<TokenKey, Token> for AsIssued {
     fn expire_after_create(&self, _: &TokenKey, token: &Token, _: StdInstant) -> Option<Duration> {
         Some(token.lifetime.min(LONGEST_LIFETIME).mul_f32(0.9))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn tokens_and_challenges_are_kept_by_bytes_f4() {
+        let auth = Authenticator::new(&Registries::default());
+        let header = secret_header(&"t".repeat(MOST_TOKEN)).unwrap();
+        for number in 0..3000 {
+            let key = TokenKey {
+                host: "r.test".to_owned(),
+                path: format!("app{number}"),
+                realm: Digest::sha256(b"realm"),
+                credential: None,
+            };
+            let token = Token {
+                header: header.clone(),
+                lifetime: LONGEST_LIFETIME,
+                withheld: None,
+            };
+            auth.tokens.insert(key, token).await;
+            let challenge = Challenge::Bearer {
+                realm: "r".repeat(MOST_NAMED),
+                service: None,
+            };
+            let host = format!("r{number}.test");
+            auth.challenges.insert(host, challenge).await;
+        }
+        auth.tokens.run_pending_tasks().await;
+        auth.challenges.run_pending_tasks().await;
+        assert!(auth.tokens.weighted_size() <= TOKENS_BYTES);
+        assert!(auth.tokens.entry_count() <= 1024);
+        assert!(auth.challenges.weighted_size() <= CHALLENGES_BYTES);
+        assert!(auth.challenges.entry_count() <= 1024);
     }
 }

@@ -18,6 +18,16 @@ pub(crate) enum Challenge {
 }
 
 impl Challenge {
+    /// The bytes of all that it names.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Basic => 0,
+            Self::Bearer { realm, service } => {
+                realm.len() + service.as_ref().map_or(0, String::len)
+            }
+        }
+    }
+
     /// The strongest challenge that can be met: a token before a password.
     pub(crate) fn read(headers: &HeaderMap) -> Option<Self> {
         let mut basic = None;

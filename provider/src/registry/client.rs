@@ -252,7 +252,8 @@ impl RegistryClient {
             deadline: errand.deadline,
         };
         let shown = auth.known(transport, &purpose).await?;
-        let ask = errand.ask(peer, url.clone(), shown.clone());
+        let header = shown.as_ref().map(|shown| shown.header.clone());
+        let ask = errand.ask(peer, url.clone(), header);
         let answer = transport.get(&ask).await?;
         // Where a redirect leads has no say in how the registry is shown credentials.
         if answer.status != StatusCode::UNAUTHORIZED || answer.elsewhere {
@@ -261,10 +262,10 @@ impl RegistryClient {
         let better = auth
             .after_refusal(transport, &purpose, &answer, shown.as_ref())
             .await?;
-        let ask = errand.ask(peer, url, Some(better.clone()));
+        let ask = errand.ask(peer, url, Some(better.header.clone()));
         let answer = transport.get(&ask).await?;
         match answer.status {
-            StatusCode::UNAUTHORIZED => Err(auth.refused(&purpose, &answer, &better)),
+            StatusCode::UNAUTHORIZED => Err(auth.refused(&purpose, &answer, &better).await),
             _ => Ok(answer),
         }
     }

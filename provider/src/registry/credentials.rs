@@ -14,7 +14,7 @@ use sealgate_core::Digest;
 use sealgate_core::reference::Repository;
 
 use super::config::{Auth, Registries};
-use super::docker::{DockerConfig, Entry, server};
+use super::docker::{DockerConfig, Entry};
 use super::helper::{self, HelperError};
 use super::watched::{ReadError, Watched};
 
@@ -136,7 +136,6 @@ impl Credentials {
             helpers: Cache::builder()
                 .max_capacity(HELPER_ANSWERS)
                 .time_to_live(HELPER_LIFETIME)
-                .support_invalidation_closures()
                 .build(),
         }
     }
@@ -183,12 +182,20 @@ impl Credentials {
         }
     }
 
-    /// Forgets what helpers said about this host: it was refused.
-    pub(crate) fn forget_helpers(&self, host: &str) {
-        let refused = server(host);
-        let about_it = move |(_, server): &(String, String), _: &_| *server == refused;
-        // An error would mean that the cache was built without support for this.
-        drop(self.helpers.invalidate_entries_if(about_it));
+    /// Forgets what a helper said for this repository: it was refused.
+    pub(crate) async fn forget_helpers(&self, repository: &Repository) {
+        let configs = match self.listed.get(repository.host()) {
+            Some(Source::Docker(config)) => std::slice::from_ref(config),
+            Some(_) => &[],
+            None => &self.default,
+        };
+        for config in configs {
+            // What cannot be read is reported when it is needed.
+            let entry = config.read().await.ok().and_then(|c| c.find(repository));
+            if let Some(Entry::Helper { program, server }) = entry {
+                self.helpers.invalidate(&(program, server)).await;
+            }
+        }
     }
 }
 

@@ -33,6 +33,33 @@ async fn a_public_registry_gives_an_anonymous_token_once() {
 }
 
 #[tokio::test]
+async fn a_token_endpoint_named_at_length_is_refused_f4() {
+    let setup = Setup::open().await;
+    let realm = format!("{}/token?{}", setup.registry.url(), "x".repeat(3000));
+    let challenge = Fault::Challenge(format!("Bearer realm=\"{realm}\",service=\"s\""));
+    setup.registry.fault(Route::ManifestByTag, challenge);
+    let error = setup.tag().await.unwrap_err();
+    assert_eq!(error.code(), "registry_token_refused");
+    assert!(error.to_string().contains("more than 2048"), "{error}");
+    assert_eq!(setup.calls(), ["GET /v2/app/manifests/v1"]);
+}
+
+#[tokio::test]
+async fn a_token_of_many_bytes_is_refused_f4() {
+    let setup = Setup::with(tokens(TokenAuth::anonymous()), |_| {}).await;
+    for (bytes, expected) in [
+        (16 << 10, "registry_unauthorized"),
+        (17 << 10, "registry_token_refused"),
+    ] {
+        setup.registry.clear_faults();
+        let body = format!("{{\"token\":\"{}\"}}", "t".repeat(bytes));
+        setup.registry.fault(Route::Token, Fault::Body(body.into()));
+        let error = setup.tag().await.unwrap_err();
+        assert_eq!(error.code(), expected, "{bytes}: {error}");
+    }
+}
+
+#[tokio::test]
 async fn those_who_want_the_same_token_share_one_request_l_19() {
     let setup = Setup::with(private(), as_alice).await;
     setup.tag().await.unwrap();
