@@ -61,6 +61,9 @@ pub enum StartError {
     /// Tokens of callers cannot be reviewed.
     #[error("listeners[].tokenReview cannot be used: {0}")]
     Callers(#[from] SetupError),
+    /// The threads for verification cannot be started.
+    #[error("the threads for verification cannot be started: {0}")]
+    Threads(std::io::Error),
     /// The audit log cannot be opened.
     #[error("the audit log cannot be opened: {0}")]
     Audit(std::io::Error),
@@ -96,7 +99,8 @@ impl App {
             rules.clone(),
             Arc::clone(&clock),
             Arc::clone(&metrics),
-        );
+        )
+        .map_err(StartError::Threads)?;
         let api = Api::new(
             &config,
             service,

@@ -1,64 +1,139 @@
 //! Verification on threads of its own, so that signatures never hold up the network.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sealgate_core::evidence::Evidence;
 use sealgate_core::{Digest, Verdict, verify};
 use serde::Serialize;
-use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
-use crate::cache::Judged;
+use crate::cache::{Judged, size};
 use crate::clock::Clock;
 use crate::metrics::{Metrics, Work};
 use crate::rules::Rules;
+use crate::shares::{Bounds, Crowded, Party, Shares};
 use crate::undecided::Undecided;
+use crate::workers::{Panicked, Workers};
 
-/// Makes verdicts, as many at once as there are processors.
+/// Evidence up to this size never waits behind larger evidence.
+const SMALL: usize = 1 << 20;
+/// What bytes are counted in.
+const UNIT: usize = 1 << 10;
+
+/// Makes verdicts, on threads of its own that registries share.
+///
+/// There are two threads for each processor, and no registry has more than half of them: what
+/// takes long to judge leaves half of every processor to the others. And only so many bytes of
+/// evidence are judged at once, for to judge takes several times as much for a moment.
 pub(crate) struct Judge {
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
-    processors: Arc<Semaphore>,
+    threads: Arc<Shares>,
+    bytes: Arc<Shares>,
+    workers: Workers,
+    longest_wait: Duration,
+}
+
+/// How much is judged at once.
+pub(crate) struct Most {
+    /// Bytes of the largest evidence.
+    pub(crate) bytes: usize,
+    /// How much evidence waits.
+    pub(crate) waiting: usize,
+    /// How long.
+    pub(crate) wait: Duration,
 }
 
 impl Judge {
-    pub(crate) fn new(clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Self {
+    /// A judge with threads of its own.
+    ///
+    /// # Errors
+    /// If the threads cannot be started.
+    pub(crate) fn new(
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+        most: &Most,
+    ) -> io::Result<Self> {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        Self {
+        let threads = 2 * processors;
+        let units = most.bytes / UNIT;
+        Ok(Self {
             clock,
             metrics,
-            processors: Arc::new(Semaphore::new(processors)),
-        }
+            threads: Shares::new(Bounds {
+                total: threads,
+                share: processors,
+                strangers: processors,
+                small: threads,
+                large: (threads, processors),
+                waiting: most.waiting,
+            }),
+            // The largest evidence alone, and beside it the small.
+            bytes: Shares::new(Bounds::bytes(
+                units + units / 4,
+                units,
+                SMALL / UNIT,
+                most.waiting,
+            )),
+            workers: Workers::start("judge", threads)?,
+            longest_wait: most.wait,
+        })
+    }
+
+    /// Runs what looks through so many bytes of a registry's, when it is its turn.
+    ///
+    /// # Errors
+    /// [`Undecided::Overloaded`] if its turn does not come soon; a panic is
+    /// [`Undecided::Crashed`].
+    pub(crate) async fn run<T, F>(
+        &self,
+        party: &Party,
+        bytes: usize,
+        work: F,
+    ) -> Result<T, Undecided>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+    {
+        let until = Instant::now() + self.longest_wait;
+        let overloaded = |Crowded| Undecided::Overloaded;
+        // Bytes before a thread: who has a thread waits for nobody.
+        let bytes = self.bytes.take(party, bytes.div_ceil(UNIT), until).await;
+        let bytes = bytes.map_err(overloaded)?;
+        let thread = self.threads.take(party, 1, until).await;
+        let thread = thread.map_err(overloaded)?;
+        let work = move || {
+            let _turn = (bytes, thread);
+            work()
+        };
+        self.workers.run(work).await.map_err(|Panicked| {
+            tracing::error!("a computation crashed: this image stays undecided");
+            Undecided::Crashed
+        })
     }
 
     /// Judges evidence that was asked for at `at`. A panic is no verdict.
     pub(crate) async fn judge(
         &self,
+        party: &Party,
         evidence: Evidence,
         rules: &Arc<Rules>,
         at: Duration,
     ) -> Result<Judged, Undecided> {
-        // Nobody closes it.
-        let processor = Arc::clone(&self.processors)
-            .acquire_owned()
-            .await
-            .map_err(|_| Undecided::Overloaded)?;
-        let now = self.clock.now();
+        let bytes = size(&evidence);
         let rules = Arc::clone(rules);
-        let timer = self.metrics.start(Work::Verification);
-        let judged = tokio::task::spawn_blocking(move || {
-            let _processor = processor;
-            let verdict = verify(&evidence, &rules.policies, &rules.trust, now)?;
-            let evidence = Digest::sha256(&evidence.to_pack());
-            Ok::<_, sealgate_core::Undecided>(Judged::new(&verdict, evidence, &rules, at))
-        })
-        .await
-        .map_err(|crash| {
-            tracing::error!(%crash, "verification crashed: this image stays undecided");
-            Undecided::Crashed
-        })??;
-        timer.stop();
-        Ok(judged)
+        let clock = Arc::clone(&self.clock);
+        let metrics = Arc::clone(&self.metrics);
+        let judge = move || {
+            let timer = metrics.start(Work::Verification);
+            let verdict = verify(&evidence, &rules.policies, &rules.trust, clock.now())?;
+            let judged = Judged::new(&verdict, evidence.pack_digest(), &rules, at);
+            timer.stop();
+            Ok::<_, sealgate_core::Undecided>(judged)
+        };
+        Ok(self.run(party, bytes, judge).await??)
     }
 }
 

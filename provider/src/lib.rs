@@ -16,6 +16,7 @@
 //! | [`key`] | what a caller asks about |
 //! | [`service`] | from a question to a decision, through the caches |
 //! | [`collect`], [`registry`] | evidence from registries |
+//! | `shares` | scarce things that registries share fairly |
 //! | [`rules`], [`policies`], [`trust`], [`reload`] | what is judged by, reloaded |
 //! | [`tuf`] | trust roots that a TUF repository renews |
 //! | [`metrics`], [`audit`], [`log`], `admin` | what can be seen of it |
@@ -46,10 +47,12 @@ mod response;
 pub mod rules;
 pub mod server;
 pub mod service;
+mod shares;
 pub mod trust;
 pub mod tuf;
 pub mod undecided;
 pub mod upstream;
+mod workers;
 
 pub use app::{App, Running};
 pub use config::Config;

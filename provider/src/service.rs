@@ -10,28 +10,42 @@
 //! Whatever is not in a cache is found by detached work that all who ask share; each
 //! leaves at its own deadline, the work goes on and fills the caches. While the registry
 //! cannot be asked, a verdict that is not too old is given out, marked stale.
+//!
+//! Registries share the turns, the bytes and the threads that this takes ([`crate::shares`]); an
+//! answer from the caches takes none of them.
 
+use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use moka::sync::Cache;
 use sealgate_core::evidence::{Evidence, Request};
+use sealgate_core::notation::revocation_requests;
+use sealgate_core::verdict::Outcome;
 use sealgate_core::{Digest, Reference};
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::cache::{
     Crashed, EvidenceCache, EvidenceKey, Fetched, Flights, Judged, Looked, QuestionKey, TagCache,
-    VerdictCache, VerdictKey,
+    VerdictCache, VerdictKey, size,
 };
 use crate::clock::Clock;
 use crate::collect::{CollectError, Collector, Resolved, RevocationClient, Wanted};
 use crate::config::Config;
-use crate::judge::Judge;
+use crate::judge::{Judge, Most};
 use crate::key::{KeyError, Question};
 use crate::metrics::{CacheName, Metrics, Work};
+use crate::registry::{Cause, Room};
 use crate::rules::{CurrentRules, Rules};
+use crate::shares::{Bounds, Crowded, Party, Share, Shares};
 use crate::undecided::Undecided;
+
+/// How long a registry gets that did not answer the last time, if there is a verdict that can
+/// be given out meanwhile.
+const GRACE: Duration = Duration::from_millis(300);
+/// Registries that are remembered as silent, and for how long.
+const MOST_SILENT: u64 = 1024;
+const SILENT_FOR: Duration = Duration::from_secs(600);
 
 /// Answers questions about images. Cheap to clone.
 #[derive(Clone)]
@@ -45,7 +59,10 @@ struct Inner {
     judge: Judge,
     lives: Lives,
     fetch_timeout: Duration,
-    gate: Gate,
+    longest_wait: Duration,
+    turns: Arc<Shares>,
+    /// Registries that did not answer the last time.
+    silent: Cache<Arc<str>, ()>,
     tags: TagCache,
     evidence: EvidenceCache,
     verdicts: VerdictCache,
@@ -122,6 +139,9 @@ impl From<CollectError> for NoDecision {
             CollectError::ImageNotFound { image, .. } => {
                 Self::Question(KeyError::ImageNotFound(image))
             }
+            CollectError::Undecided(error) if error.cause() == Cause::Overloaded => {
+                Self::Undecided(Undecided::Overloaded)
+            }
             CollectError::Undecided(error) => Self::Undecided(Undecided::Registry(error)),
         }
     }
@@ -129,6 +149,9 @@ impl From<CollectError> for NoDecision {
 
 impl Service {
     /// A service with empty caches.
+    ///
+    /// # Errors
+    /// If its threads cannot be started.
     pub fn new(
         config: &Config,
         collector: Collector,
@@ -136,16 +159,23 @@ impl Service {
         rules: CurrentRules,
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
-    ) -> Self {
+    ) -> io::Result<Self> {
+        let limits = &config.limits;
+        let longest_wait = config.timeouts.request;
         let cache = &config.cache;
         let keep = cache.allow.max(cache.deny).max(cache.stale);
         // moka takes a life of zero for no life at all.
         let keep = keep.max(cache.tag).max(Duration::from_secs(1));
-        Self(Arc::new(Inner {
+        let most = Most {
+            bytes: usize::try_from(limits.image_bytes).unwrap_or(usize::MAX),
+            waiting: limits.waiting,
+            wait: longest_wait,
+        };
+        Ok(Self(Arc::new(Inner {
             collector,
             revocation,
             rules,
-            judge: Judge::new(Arc::clone(&clock), Arc::clone(&metrics)),
+            judge: Judge::new(Arc::clone(&clock), Arc::clone(&metrics), &most)?,
             clock,
             lives: Lives {
                 tag: cache.tag,
@@ -154,7 +184,12 @@ impl Service {
                 stale: cache.stale,
             },
             fetch_timeout: config.timeouts.fetch,
-            gate: Gate::new(config.limits.fetches, config.limits.waiting),
+            longest_wait,
+            turns: Shares::new(Bounds::alike(limits.fetches, limits.waiting)),
+            silent: Cache::builder()
+                .max_capacity(MOST_SILENT)
+                .time_to_live(SILENT_FOR)
+                .build(),
             tags: TagCache::new(cache.tag_bytes, keep),
             evidence: EvidenceCache::new(cache.evidence_bytes, keep),
             verdicts: VerdictCache::new(cache.verdict_bytes, keep),
@@ -162,7 +197,7 @@ impl Service {
             fetches: Flights::new(),
             decisions: Flights::new(),
             metrics,
-        }))
+        })))
     }
 
     /// Answers from the caches alone, if they have a fresh answer.
@@ -188,17 +223,27 @@ impl Service {
         // One set of rules for the whole answer, whatever changes meanwhile.
         let rules = self.0.rules.get();
         known_policy(question, &rules)?;
+        let host = question.reference.repository().host();
+        let stale = self.0.stale(question, &rules);
+        let deadline = match stale.is_some() && self.0.silent.get(host).is_some() {
+            true => deadline.min(Instant::now() + GRACE),
+            false => deadline,
+        };
         let found = match tokio::time::timeout_at(deadline, self.find(question, &rules)).await {
             Ok(found) => found,
-            Err(_) => Err(Undecided::Deadline.into()),
+            Err(_) => {
+                self.0.silent.insert(host.into(), ());
+                Err(Undecided::Deadline.into())
+            }
         };
         found.or_else(|error| match error {
-            NoDecision::Undecided(_) => self.0.stale(question, &rules).ok_or(error),
+            NoDecision::Undecided(_) => stale.ok_or(error),
             NoDecision::Question(_) => Err(error),
         })
     }
 
-    /// The evidence about an image, from the cache or the registry.
+    /// The evidence about an image, from the cache or the registry, and the room that it takes as
+    /// long as it is held.
     ///
     /// # Errors
     /// As [`Service::answer`].
@@ -206,18 +251,19 @@ impl Service {
         &self,
         question: &Question,
         deadline: Instant,
-    ) -> Result<Evidence, NoDecision> {
+    ) -> Result<(Evidence, Arc<Vec<Room>>), NoDecision> {
         let rules = self.0.rules.get();
         known_policy(question, &rules)?;
         let find = async {
-            let image = self.resolve(&question.reference).await?;
+            let image = self.resolve(question).await?;
             let key = EvidenceKey::new(&image);
             let life = self.0.lives.deny;
             let fetched = match self.0.fresh_evidence(&key, life) {
                 Some(fetched) if fetched.places.covers(Wanted::ALL) => fetched,
                 _ => self.fetched(question, key, image, Wanted::ALL).await?,
             };
-            Ok(self.0.complete(question, &rules, &fetched).await)
+            let evidence = self.0.complete(question, &rules, &fetched).await?;
+            Ok((evidence, fetched.rooms))
         };
         match tokio::time::timeout_at(deadline, find).await {
             Ok(found) => found,
@@ -262,7 +308,7 @@ impl Service {
         key: QuestionKey,
         rules: &Arc<Rules>,
     ) -> Result<Decision, NoDecision> {
-        let image = self.resolve(&question.reference).await?;
+        let image = self.resolve(question).await?;
         let key = key.about(*image.digest());
         if let Some(decision) = self.0.fresh_verdict(&key) {
             return Ok(decision);
@@ -272,7 +318,8 @@ impl Service {
     }
 
     /// The image that the reference names: asked for once, then only digests count.
-    async fn resolve(&self, reference: &Reference) -> Result<Resolved, NoDecision> {
+    async fn resolve(&self, question: &Question) -> Result<Resolved, NoDecision> {
+        let reference = &question.reference;
         if let Some(digest) = reference.digest() {
             return Ok(Resolved::known(reference.clone(), *digest));
         }
@@ -281,21 +328,28 @@ impl Service {
         }
         let looked = self.0.lookups.join(reference, || {
             let (service, reference) = (self.clone(), reference.clone());
-            async move { service.look_up(reference).await }
+            let namespace = question.request.namespace.clone();
+            async move { service.look_up(reference, namespace.as_deref()).await }
         });
         looked.await?
     }
 
-    async fn look_up(&self, reference: Reference) -> Result<Resolved, NoDecision> {
+    async fn look_up(
+        &self,
+        reference: Reference,
+        namespace: Option<&str>,
+    ) -> Result<Resolved, NoDecision> {
         let inner = &self.0;
         if let Some(looked) = inner.fresh_tag(&reference) {
             return Ok(Resolved::known(reference, looked.digest));
         }
-        let _turn = inner.gate.enter().await?;
+        let host = reference.repository().host();
+        let _turn = inner.turn(host, namespace).await?;
         let at = inner.clock.monotonic();
         let deadline = Instant::now() + inner.fetch_timeout;
         let timer = inner.metrics.start(Work::Lookup);
-        let resolved = inner.collector.resolve(&reference, deadline).await?;
+        let resolved = inner.collector.resolve(&reference, deadline).await;
+        let resolved = inner.heard(host, resolved)?;
         timer.stop();
         let digest = *resolved.digest();
         inner.tags.insert(reference, Looked { digest, at });
@@ -336,26 +390,34 @@ impl Service {
         if let Some(known) = known.as_ref().filter(|known| known.places.covers(places)) {
             return Ok(known.clone());
         }
-        let _turn = inner.gate.enter().await?;
+        let host = image.reference().repository().host();
+        let _turn = inner.turn(host, request.namespace.as_deref()).await?;
         let asked_at = inner.clock.monotonic();
         let deadline = Instant::now() + inner.fetch_timeout;
         let timer = inner.metrics.start(Work::Fetch);
         let collector = &inner.collector;
         let fetched = match known {
-            Some(known) => Fetched {
-                evidence: Arc::new(
-                    collector
-                        .extend(&known.evidence, places - known.places, deadline)
-                        .await?,
-                ),
-                places: known.places | places,
-                at: known.at,
-            },
-            None => Fetched {
-                evidence: Arc::new(collector.collect(&image, request, places, deadline).await?),
-                places,
-                at: asked_at,
-            },
+            Some(known) => {
+                let more = places - known.places;
+                let collected = collector.extend(&known.evidence, more, deadline).await;
+                let collected = inner.heard(host, collected)?;
+                Fetched {
+                    evidence: Arc::new(collected.evidence),
+                    places: known.places | places,
+                    at: known.at,
+                    rooms: Arc::new(collected.rooms),
+                }
+            }
+            None => {
+                let collected = collector.collect(&image, request, places, deadline).await;
+                let collected = inner.heard(host, collected)?;
+                Fetched {
+                    evidence: Arc::new(collected.evidence),
+                    places,
+                    at: asked_at,
+                    rooms: Arc::new(collected.rooms),
+                }
+            }
         };
         timer.stop();
         inner.evidence.insert(key, fetched.clone());
@@ -389,8 +451,14 @@ impl Service {
         let young = inner.age(fetched.at) < inner.lives.deny;
         let final_refusal = everywhere && young;
         if !judged.verified && !final_refusal {
+            // What does not fit the cache is fetched anew: not beside itself.
+            drop(fetched);
             fetched = self.fetched(question, evidence, image, Wanted::ALL).await?;
             judged = inner.judge(question, rules, &fetched).await?;
+        }
+        if judged.outcome == Outcome::Verified {
+            let host = question.reference.repository().host();
+            inner.collector.standing().prove(host);
         }
         let judged = Arc::new(judged);
         inner.verdicts.insert(key, Arc::clone(&judged));
@@ -411,22 +479,68 @@ impl Inner {
         rules: &Arc<Rules>,
         fetched: &Fetched,
     ) -> Result<Judged, Undecided> {
-        let evidence = self.complete(question, rules, fetched).await;
-        self.judge.judge(evidence, rules, fetched.at).await
+        let evidence = self.complete(question, rules, fetched).await?;
+        let party = self.party(question);
+        self.judge.judge(&party, evidence, rules, fetched.at).await
+    }
+
+    /// In whose name a question takes what registries share.
+    fn party(&self, question: &Question) -> Party {
+        let party = self.collector.standing();
+        party
+            .party(question.reference.repository().host())
+            .in_namespace(question.request.namespace.as_deref())
+    }
+
+    /// A turn to fetch something from this registry.
+    async fn turn(&self, host: &str, namespace: Option<&str>) -> Result<Share, Undecided> {
+        let party = self.collector.standing().party(host);
+        let party = party.in_namespace(namespace);
+        let until = Instant::now() + self.longest_wait;
+        let turn = self.turns.take(&party, 1, until).await;
+        turn.map_err(|Crowded| Undecided::Overloaded)
+    }
+
+    /// Remembers whether a registry answers.
+    fn heard<T>(&self, host: &str, found: Result<T, CollectError>) -> Result<T, CollectError> {
+        match &found {
+            Err(CollectError::Undecided(error)) if error.cause().is_silence() => {
+                self.silent.insert(host.into(), ());
+            }
+            _ => self.silent.invalidate(host),
+        }
+        found
     }
 
     /// The evidence as an answer to this question, with what it takes to know about
     /// revocation by now.
-    async fn complete(&self, question: &Question, rules: &Rules, fetched: &Fetched) -> Evidence {
-        let evidence = restate(&fetched.evidence, question);
+    async fn complete(
+        &self,
+        question: &Question,
+        rules: &Arc<Rules>,
+        fetched: &Fetched,
+    ) -> Result<Evidence, Undecided> {
+        let mut evidence = restate(&fetched.evidence, question);
         if rules.trust.stores().next().is_none() {
-            return evidence;
+            return Ok(evidence);
         }
         let now = self.clock.now();
         let deadline = Instant::now() + self.fetch_timeout;
-        self.revocation
-            .complete(evidence, &rules.trust, now, deadline)
-            .await
+        let party = self.party(question);
+        for _ in 0..RevocationClient::ROUNDS {
+            // Chains are verified to know whom to ask: that is work for a judge.
+            let (read, rules) = (evidence, Arc::clone(rules));
+            let look = move || (revocation_requests(&read, &rules.trust, now), read);
+            let bytes = size(&fetched.evidence);
+            let (requests, same) = self.judge.run(&party, bytes, look).await?;
+            evidence = same;
+            if requests.is_empty() {
+                break;
+            }
+            let answers = self.revocation.answers(requests, now, deadline).await;
+            evidence.revocation.extend(answers);
+        }
+        Ok(evidence)
     }
 
     fn age(&self, at: Duration) -> Duration {
@@ -525,49 +639,4 @@ fn restate(evidence: &Evidence, question: &Question) -> Evidence {
     evidence.request = Request::clone(&question.request);
     evidence.subject.reference = question.reference.clone();
     evidence
-}
-
-/// Bounds what is fetched at once, and what waits for it.
-struct Gate {
-    turns: Semaphore,
-    waiting: AtomicUsize,
-    most_waiting: usize,
-}
-
-impl Gate {
-    fn new(turns: usize, most_waiting: usize) -> Self {
-        Self {
-            turns: Semaphore::new(turns),
-            waiting: AtomicUsize::new(0),
-            most_waiting,
-        }
-    }
-
-    async fn enter(&self) -> Result<tokio::sync::SemaphorePermit<'_>, Undecided> {
-        if let Ok(turn) = self.turns.try_acquire() {
-            return Ok(turn);
-        }
-        let _place = Place::take(&self.waiting, self.most_waiting).ok_or(Undecided::Overloaded)?;
-        // Nobody closes it.
-        self.turns
-            .acquire()
-            .await
-            .map_err(|_| Undecided::Overloaded)
-    }
-}
-
-/// A place in the queue, given back when it is left.
-struct Place<'a>(&'a AtomicUsize);
-
-impl<'a> Place<'a> {
-    fn take(waiting: &'a AtomicUsize, most: usize) -> Option<Self> {
-        let place = Self(waiting);
-        (waiting.fetch_add(1, Ordering::Relaxed) < most).then_some(place)
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }

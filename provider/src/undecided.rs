@@ -78,9 +78,9 @@ impl fmt::Display for Undecided {
             Self::Deadline => f.write_str(
                 "the registry took longer than timeouts.request; fetching goes on, try again",
             ),
-            Self::Overloaded => {
-                f.write_str("more images wait to be fetched than limits.waiting; try again")
-            }
+            Self::Overloaded => f.write_str(
+                "too much else is fetched or judged already, or waits for it; try again",
+            ),
             Self::Crashed => f.write_str("a defect of sealgate, which its log describes"),
         }
     }

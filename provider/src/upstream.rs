@@ -37,6 +37,7 @@ pub fn collector(config: &Config) -> Result<Collector, UpstreamError> {
         bytes_in_flight: bytes(config.limits.fetch_bytes),
         bytes_per_image: bytes(config.limits.image_bytes),
         requests_per_host: config.limits.requests_per_host,
+        longest_wait: config.timeouts.request,
     };
     registries
         .docker_configs

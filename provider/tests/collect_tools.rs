@@ -96,7 +96,7 @@ impl Bench {
         let image = collector.resolve(&image, deadline).await.unwrap();
         let request = Request::default();
         let evidence = collector.collect(&image, request, wanted, deadline).await;
-        evidence.unwrap()
+        evidence.unwrap().evidence
     }
 }
 

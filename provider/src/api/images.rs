@@ -107,7 +107,7 @@ impl Api {
         let mut packs = Vec::with_capacity(fetched.len());
         for (image, fetched) in request.images.iter().zip(fetched) {
             let pack = match fetched {
-                Ok(evidence) => evidence.to_pack(),
+                Ok((evidence, _room)) => evidence.to_pack(),
                 Err(NoDecision::Question(error)) => wrong(image, &error),
                 Err(NoDecision::Undecided(cause)) => {
                     self.metrics.undecided(cause.cause());

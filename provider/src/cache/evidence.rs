@@ -10,6 +10,7 @@ use sealgate_core::reference::Repository;
 
 use super::weight;
 use crate::collect::Wanted;
+use crate::registry::Room;
 
 /// The evidence of images.
 #[derive(Debug)]
@@ -33,6 +34,9 @@ pub(crate) struct Fetched {
     pub(crate) places: Wanted,
     /// When it was asked for, by the monotonic clock.
     pub(crate) at: Duration,
+    /// What it takes of the bytes that may be held, until its verdict exists. None in the cache,
+    /// which has bytes of its own.
+    pub(crate) rooms: Arc<Vec<Room>>,
 }
 
 impl EvidenceCache {
@@ -52,7 +56,8 @@ impl EvidenceCache {
     }
 
     pub(crate) fn insert(&self, key: EvidenceKey, fetched: Fetched) {
-        self.entries.insert(key, fetched);
+        let rooms = Arc::default();
+        self.entries.insert(key, Fetched { rooms, ..fetched });
     }
 
     pub(crate) fn bytes(&self) -> u64 {
@@ -65,7 +70,7 @@ impl EvidenceCache {
 }
 
 /// The bytes that some evidence takes, roughly.
-fn size(evidence: &Evidence) -> usize {
+pub(crate) fn size(evidence: &Evidence) -> usize {
     let blob = |blob: &Blob| blob.bytes().len() + size_of::<Blob>() + 16;
     let artifact = |artifact: &Artifact| {
         blob(&artifact.manifest)

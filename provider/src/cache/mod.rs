@@ -15,7 +15,7 @@ mod flight;
 mod tag;
 mod verdict;
 
-pub(crate) use evidence::{EvidenceCache, EvidenceKey, Fetched};
+pub(crate) use evidence::{EvidenceCache, EvidenceKey, Fetched, size};
 pub(crate) use flight::{Crashed, Flights};
 pub(crate) use tag::{Looked, TagCache};
 pub(crate) use verdict::{Judged, QuestionKey, VerdictCache, VerdictKey};

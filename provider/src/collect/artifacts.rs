@@ -10,10 +10,15 @@ use sealgate_core::{Digest, limits, signed_layers};
 use tokio::time::Instant;
 
 use super::Wanted;
-use crate::registry::{Cause, Referrers, RegistryClient, RegistryError};
+use super::parsing::Parsing;
+use crate::registry::{Cause, Referrers, RegistryClient, RegistryError, Room};
 
 /// Requests for one image at once.
 const AT_ONCE: usize = 16;
+/// Manifests of referrers that are fetched, and blobs: with the image, its lists and its tags
+/// that is about 200 requests, the most that one image can cost. Nearly all have fewer than five.
+const MOST_MANIFESTS: usize = 96;
+const MOST_BLOBS: usize = 96;
 /// Manifests that are looked at although they are listed as something else than a signature.
 const MOST_FOREIGN: usize = 16;
 /// Bytes of all manifests beside one image; a signature's has about a thousand, one of cosign's
@@ -23,16 +28,18 @@ const MANIFESTS_BYTES: usize = 8 << 20;
 /// A look beside one image.
 pub(super) struct Gathering<'a> {
     pub(super) client: &'a RegistryClient,
+    pub(super) parsing: &'a Parsing,
     pub(super) repository: &'a Repository,
     pub(super) digest: &'a Digest,
     pub(super) deadline: Instant,
 }
 
-/// What was found.
+/// What was found, and the room it takes.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) artifacts: Vec<Artifact>,
     pub(super) omitted: Vec<Omission>,
+    pub(super) rooms: Vec<Room>,
 }
 
 /// What became of a referrer.
@@ -52,8 +59,18 @@ enum Likelihood {
     Foreign,
 }
 
+/// A referrer to look at.
+struct Listed {
+    likelihood: Likelihood,
+    digest: Digest,
+    size: usize,
+}
+
 impl Gathering<'_> {
     /// Fetches what is wanted: manifests first, then the blobs that a verification reads.
+    ///
+    /// Room is made before anything is fetched whose size is listed. It is made for all of it at
+    /// once: images that each hold a part of what they need would wait for one another.
     pub(super) async fn gather(&self, wanted: Wanted) -> Result<Found, RegistryError> {
         let (referrers, signatures, attestations) = futures::try_join!(
             self.referrers(wanted.referrers),
@@ -68,6 +85,7 @@ impl Gathering<'_> {
         for part in [signatures, attestations, referrers] {
             found.artifacts.extend(part.artifacts);
             found.omitted.extend(part.omitted);
+            found.rooms.extend(part.rooms);
         }
         found.bound_manifests();
         self.fetch_blobs(&mut found).await?;
@@ -86,7 +104,11 @@ impl Gathering<'_> {
         }
         let tag = format!("{}.{suffix}", self.digest.tag_prefix());
         match self.client.tag(self.repository, &tag, self.deadline).await {
-            Ok(manifest) => found.artifacts.push(artifact(source, manifest.blob)),
+            Ok(manifest) => {
+                let bytes = manifest.blob.bytes().len();
+                found.rooms.push(self.client.count(self.repository, bytes)?);
+                found.artifacts.push(artifact(source, manifest.blob));
+            }
             Err(error) if error.is_not_found() => {}
             Err(error) => found.omitted.push(omission(None, &error)?),
         }
@@ -103,9 +125,14 @@ impl Gathering<'_> {
             .referrers(self.repository, self.digest, self.deadline)
             .await?;
         let source = list.source;
-        let chosen = choose(list, &mut found.omitted);
+        let (chosen, bytes) = choose(list, &mut found.omitted);
+        if chosen.is_empty() {
+            return Ok(found);
+        }
+        let room = self.client.reserve(self.repository, bytes, self.deadline);
+        let mut room = room.await?;
         let manifests = stream::iter(chosen)
-            .map(|(likelihood, descriptor)| self.manifest(likelihood, descriptor))
+            .map(|listed| self.manifest(listed))
             .buffered(AT_ONCE);
         let looks: Vec<_> = manifests.try_collect().await?;
         for look in looks {
@@ -115,26 +142,21 @@ impl Gathering<'_> {
                 Look::Passed => {}
             }
         }
+        let manifests = found.artifacts.iter();
+        room.shrink(manifests.map(|one| one.manifest.bytes().len()).sum());
+        found.rooms.push(room);
         Ok(found)
     }
 
-    async fn manifest(
-        &self,
-        likelihood: Likelihood,
-        descriptor: Descriptor,
-    ) -> Result<Look, RegistryError> {
-        let digest = descriptor.digest;
-        let size = usize::try_from(descriptor.size).unwrap_or(usize::MAX);
-        if size > limits::MANIFEST_BYTES {
-            let why = format!("a manifest of {size} bytes");
-            return Ok(Look::Omitted(Omission {
-                digest: Some(digest),
-                why,
-            }));
-        }
+    async fn manifest(&self, listed: Listed) -> Result<Look, RegistryError> {
+        let Listed {
+            likelihood,
+            digest,
+            size,
+        } = listed;
         let manifest = self
             .client
-            .manifest(self.repository, &digest, size, self.deadline);
+            .reserved_manifest(self.repository, &digest, size, self.deadline);
         match manifest.await {
             Ok(manifest) => Ok(Look::Manifest(manifest.blob)),
             // It would only have been mentioned.
@@ -144,13 +166,13 @@ impl Gathering<'_> {
     }
 
     async fn fetch_blobs(&self, found: &mut Found) -> Result<(), RegistryError> {
-        let plan = Plan::new(&found.artifacts, self.client.bytes_per_image());
-        let _room = match plan.bytes {
+        let layers = self.layers(&found.artifacts).await;
+        let plan = Plan::new(&layers, self.client.bytes_per_image());
+        let mut room = match plan.bytes {
             0 => None,
             bytes => {
-                self.client
-                    .reserve(self.repository, bytes, self.deadline)
-                    .await?
+                let room = self.client.reserve(self.repository, bytes, self.deadline);
+                Some(room.await?)
             }
         };
         let blobs = stream::iter(plan.fetch)
@@ -168,15 +190,28 @@ impl Gathering<'_> {
             })
             .buffer_unordered(AT_ONCE);
         let mut blobs: BTreeMap<_, _> = blobs.try_collect().await?;
+        if let Some(room) = &mut room {
+            let fetched = blobs.values().flatten();
+            room.shrink(fetched.map(|blob: &Blob| blob.bytes().len()).sum());
+        }
+        found.rooms.extend(room);
         blobs.extend(
             plan.omit
                 .into_iter()
                 .map(|(digest, why)| (digest, Err(why))),
         );
-        for artifact in &mut found.artifacts {
-            hand_over(artifact, &blobs);
+        for (artifact, layers) in found.artifacts.iter_mut().zip(&layers) {
+            hand_over(artifact, layers, &blobs);
         }
         Ok(())
+    }
+
+    /// The layers of each artifact that a verification reads, with their sizes.
+    async fn layers(&self, artifacts: &[Artifact]) -> Vec<Vec<(Digest, u64)>> {
+        let manifests: Vec<_> = artifacts.iter().map(|one| one.manifest.clone()).collect();
+        let bytes = manifests.iter().map(|one| one.bytes().len()).sum();
+        let read = move || manifests.iter().map(layers).collect();
+        self.parsing.run(bytes, read).await
     }
 }
 
@@ -190,22 +225,19 @@ impl Found {
         self
     }
 
-    /// Leaves out the manifests beyond [`MANIFESTS_BYTES`] and [`limits::ARTIFACTS`].
+    /// Leaves out the manifests beyond [`MANIFESTS_BYTES`], the largest first, so that none of
+    /// the places can crowd out the others.
     fn bound_manifests(&mut self) {
         let mut room = MANIFESTS_BYTES;
         let mut left_out = 0;
-        let mut kept = Vec::new();
-        for artifact in self.artifacts.drain(..) {
+        self.artifacts
+            .sort_by_key(|artifact| artifact.manifest.bytes().len());
+        self.artifacts.retain(|artifact| {
             let fits = room.checked_sub(artifact.manifest.bytes().len());
-            match fits.filter(|_| kept.len() < limits::ARTIFACTS) {
-                Some(rest) => {
-                    room = rest;
-                    kept.push(artifact);
-                }
-                None => left_out += 1,
-            }
-        }
-        self.artifacts = kept;
+            room = fits.unwrap_or(room);
+            left_out += usize::from(fits.is_none());
+            fits.is_some()
+        });
         if left_out > 0 {
             let why = format!("{left_out} manifests beyond {MANIFESTS_BYTES} bytes in all");
             self.omitted.push(Omission { digest: None, why });
@@ -222,25 +254,32 @@ struct Plan {
 }
 
 impl Plan {
-    /// The smallest first, so that large blobs push out no signature.
-    fn new(artifacts: &[Artifact], most: usize) -> Self {
-        let mut sizes = BTreeSet::new();
+    /// The first layer of every artifact, then the second, each time the smallest first: so
+    /// neither large blobs nor an artifact of many layers push out a signature.
+    fn new(artifacts: &[Vec<(Digest, u64)>], most: usize) -> Self {
+        let mut wanted: Vec<_> = artifacts
+            .iter()
+            .flat_map(|layers| layers.iter().enumerate())
+            .map(|(rank, (digest, size))| (rank, *size, *digest))
+            .collect();
+        wanted.sort_unstable();
         let mut seen = BTreeSet::new();
-        for layer in artifacts.iter().flat_map(layers) {
-            if seen.insert(layer.digest) {
-                sizes.insert((layer.size, layer.digest));
-            }
-        }
         let mut plan = Self {
             fetch: Vec::new(),
             bytes: 0,
             omit: Vec::new(),
         };
-        for (size, digest) in sizes {
+        for (_, size, digest) in wanted {
+            if !seen.insert(digest) {
+                continue;
+            }
             let room = most.saturating_sub(plan.bytes);
             match usize::try_from(size) {
                 Ok(size) if size > limits::BLOB_BYTES => {
                     plan.omit(digest, format!("larger than {} bytes", limits::BLOB_BYTES));
+                }
+                _ if plan.fetch.len() >= MOST_BLOBS => {
+                    plan.omit(digest, format!("beyond {MOST_BLOBS} blobs for one image"));
                 }
                 Ok(size) if size <= room => {
                     plan.bytes += size;
@@ -262,9 +301,12 @@ impl Plan {
 }
 
 /// Gives an artifact its blobs, and the reasons for those that are missing.
-fn hand_over(artifact: &mut Artifact, blobs: &BTreeMap<Digest, Result<Blob, Omission>>) {
-    let wanted = layers(artifact).into_iter().map(|layer| layer.digest);
-    let wanted: BTreeSet<_> = wanted.collect();
+fn hand_over(
+    artifact: &mut Artifact,
+    layers: &[(Digest, u64)],
+    blobs: &BTreeMap<Digest, Result<Blob, Omission>>,
+) {
+    let wanted: BTreeSet<_> = layers.iter().map(|(digest, _)| *digest).collect();
     for digest in wanted {
         match blobs.get(&digest) {
             Some(Ok(blob)) => artifact.blobs.push(blob.clone()),
@@ -274,10 +316,13 @@ fn hand_over(artifact: &mut Artifact, blobs: &BTreeMap<Digest, Result<Blob, Omis
     }
 }
 
-/// The layers that a verification reads.
-fn layers(artifact: &Artifact) -> Vec<Descriptor> {
-    match Manifest::parse(artifact.manifest.bytes()) {
-        Ok(manifest) => signed_layers(&manifest).into_iter().cloned().collect(),
+/// The layers that a verification reads, with their sizes.
+fn layers(manifest: &Blob) -> Vec<(Digest, u64)> {
+    match Manifest::parse(manifest.bytes()) {
+        Ok(manifest) => signed_layers(&manifest)
+            .into_iter()
+            .map(|layer| (layer.digest, layer.size))
+            .collect(),
         // Core reports it.
         Err(_) => Vec::new(),
     }
@@ -304,22 +349,51 @@ fn omission(digest: Option<Digest>, error: &RegistryError) -> Result<Omission, R
     }
 }
 
-/// At most [`limits::ARTIFACTS`] of those that may be signatures, the likely ones first, and a
-/// few of the others so that the verdict can mention them.
-fn choose(list: Referrers, omitted: &mut Vec<Omission>) -> Vec<(Likelihood, Descriptor)> {
-    let mut omit = |why| omitted.push(Omission { digest: None, why });
-    list.omitted.into_iter().for_each(&mut omit);
-    let rated = list.descriptors.into_iter();
-    let mut rated: Vec<_> = rated.map(|one| (likelihood(&one), one)).collect();
-    rated.sort_by_key(|(likelihood, _)| *likelihood);
-    let possible = rated.partition_point(|(likelihood, _)| *likelihood < Likelihood::Foreign);
-    if let Some(more @ 1..) = possible.checked_sub(limits::ARTIFACTS) {
-        omit(format!(
-            "{more} of {possible} possible signatures were not looked at"
-        ));
+/// Which referrers to look at, and the bytes of their manifests.
+///
+/// At most [`MOST_MANIFESTS`], those that may be signatures before a few of the others, so that
+/// the verdict can mention them; and of these the small ones before the large ones, up to
+/// [`MANIFESTS_BYTES`].
+fn choose(list: Referrers, omitted: &mut Vec<Omission>) -> (Vec<Listed>, usize) {
+    let mut omit = |digest, why| omitted.push(Omission { digest, why });
+    for why in list.omitted {
+        omit(None, why);
     }
-    rated.truncate(limits::ARTIFACTS.min(possible + MOST_FOREIGN));
-    rated
+    let rated = list.descriptors.iter().map(|one| Listed {
+        likelihood: likelihood(one),
+        digest: one.digest,
+        size: usize::try_from(one.size).unwrap_or(usize::MAX),
+    });
+    let mut rated: Vec<_> = rated.collect();
+    rated.sort_by_key(|listed| listed.likelihood);
+    let possible = rated.partition_point(|listed| listed.likelihood < Likelihood::Foreign);
+    if let Some(more @ 1..) = possible.checked_sub(MOST_MANIFESTS) {
+        let why = format!("{more} of {possible} possible signatures were not looked at");
+        omit(None, why);
+    }
+    rated.truncate(MOST_MANIFESTS.min(possible + MOST_FOREIGN));
+    rated.sort_by_key(|listed| (listed.likelihood, listed.size));
+    let mut bytes = 0;
+    let mut left_out = 0;
+    rated.retain(|listed| {
+        if listed.size > limits::MANIFEST_BYTES {
+            let why = format!("a manifest of {} bytes", listed.size);
+            omit(Some(listed.digest), why);
+            return false;
+        }
+        let fits = bytes + listed.size <= MANIFESTS_BYTES;
+        match fits {
+            true => bytes += listed.size,
+            // What belongs to somebody else would only have been mentioned.
+            false => left_out += usize::from(listed.likelihood < Likelihood::Foreign),
+        }
+        fits
+    });
+    if left_out > 0 {
+        let why = format!("{left_out} manifests beyond {MANIFESTS_BYTES} bytes in all");
+        omit(None, why);
+    }
+    (rated, bytes)
 }
 
 fn likelihood(descriptor: &Descriptor) -> Likelihood {

@@ -5,17 +5,21 @@
 //! Only the registry itself can make it undecided, by failing.
 
 mod artifacts;
+mod parsing;
 mod revocation;
 mod subject;
 
 use std::ops::{BitOr, Sub};
+use std::sync::Arc;
 
 use sealgate_core::evidence::{Evidence, Request, Subject};
 use sealgate_core::{Digest, Reference, limits};
 use tokio::time::Instant;
 
-use crate::registry::{Fetched, RegistryClient, RegistryError};
+use crate::registry::{Fetched, RegistryClient, RegistryError, Room};
+use crate::shares::Standing;
 use artifacts::{Found, Gathering};
+use parsing::Parsing;
 
 pub use revocation::RevocationClient;
 
@@ -23,6 +27,16 @@ pub use revocation::RevocationClient;
 #[derive(Clone, Debug)]
 pub struct Collector {
     client: RegistryClient,
+    parsing: Parsing,
+}
+
+/// Evidence as it was collected, and the room that it takes: keep that as long as the evidence.
+#[derive(Debug)]
+pub struct Collected {
+    /// The evidence.
+    pub evidence: Evidence,
+    /// Its bytes count as held until this is dropped.
+    pub rooms: Vec<Room>,
 }
 
 /// A reference and the digest it stands for.
@@ -70,7 +84,10 @@ pub enum CollectError {
 impl Collector {
     /// Collects with this client.
     pub fn new(client: RegistryClient) -> Self {
-        Self { client }
+        Self {
+            client,
+            parsing: Parsing::new(),
+        }
     }
 
     /// Finds the digest of a reference: its own, else that of what its tag names now.
@@ -109,20 +126,25 @@ impl Collector {
         request: Request,
         wanted: Wanted,
         deadline: Instant,
-    ) -> Result<Evidence, CollectError> {
+    ) -> Result<Collected, CollectError> {
         let gathering = self.gathering(&image.reference, &image.digest, deadline);
         let beside = async { Ok(gathering.gather(wanted).await?) };
-        let (subject, found) = futures::try_join!(self.subject(image, deadline), beside)?;
-        Ok(Evidence {
-            request,
-            subject,
-            artifacts: found.artifacts,
-            omitted: found.omitted,
-            revocation: Vec::new(),
+        let ((subject, room), found) = futures::try_join!(self.subject(image, deadline), beside)?;
+        let mut rooms = found.rooms;
+        rooms.push(room);
+        Ok(Collected {
+            evidence: Evidence {
+                request,
+                subject,
+                artifacts: found.artifacts,
+                omitted: found.omitted,
+                revocation: Vec::new(),
+            },
+            rooms,
         })
     }
 
-    /// The same evidence with what is in further places.
+    /// The same evidence with what is in further places, and the room which that takes.
     ///
     /// # Errors
     /// As [`collect`](Self::collect).
@@ -131,7 +153,7 @@ impl Collector {
         evidence: &Evidence,
         wanted: Wanted,
         deadline: Instant,
-    ) -> Result<Evidence, CollectError> {
+    ) -> Result<Collected, CollectError> {
         let digest = evidence.subject.digest();
         let gathering = self.gathering(&evidence.subject.reference, &digest, deadline);
         let more = gathering.gather(wanted).await?;
@@ -139,11 +161,15 @@ impl Collector {
         let all = Found {
             artifacts: [evidence.artifacts, more.artifacts].concat(),
             omitted: [evidence.omitted, more.omitted].concat(),
+            rooms: more.rooms,
         };
         let all = all.in_order();
         evidence.artifacts = all.artifacts;
         evidence.omitted = all.omitted;
-        Ok(evidence)
+        Ok(Collected {
+            evidence,
+            rooms: all.rooms,
+        })
     }
 
     fn gathering<'a>(
@@ -154,13 +180,23 @@ impl Collector {
     ) -> Gathering<'a> {
         Gathering {
             client: &self.client,
+            parsing: &self.parsing,
             repository: reference.repository(),
             digest,
             deadline,
         }
     }
 
-    async fn subject(&self, image: &Resolved, deadline: Instant) -> Result<Subject, CollectError> {
+    /// Which registries are known.
+    pub(crate) fn standing(&self) -> &Arc<Standing> {
+        self.client.standing()
+    }
+
+    async fn subject(
+        &self,
+        image: &Resolved,
+        deadline: Instant,
+    ) -> Result<(Subject, Room), CollectError> {
         let Resolved {
             reference, digest, ..
         } = image;
@@ -177,7 +213,11 @@ impl Collector {
                 found.map_err(|error| CollectError::of_image(reference, error))?
             }
         };
-        Ok(subject::check(reference, fetched)?)
+        let bytes = fetched.blob.bytes().len();
+        let room = self.client.count(reference.repository(), bytes)?;
+        let reference = reference.clone();
+        let check = move || subject::check(&reference, fetched);
+        Ok((self.parsing.run(bytes, check).await?, room))
     }
 }
 

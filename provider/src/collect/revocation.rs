@@ -33,14 +33,12 @@ const OCSP_TIMEOUT: Duration = Duration::from_secs(2);
 const CRL_TIMEOUT: Duration = Duration::from_secs(5);
 /// A request that makes a URL longer than this is posted (RFC 6960 appendix A.1).
 const GET_BYTES: usize = 255;
-/// OCSP, then lists, then their deltas, and one for what changed between.
-const ROUNDS: usize = 4;
 /// How long an answer serves others. Its own validity is judged anew each time.
 const ANSWER_LIFETIME: Duration = Duration::from_secs(600);
 /// How long a failure spares the responder.
 const FAILURE_LIFETIME: Duration = Duration::from_secs(10);
 /// Bytes of answers kept.
-const CACHE_BYTES: u64 = 64 << 20;
+const CACHE_BYTES: u64 = 32 << 20;
 
 /// Fetches answers about revocation, and keeps them for a while.
 #[derive(Clone, Debug)]
@@ -61,6 +59,9 @@ struct Answer {
 }
 
 impl RevocationClient {
+    /// OCSP, then lists, then their deltas, and one for what changed between.
+    pub(crate) const ROUNDS: usize = 4;
+
     /// A client that reaches public addresses, and these hosts wherever they are.
     ///
     /// # Errors
@@ -79,7 +80,8 @@ impl RevocationClient {
     }
 
     /// Completes evidence with all answers that its signatures need. Never fails: an answer that
-    /// cannot be had is recorded as such.
+    /// cannot be had is recorded as such. Verifies chains where it is called: for one image at a
+    /// time, on the command line.
     pub async fn complete(
         &self,
         mut evidence: Evidence,
@@ -87,17 +89,28 @@ impl RevocationClient {
         now: UnixTime,
         deadline: Instant,
     ) -> Evidence {
-        for _ in 0..ROUNDS {
+        for _ in 0..Self::ROUNDS {
             let requests = revocation_requests(&evidence, trust, now);
             if requests.is_empty() {
                 break;
             }
-            let answers = requests
-                .into_iter()
-                .map(|request| self.answer(request, now, deadline));
-            evidence.revocation.extend(join_all(answers).await);
+            let answers = self.answers(requests, now, deadline).await;
+            evidence.revocation.extend(answers);
         }
         evidence
+    }
+
+    /// What is answered to these requests, in their order.
+    pub(crate) async fn answers(
+        &self,
+        requests: Vec<RevocationRequest>,
+        now: UnixTime,
+        deadline: Instant,
+    ) -> Vec<RevocationAnswer> {
+        let answers = requests
+            .into_iter()
+            .map(|request| self.answer(request, now, deadline));
+        join_all(answers).await
     }
 
     async fn answer(

@@ -103,6 +103,7 @@ impl Fetcher {
         self.collector
             .collect(&image, request, Wanted::ALL, deadline)
             .await
+            .map(|collected| collected.evidence)
     }
 }
 

@@ -78,16 +78,19 @@ pub struct Limits {
     pub connections: usize,
     /// Requests that are answered at once; one more is refused at once.
     pub requests: usize,
-    /// Images that are fetched at once.
+    /// Images that are fetched at once; of one registry no more than a quarter, of registries
+    /// that are not known yet no more than half.
     pub fetches: usize,
-    /// Images that wait to be fetched; one more is undecided at once.
+    /// Images that wait to be fetched, no longer than `timeouts.request`; of one more than that
+    /// the youngest of the longest queue is undecided at once.
     pub waiting: usize,
     /// Requests to one registry at once.
     pub requests_per_host: usize,
-    /// Bytes of everything that is fetched beside one image.
+    /// Bytes of all blobs that are fetched beside one image.
     #[serde(with = "units::bytes")]
     pub image_bytes: u64,
-    /// Bytes of registries' answers that are held at once.
+    /// Bytes of registries' answers that are held at once, until there is a verdict; of one
+    /// registry no more than a quarter, or what one image takes.
     #[serde(with = "units::bytes")]
     pub fetch_bytes: u64,
 }
@@ -127,11 +130,11 @@ impl Default for Limits {
             evidence_bytes: 64 << 20,
             connections: 1024,
             requests: 512,
-            fetches: 64,
+            fetches: 256,
             waiting: 2048,
             requests_per_host: 32,
-            image_bytes: 64 << 20,
-            fetch_bytes: 256 << 20,
+            image_bytes: 40 << 20,
+            fetch_bytes: 160 << 20,
         }
     }
 }

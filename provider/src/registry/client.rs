@@ -8,7 +8,6 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use sealgate_core::evidence::Blob;
 use sealgate_core::reference::Repository;
 use sealgate_core::{Digest, limits};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
@@ -18,7 +17,8 @@ use super::connect::SetupError;
 use super::error::{Cause, RegistryError};
 use super::exchange::{Answer, Ask};
 use super::peer::Peer;
-use super::transport::Transport;
+use super::transport::{Room, Transport, no_room};
+use crate::shares::{Crowded, Standing};
 
 /// Bodies from here on are hashed beside the threads that serve requests.
 const HASHED_ASIDE: usize = 256 << 10;
@@ -148,7 +148,33 @@ impl RegistryClient {
             reserved: false,
             deadline,
         };
-        let answer = self.get(&errand).await?;
+        self.manifest_of(&errand, digest).await
+    }
+
+    /// The same for bytes that are [`reserve`](Self::reserve)d already.
+    pub(crate) async fn reserved_manifest(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+        most: usize,
+        deadline: Instant,
+    ) -> Result<Fetched, RegistryError> {
+        let errand = Errand {
+            repository,
+            want: Want::Manifest(digest),
+            most,
+            reserved: true,
+            deadline,
+        };
+        self.manifest_of(&errand, digest).await
+    }
+
+    async fn manifest_of(
+        &self,
+        errand: &Errand<'_>,
+        digest: &Digest,
+    ) -> Result<Fetched, RegistryError> {
+        let answer = self.get(errand).await?;
         let media_type = media_type(&answer.headers);
         Ok(Fetched {
             digest: *digest,
@@ -180,24 +206,42 @@ impl RegistryClient {
         errand.hashed(digest, answer.body).await
     }
 
-    /// Waits until `bytes` more may be held, and counts them until the permit is dropped. More
-    /// than all there are counts as all.
+    /// Waits until `bytes` more may be held, and counts them until the room is dropped. More
+    /// than a registry's share counts as all of it.
     ///
     /// # Errors
-    /// [`Cause::DeadlineExceeded`] if others hold them until the deadline.
+    /// [`Cause::Overloaded`] if others hold them for longer than [`Limits::longest_wait`], or until
+    /// the deadline.
+    ///
+    /// [`Limits::longest_wait`]: super::Limits::longest_wait
     pub async fn reserve(
         &self,
         repository: &Repository,
         bytes: usize,
         deadline: Instant,
-    ) -> Result<Option<OwnedSemaphorePermit>, RegistryError> {
-        timeout_at(deadline, self.inner.transport.reserve(bytes))
-            .await
-            .map_err(|_| {
-                let found = format!("no room for {bytes} bytes in memory before the deadline");
-                let what = "signatures";
-                RegistryError::new(Cause::DeadlineExceeded, repository.host(), what, found)
-            })
+    ) -> Result<Room, RegistryError> {
+        let host = repository.host();
+        let room = self.inner.transport.reserve(host, bytes, deadline).await;
+        room.map_err(|Crowded| RegistryError::overloaded(host, bytes))
+    }
+
+    /// Counts bytes that are held already.
+    ///
+    /// # Errors
+    /// [`Cause::Overloaded`] if there is no room for them: then they must be let go.
+    pub(crate) fn count(
+        &self,
+        repository: &Repository,
+        bytes: usize,
+    ) -> Result<Room, RegistryError> {
+        let host = repository.host();
+        let room = self.inner.transport.count(host, bytes);
+        room.map_err(|Crowded| RegistryError::overloaded(host, bytes))
+    }
+
+    /// Which registries are known.
+    pub(crate) fn standing(&self) -> &Arc<Standing> {
+        self.inner.transport.standing()
     }
 
     /// The most bytes to fetch beside one image.
@@ -273,6 +317,12 @@ impl RegistryClient {
     /// The registry of a repository.
     pub(crate) fn peer(&self, repository: &Repository) -> Result<Arc<Peer>, RegistryError> {
         self.inner.transport.peer(repository.host())
+    }
+}
+
+impl RegistryError {
+    fn overloaded(host: &str, bytes: usize) -> Self {
+        Self::new(Cause::Overloaded, host, "signatures", no_room(bytes))
     }
 }
 

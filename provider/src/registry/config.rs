@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use rustls_pki_types::CertificateDer;
 
@@ -104,21 +105,25 @@ pub enum Auth {
 /// How much the client does at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of answers that are held while evidence is collected.
+    /// Bytes of answers that are held, from when they are read until whoever asked is done with
+    /// them. Registries share them: one has a quarter at most, or what one image takes.
     pub bytes_in_flight: usize,
-    /// Bytes of all that is fetched beside one image. Keep it well below `bytes_in_flight`, so
-    /// that no image can hold up all others.
+    /// Bytes of all blobs that are fetched beside one image. Keep it well below `bytes_in_flight`,
+    /// so that no image can hold up all others.
     pub bytes_per_image: usize,
     /// Requests to one registry at once.
     pub requests_per_host: usize,
+    /// How long somebody waits for bytes that others hold.
+    pub longest_wait: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            bytes_in_flight: 256 << 20,
-            bytes_per_image: 64 << 20,
+            bytes_in_flight: 160 << 20,
+            bytes_per_image: 40 << 20,
             requests_per_host: 64,
+            longest_wait: Duration::from_secs(2),
         }
     }
 }

@@ -96,6 +96,8 @@ pub enum Cause {
     RedirectRefused,
     /// The time was up.
     DeadlineExceeded,
+    /// Nothing of the registry's: too much else is going on here.
+    Overloaded,
     /// An answer that is not what the specification says.
     Malformed,
     /// An answer with more bytes than allowed.
@@ -119,6 +121,7 @@ impl Cause {
         Self::UnexpectedStatus,
         Self::RedirectRefused,
         Self::DeadlineExceeded,
+        Self::Overloaded,
         Self::Malformed,
         Self::TooLarge,
         Self::DigestMismatch,
@@ -139,10 +142,19 @@ impl Cause {
             Self::UnexpectedStatus => "registry_unexpected_status",
             Self::RedirectRefused => "registry_redirect_refused",
             Self::DeadlineExceeded => "deadline_exceeded",
+            Self::Overloaded => "overloaded",
             Self::Malformed => "registry_malformed",
             Self::TooLarge => "registry_too_large",
             Self::DigestMismatch => "digest_mismatch",
         }
+    }
+
+    /// Whether it is likely that the next request fares no better.
+    pub(crate) fn is_silence(self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable | Self::Throttled | Self::ServerError | Self::DeadlineExceeded
+        )
     }
 
     /// What a person can do about it.
@@ -166,6 +178,7 @@ impl Cause {
             Self::Throttled => "try again later, or with credentials that have a higher limit",
             Self::ServerError | Self::UnexpectedStatus => "try again, or ask who runs the registry",
             Self::DeadlineExceeded => "try again: what arrived meanwhile is kept",
+            Self::Overloaded => "try again",
             Self::Malformed | Self::TooLarge | Self::DigestMismatch => {
                 "ask who runs the registry, or what stands between it and here"
             }

@@ -170,6 +170,20 @@ pub(crate) fn next_hop(ask: &Ask<'_>, from: &Url, answer: &Answer) -> Result<Url
     Ok(url)
 }
 
+/// How many bytes reading this answer may take.
+pub(crate) fn expected(ask: &Ask<'_>, response: &Response) -> usize {
+    let announced = response
+        .content_length()
+        .map(|length| usize::try_from(length).unwrap_or(usize::MAX));
+    match announced {
+        _ if !response.status().is_success() => ERROR_BYTES,
+        // It is not read.
+        Some(length) if length > ask.most => ERROR_BYTES,
+        Some(length) => length,
+        None => ask.most,
+    }
+}
+
 /// Reads an answer: all of a success, the beginning of an error.
 pub(crate) async fn read(ask: &Ask<'_>, response: Response) -> Result<Answer, RegistryError> {
     let status = response.status();

@@ -34,6 +34,7 @@ pub use connect::SetupError;
 pub use credentials::Credential;
 pub use error::{Cause, RegistryError};
 pub use referrers::Referrers;
+pub use transport::Room;
 
 pub(crate) use connect::{client_for_authorities, plain_client};
 pub(crate) use guard::Guard;

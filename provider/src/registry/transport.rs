@@ -5,16 +5,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::Client;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use sealgate_core::limits;
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use url::Url;
 
 use super::config::{Limits, Registries};
 use super::connect::{SetupError, listed_peer, public_client};
 use super::error::{Cause, RegistryError};
-use super::exchange::{Answer, Ask, next_hop, read};
+use super::exchange::{Answer, Ask, expected, next_hop, read};
 use super::guard::Guard;
 use super::peer::{Peer, origin};
+use crate::shares::{Bounds, Crowded, Share, Shares, Standing};
 
 /// Redirects of one request that are followed.
 const MOST_HOPS: usize = 3;
@@ -24,16 +26,34 @@ const BACKOFF: Duration = Duration::from_millis(50);
 const MOST_REPETITIONS: usize = 2;
 /// Registries are remembered only as long as they are spoken to, and no more than these.
 const MOST_HOSTS: u64 = 1024;
-/// What the semaphore of bytes counts in.
+/// What bytes are counted in.
 const UNIT: usize = 1 << 10;
+/// Bytes of all manifests of one image, its own included.
+const MANIFESTS: usize = 5 * limits::MANIFEST_BYTES;
+/// Answers up to this size never wait behind larger ones.
+const SMALL: usize = 1 << 20;
+/// Answers that wait for room in memory.
+const MOST_WAITING: usize = 4096;
 
 /// The HTTP side of the client.
 pub(crate) struct Transport {
     listed: HashMap<String, Arc<Peer>>,
     public: Client,
     hosts: moka::future::Cache<String, Arc<HostState>>,
-    memory: Arc<Semaphore>,
+    memory: Arc<Shares>,
+    standing: Arc<Standing>,
     limits: Limits,
+}
+
+/// Bytes of a registry's answers that are counted until this is dropped.
+#[derive(Debug)]
+pub struct Room(Share);
+
+impl Room {
+    /// Counts no more than so many bytes from now on.
+    pub fn shrink(&mut self, bytes: usize) {
+        self.0.shrink(bytes.div_ceil(UNIT));
+    }
 }
 
 /// What is shared by all requests to one host.
@@ -58,7 +78,15 @@ impl Transport {
                 .max_capacity(MOST_HOSTS)
                 .time_to_idle(Duration::from_secs(600))
                 .build(),
-            memory: Arc::new(Semaphore::new((limits.bytes_in_flight / UNIT).max(1))),
+            memory: Shares::new(Bounds::bytes(
+                limits.bytes_in_flight / UNIT,
+                limits.bytes_per_image.saturating_add(MANIFESTS) / UNIT,
+                SMALL / UNIT,
+                MOST_WAITING,
+            )),
+            standing: Arc::new(Standing::new(
+                registries.iter().map(|config| config.host().to_owned()),
+            )),
             limits,
         })
     }
@@ -77,12 +105,28 @@ impl Transport {
         }
     }
 
-    /// Waits until `bytes` more may be held in memory.
-    pub(crate) async fn reserve(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
-        let most = self.limits.bytes_in_flight / UNIT;
-        let units = bytes.div_ceil(UNIT).min(most.max(1));
-        let units = u32::try_from(units).unwrap_or(u32::MAX);
-        self.memory.clone().acquire_many_owned(units).await.ok()
+    /// Which registries are known.
+    pub(crate) fn standing(&self) -> &Arc<Standing> {
+        &self.standing
+    }
+
+    /// Waits until `bytes` more of this host may be held in memory.
+    pub(crate) async fn reserve(
+        &self,
+        host: &str,
+        bytes: usize,
+        deadline: Instant,
+    ) -> Result<Room, Crowded> {
+        let party = self.standing.party(host);
+        let until = deadline.min(Instant::now() + self.limits.longest_wait);
+        let units = bytes.div_ceil(UNIT);
+        self.memory.take(&party, units, until).await.map(Room)
+    }
+
+    /// The same for bytes that are there already: at once, or not at all.
+    pub(crate) fn count(&self, host: &str, bytes: usize) -> Result<Room, Crowded> {
+        let party = self.standing.party(host);
+        self.memory.try_take(&party, bytes.div_ceil(UNIT)).map(Room)
     }
 
     /// Asks, follows redirects, and tries again where that may help, all before the deadline.
@@ -144,22 +188,27 @@ impl Transport {
     async fn hop(&self, ask: &Ask<'_>, url: &Url) -> Result<Answer, RegistryError> {
         let state = self.host_state(url).await;
         state.wait_until_willing(ask, url).await?;
-        // Memory before a slot: who holds a slot waits for nothing but the network.
-        let _room = match ask.reserved {
-            true => None,
-            false => self.reserve(ask.most).await,
-        };
         let Ok(_slot) = state.slots.acquire().await else {
             return Err(ask.error(Cause::Unreachable, "the client is closed"));
         };
         let client = self.client_for(ask, url)?;
         let response = ask.send(client, url).await?;
+        // A slot before memory: who waits for this host holds nobody's bytes.
+        let _room = match ask.reserved {
+            true => None,
+            false => Some(self.room(ask, expected(ask, &response)).await?),
+        };
         let answer = read(ask, response).await?;
         tracing::debug!(host = ask.peer.host(), what = %ask.what, status = answer.status.as_u16(), bytes = answer.body.len(), "registry answered");
         if let Some(wait) = answer.retry_after() {
             state.pause(wait);
         }
         Ok(answer)
+    }
+
+    async fn room(&self, ask: &Ask<'_>, bytes: usize) -> Result<Room, RegistryError> {
+        let room = self.reserve(ask.peer.host(), bytes, ask.deadline).await;
+        room.map_err(|Crowded| ask.error(Cause::Overloaded, no_room(bytes)))
     }
 
     /// The client whose guard and certificate authorities fit this URL.
@@ -181,6 +230,11 @@ impl Transport {
         };
         self.hosts.get_with(origin(url), state).await
     }
+}
+
+/// Why there is no answer although the registry gave one.
+pub(crate) fn no_room(bytes: usize) -> String {
+    format!("no room for {bytes} bytes in memory within limits.fetchBytes")
 }
 
 impl HostState {

@@ -1,15 +1,21 @@
 //! Whoever may push beside an image makes it neither expensive nor undecided.
 
+use std::time::Duration;
+
 use sealgate::collect::Wanted;
 use sealgate::registry::Limits;
 use sealgate_core::{Digest, limits};
 use sealgate_tests::image::{INDEX, MANIFEST};
 use sealgate_tests::publish::{EMPTY_CONFIG, Listing};
-use sealgate_tests::registry::{Descriptor, Registry, RegistryOptions};
+use sealgate_tests::registry::{Descriptor, Registry, RegistryOptions, Route};
 use sealgate_tests::sign;
 use serde_json::{Value, json};
 
 use super::setup::{Setup, blobs};
+
+/// Manifests beside one image that are fetched, and their bytes.
+const MOST_MANIFESTS: usize = 96;
+const MANIFESTS_BYTES: usize = 8 << 20;
 
 fn bundle_manifest(layers: &Value) -> Value {
     json!({
@@ -57,15 +63,82 @@ async fn ten_thousand_signatures_are_looked_at_up_to_the_limit_adv_08() {
         setup.attach(sign::BUNDLE, format!("{number}").as_bytes());
     }
     let evidence = setup.collect(Wanted::REFERRERS).await.unwrap();
-    assert_eq!(evidence.artifacts.len(), limits::ARTIFACTS);
-    assert_eq!(blobs(&evidence).len(), limits::ARTIFACTS);
+    assert_eq!(evidence.artifacts.len(), MOST_MANIFESTS);
+    assert_eq!(blobs(&evidence).len(), MOST_MANIFESTS);
     assert!(
         evidence
             .omitted
             .iter()
             .any(|omission| omission.why.contains("1024"))
     );
-    assert!(setup.calls().len() <= 3 + 2 * limits::ARTIFACTS);
+    assert!(setup.calls().len() <= 3 + 2 * MOST_MANIFESTS);
+}
+
+#[tokio::test]
+async fn large_manifests_are_left_out_before_they_are_fetched_f1() {
+    let setup = Setup::new().await;
+    for number in 0..40 {
+        let mut manifest = bundle_manifest(&json!([]));
+        // No annotation, which the list would repeat.
+        manifest["pad"] = json!(format!("{number}{}", "x".repeat(1 << 20)));
+        setup.attach_manifest(manifest);
+    }
+    let signature = setup.bundle(Listing::Api);
+    let evidence = setup.collect(Wanted::REFERRERS).await.unwrap();
+    assert!(blobs(&evidence).contains(&signature.as_slice()));
+    let manifests = evidence.artifacts.iter();
+    let bytes: usize = manifests.map(|one| one.manifest.bytes().len()).sum();
+    assert!(bytes <= MANIFESTS_BYTES, "{bytes}");
+    let fetched = setup.registry.requests();
+    let fetched = fetched
+        .iter()
+        .filter(|r| r.route == Route::ManifestByDigest);
+    assert_eq!(fetched.count(), 7 + 1, "what does not fit is not asked for");
+    assert_eq!(
+        evidence.omitted[0].why,
+        "33 manifests beyond 8388608 bytes in all"
+    );
+}
+
+#[tokio::test]
+async fn evidence_that_is_held_leaves_room_for_other_registries_only_f1_f5() {
+    let limits = Limits {
+        bytes_in_flight: 100 << 20,
+        bytes_per_image: 20 << 20,
+        longest_wait: Duration::from_millis(1),
+        ..Limits::default()
+    };
+    let setup = Setup::with(RegistryOptions::default(), limits).await;
+    setup.attach(sign::BUNDLE, &vec![b'x'; 18 << 20]);
+    let held = [
+        setup.collected(Wanted::REFERRERS).await.unwrap(),
+        setup.collected(Wanted::REFERRERS).await.unwrap(),
+    ];
+    let error = setup.collected(Wanted::REFERRERS).await.unwrap_err();
+    assert_eq!(error.code(), "overloaded");
+    drop(held);
+    assert!(setup.collected(Wanted::REFERRERS).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_tag_of_many_layers_pushes_out_no_other_signature() {
+    let setup = Setup::new().await;
+    let layers: Vec<_> = (0..200u8)
+        .map(|number| {
+            setup.registry.push_blob("app", vec![number]);
+            json!(Descriptor::of(sign::SIMPLE_SIGNING, &[number]))
+        })
+        .collect();
+    let manifest = bundle_manifest(&json!(layers)).to_string();
+    let tag = format!("{}.sig", setup.image.digest.tag_prefix());
+    setup
+        .registry
+        .push_manifest("app", tag.as_str(), MANIFEST, manifest);
+    let signature = setup.bundle(Listing::Api);
+    let evidence = setup.collect(Wanted::ALL).await.unwrap();
+    assert!(blobs(&evidence).contains(&signature.as_slice()));
+    assert_eq!(blob_requests(&setup), 96);
+    assert!(setup.calls().len() <= 200);
 }
 
 #[tokio::test]

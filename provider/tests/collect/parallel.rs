@@ -1,5 +1,7 @@
 //! Independent fetches run side by side, and scarce memory or connections stop nobody for good.
 
+use std::time::Duration;
+
 use futures::future::join_all;
 use sealgate::collect::Wanted;
 use sealgate::registry::Limits;
@@ -54,9 +56,10 @@ async fn the_parts_of_all_signatures_are_fetched_at_once() {
 #[tokio::test]
 async fn many_collections_share_little_memory_and_one_connection() {
     let limits = Limits {
-        bytes_in_flight: 1 << 20,
+        bytes_in_flight: 2 << 20,
         bytes_per_image: 1 << 20,
         requests_per_host: 1,
+        longest_wait: Duration::from_secs(30),
     };
     let setup = Setup::with(RegistryOptions::default(), limits).await;
     for number in 0..3 {

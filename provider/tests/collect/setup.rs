@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sealgate::collect::{CollectError, Collector, Wanted};
+use sealgate::collect::{CollectError, Collected, Collector, Wanted};
 use sealgate::registry::{Limits, Registries, RegistryClient, RegistryConfig};
 use sealgate_core::evidence::{Evidence, Request};
 use sealgate_core::{Digest, Reference};
@@ -109,6 +109,20 @@ impl Setup {
         image: &str,
         wanted: Wanted,
     ) -> Result<Evidence, CollectError> {
+        let collected = self.collected_image(image, wanted).await?;
+        Ok(collected.evidence)
+    }
+
+    /// By tag, with the room that it takes.
+    pub(crate) async fn collected(&self, wanted: Wanted) -> Result<Collected, CollectError> {
+        self.collected_image(&self.image.tagged("v1"), wanted).await
+    }
+
+    async fn collected_image(
+        &self,
+        image: &str,
+        wanted: Wanted,
+    ) -> Result<Collected, CollectError> {
         let reference: Reference = image.parse().unwrap();
         let request = Request {
             image: image.to_owned(),

@@ -392,6 +392,7 @@ async fn collected(registry: &Registry, image: &str) -> Evidence {
         .collect(&resolved, request, Wanted::ALL, deadline)
         .await
         .unwrap()
+        .evidence
 }
 
 #[tokio::test(flavor = "multi_thread")]
