@@ -33,6 +33,10 @@ wasm:
 e2e *suite:
     tests/e2e.sh {{ suite }}
 
+# Fuzz for so many minutes, all targets together (tests/fuzz/README.md).
+fuzz minutes="10":
+    tests/fuzz/run.sh {{ minutes }}
+
 # Measure speed, as ratios within one run.
 bench:
     cargo bench -p sealgate-tests --bench cached_path --bench verification

@@ -36,6 +36,9 @@ pub mod commands;
 pub mod config;
 #[cfg(feature = "demo")]
 pub mod demo;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod internals;
 mod judge;
 pub mod key;
 pub mod log;

@@ -37,14 +37,14 @@ struct ImagesWire<'a> {
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// A request that was read.
-struct Images<'a> {
-    images: Vec<Cow<'a, str>>,
+pub(super) struct Images<'a> {
+    pub(super) images: Vec<Cow<'a, str>>,
     namespace: Option<Cow<'a, str>>,
     policy: Option<Cow<'a, str>>,
 }
 
 impl<'a> Images<'a> {
-    fn parse(body: &'a [u8], most: usize) -> Result<Self, Rejection> {
+    pub(super) fn parse(body: &'a [u8], most: usize) -> Result<Self, Rejection> {
         let wire: ImagesWire<'a> = json::parse(body).map_err(|error| {
             let message = format!(
                 "expected {{\"images\": [\"…\"], \"namespace\"?: \"…\", \"policy\"?: \"…\"}}: {error}"
@@ -69,7 +69,7 @@ impl<'a> Images<'a> {
         })
     }
 
-    fn question(&self, image: &str) -> Result<Question, KeyError> {
+    pub(super) fn question(&self, image: &str) -> Result<Question, KeyError> {
         if image.is_empty() {
             return Err(KeyError::Empty);
         }

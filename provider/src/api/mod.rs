@@ -14,6 +14,8 @@
 mod answers;
 mod body;
 mod images;
+#[cfg(feature = "internals")]
+pub(crate) mod internals;
 mod provider;
 mod ratify;
 mod reply;

@@ -23,6 +23,8 @@ mod error;
 mod exchange;
 mod guard;
 mod helper;
+#[cfg(feature = "internals")]
+pub(crate) mod internals;
 mod peer;
 mod referrers;
 mod transport;

@@ -126,7 +126,7 @@ impl RegistryClient {
 }
 
 /// A list in the making.
-struct List {
+pub(super) struct List {
     source: Source,
     descriptors: Vec<Descriptor>,
     digests: BTreeSet<Digest>,
@@ -135,7 +135,7 @@ struct List {
 }
 
 impl List {
-    fn new(source: Source) -> Self {
+    pub(super) fn new(source: Source) -> Self {
         Self {
             source,
             descriptors: Vec::new(),
@@ -145,7 +145,7 @@ impl List {
         }
     }
 
-    fn add_page(&mut self, bytes: &[u8]) -> Result<(), String> {
+    pub(super) fn add_page(&mut self, bytes: &[u8]) -> Result<(), String> {
         for entry in entries(bytes)? {
             if self.is_full() {
                 break;
@@ -171,7 +171,7 @@ impl List {
             .push(format!("only the first {read} referrers were listed"));
     }
 
-    fn finish(mut self) -> Referrers {
+    pub(super) fn finish(mut self) -> Referrers {
         if self.unreadable > 0 {
             let count = self.unreadable;
             self.omitted.push(format!(

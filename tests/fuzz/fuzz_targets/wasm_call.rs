@@ -1,0 +1,11 @@
+//! See `sealgate_fuzz::TARGETS`.
+#![no_main]
+#![allow(
+    unsafe_code,
+    missing_docs,
+    reason = "what libFuzzer calls has a name of its choice"
+)]
+
+libfuzzer_sys::fuzz_target!(init: sealgate_fuzz::begin("wasm_call"), |data: &[u8]| {
+    sealgate_fuzz::run("wasm_call", data);
+});
