@@ -281,7 +281,13 @@ impl Server {
             ca,
             shown,
             power,
-            task: tokio::spawn(server::run(listener, acceptor, router, watched)),
+            task: tokio::spawn(server::run(
+                listener,
+                acceptor,
+                router,
+                watched,
+                Arc::default(),
+            )),
         })
     }
 

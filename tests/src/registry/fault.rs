@@ -29,6 +29,12 @@ pub enum Fault {
     RetryAfter(StatusCode, u64),
     /// Answers 401 with this `WWW-Authenticate`.
     Challenge(String),
+    /// Answers with this status, `Content-Type` and body.
+    Answer(StatusCode, String, Bytes),
+    /// Answers with this status and the beginning of a body that never goes on.
+    Unfinished(StatusCode),
+    /// Sends these bytes instead of an answer in HTTP, and closes the connection.
+    Raw(Bytes),
     /// Answers 307 with this `Location`.
     Redirect(String),
     /// Answers 307 to the same path and query at this origin, `http://127.0.0.1:1`.
@@ -50,11 +56,15 @@ pub enum Fault {
     ContentDigest(Option<String>),
     /// `Content-Type` says this.
     ContentType(String),
+    /// A header says this, whatever else it says.
+    Header(String, String),
     /// `Content-Length` says this. Of a longer body the rest is not sent; after a shorter one
     /// the connection closes.
     ContentLength(u64),
     /// The connection closes after this many bytes of the body.
     Truncate(usize),
+    /// The body stops after this many bytes, and the connection stays open.
+    Stall(usize),
     /// The body is followed by this many spaces, in chunks without a length.
     Padding(u64),
     /// The body is followed by spaces for ever.
@@ -80,6 +90,9 @@ impl Fault {
             | Self::Status(_)
             | Self::RetryAfter(..)
             | Self::Challenge(_)
+            | Self::Answer(..)
+            | Self::Unfinished(_)
+            | Self::Raw(_)
             | Self::Redirect(_)
             | Self::RedirectOrigin(_) => Phase::Before,
             _ => Phase::Answer,
@@ -102,6 +115,7 @@ pub struct Rule {
     route: Option<Route>,
     method: Option<Method>,
     repository: Option<String>,
+    ending: Option<String>,
     skip: u64,
     times: Option<u64>,
 }
@@ -122,6 +136,7 @@ impl Rule {
             route: None,
             method: None,
             repository: None,
+            ending: None,
             skip: 0,
             times: None,
         }
@@ -139,6 +154,14 @@ impl Rule {
     pub fn repository(self, repository: &str) -> Self {
         Self {
             repository: Some(repository.to_owned()),
+            ..self
+        }
+    }
+
+    /// Only requests whose path and query end like this.
+    pub fn ending(self, ending: &str) -> Self {
+        Self {
+            ending: Some(ending.to_owned()),
             ..self
         }
     }
@@ -170,6 +193,10 @@ impl Rule {
                 .repository
                 .as_deref()
                 .is_none_or(|name| call.endpoint.repository() == Some(name))
+            && self
+                .ending
+                .as_deref()
+                .is_none_or(|ending| call.target.ends_with(ending))
     }
 }
 

@@ -46,6 +46,17 @@ pub(crate) async fn before(
             set_header(&mut answer, header::WWW_AUTHENTICATE, challenge);
             return Some(answer);
         }
+        Fault::Answer(status, kind, bytes) => {
+            let mut answer = (*status, bytes.clone()).into_response();
+            set_header(&mut answer, header::CONTENT_TYPE, kind);
+            return Some(answer);
+        }
+        Fault::Unfinished(status) => {
+            let begun =
+                Body::from_stream(once(Bytes::from_static(b"{\"err")).chain(stream::pending()));
+            return Some((*status, begun).into_response());
+        }
+        Fault::Raw(bytes) => connection.end_with(bytes.clone()).await,
         Fault::Redirect(location) => return Some(redirect(location)),
         Fault::RedirectOrigin(origin) => {
             return Some(redirect(&format!("{origin}{}", call.target)));
@@ -87,6 +98,11 @@ fn spoil_headers(fault: &Fault, call: &Call, mut answer: Response) -> Response {
         Fault::ContentDigest(Some(digest)) => set_header(&mut answer, CONTENT_DIGEST, digest),
         Fault::ContentDigest(None) => drop(answer.headers_mut().remove(CONTENT_DIGEST)),
         Fault::ContentType(kind) => set_header(&mut answer, header::CONTENT_TYPE, kind),
+        Fault::Header(name, value) => {
+            if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
+                set_header(&mut answer, name, value);
+            }
+        }
         Fault::SelfLink => set_header(&mut answer, header::LINK, &next_page(&call.target)),
         Fault::NextLink(url) => set_header(&mut answer, header::LINK, &next_page(url)),
         _ => {}
@@ -132,6 +148,11 @@ fn shape(fault: &Fault, bytes: &Bytes) -> Option<Shape> {
         Fault::Truncate(count) => {
             let kept = bytes.slice(..(*count).min(length));
             Shape::chunked(once(kept).chain(break_off())).with(header::CONTENT_LENGTH, &length)
+        }
+        Fault::Stall(count) => {
+            let begun = bytes.slice(..(*count).min(length));
+            Shape::chunked(once(begun).chain(stream::pending()))
+                .with(header::CONTENT_LENGTH, &length)
         }
         Fault::Padding(count) => Shape::chunked(whole().chain(spaces(*count))),
         Fault::Endless => Shape::chunked(whole().chain(spaces(u64::MAX))),

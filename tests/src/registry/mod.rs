@@ -44,6 +44,7 @@ mod upload;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use tokio::net::TcpListener;
@@ -140,6 +141,7 @@ impl Registry {
                 acceptor.clone(),
                 router,
                 power.subscribe(),
+                shared.sent.clone(),
             ));
             Ok::<_, StartError>(address)
         };
@@ -314,6 +316,12 @@ impl Registry {
     /// arrival.
     pub fn requests(&self) -> Vec<RecordedRequest> {
         self.shared.requests()
+    }
+
+    /// The bytes of all answers that were handed to the system so far, headers included: what
+    /// a client has read, and what lies on its way.
+    pub fn bytes_sent(&self) -> u64 {
+        self.shared.sent.load(Ordering::Relaxed)
     }
 
     /// Forgets the requests so far.

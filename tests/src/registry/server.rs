@@ -2,28 +2,93 @@
 //!
 //! HTTP/1.1 only: a wrong `Content-Length` and an aborted body exist in no other version.
 
-use std::sync::Arc;
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
+use bytes::Bytes;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-/// Lets a handler reset the connection that its request came from.
+/// Lets a handler end the connection that its request came from.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct ConnectionReset(Arc<Notify>);
+pub(crate) struct ConnectionReset(Arc<Ending>);
+
+#[derive(Debug, Default)]
+struct Ending {
+    wanted: Notify,
+    last_words: Mutex<Option<Bytes>>,
+}
 
 impl ConnectionReset {
     /// Resets the connection; never returns, for the request ends with it.
     pub(crate) async fn reset(&self) {
-        self.0.notify_one();
+        self.0.wanted.notify_one();
         std::future::pending::<()>().await;
+    }
+
+    /// Sends these bytes, then closes the connection; never returns, either.
+    pub(crate) async fn end_with(&self, bytes: Bytes) {
+        self.set_last_words(bytes);
+        self.reset().await;
+    }
+
+    fn set_last_words(&self, bytes: Bytes) {
+        let words = self.0.last_words.lock();
+        *words.unwrap_or_else(PoisonError::into_inner) = Some(bytes);
+    }
+
+    fn last_words(&self) -> Option<Bytes> {
+        let words = self.0.last_words.lock();
+        words.unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// Counts the bytes that leave through a connection, before TLS.
+struct Counted<T> {
+    inner: T,
+    sent: Arc<AtomicU64>,
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Counted<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_read(context, buffer)
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Counted<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.inner).poll_write(context, bytes);
+        if let Poll::Ready(Ok(count)) = &written {
+            self.sent.fetch_add(*count as u64, Ordering::Relaxed);
+        }
+        written
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(context)
     }
 }
 
@@ -40,6 +105,7 @@ pub(crate) async fn run(
     tls: Option<TlsAcceptor>,
     router: Router,
     power: watch::Receiver<Power>,
+    sent: Arc<AtomicU64>,
 ) {
     let mut connections = JoinSet::new();
     loop {
@@ -47,7 +113,7 @@ pub(crate) async fn run(
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     let (tls, router, power) = (tls.clone(), router.clone(), power.clone());
-                    connections.spawn(connection(stream, tls, router, power));
+                    connections.spawn(connection(stream, tls, router, power, sent.clone()));
                 }
                 // Out of file descriptors, most likely: wait for some to be closed.
                 Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
@@ -62,6 +128,7 @@ async fn connection(
     tls: Option<TlsAcceptor>,
     router: Router,
     mut power: watch::Receiver<Power>,
+    sent: Arc<AtomicU64>,
 ) {
     if *power.borrow_and_update() == Power::Down {
         return hang_up(&stream);
@@ -69,16 +136,25 @@ async fn connection(
     // Answers are small and clients wait for them.
     stream.set_nodelay(true).ok();
     match tls {
-        None => serve(stream, router, power).await,
+        None => serve(stream, router, power, sent).await,
         Some(tls) => {
             if let Ok(stream) = tls.accept(stream).await {
-                serve(stream, router, power).await;
+                serve(stream, router, power, sent).await;
             }
         }
     }
 }
 
-async fn serve<T: Transport>(stream: T, router: Router, mut power: watch::Receiver<Power>) {
+async fn serve<T: Transport>(
+    stream: T,
+    router: Router,
+    mut power: watch::Receiver<Power>,
+    sent: Arc<AtomicU64>,
+) {
+    let stream = Counted {
+        inner: stream,
+        sent,
+    };
     let reset = ConnectionReset::default();
     let router = router.layer(axum::Extension(reset.clone()));
     let mut connection = http1::Builder::new()
@@ -87,10 +163,19 @@ async fn serve<T: Transport>(stream: T, router: Router, mut power: watch::Receiv
     tokio::select! {
         // A client that goes away early is no event here.
         _ = &mut connection => return,
-        () = reset.0.notified() => {}
+        () = reset.0.wanted.notified() => {}
         _ = power.wait_for(|power| *power == Power::Down) => {}
     }
-    hang_up(connection.into_parts().io.inner().tcp());
+    let mut stream = connection.into_parts().io.into_inner().inner;
+    match reset.last_words() {
+        // A client that goes away before the end is no event either.
+        Some(bytes) => {
+            if stream.write_all(&bytes).await.is_ok() {
+                stream.shutdown().await.ok();
+            }
+        }
+        None => hang_up(stream.tcp()),
+    }
 }
 
 /// Makes the socket send RST when it is closed.

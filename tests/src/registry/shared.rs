@@ -1,7 +1,7 @@
 //! What the listeners of one registry, and its handle, have in common.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::auth::Gatekeeper;
 use super::fault::{Firing, Phase, Rule, Rules};
@@ -13,6 +13,8 @@ pub(crate) struct Shared {
     pub(crate) gatekeeper: Gatekeeper,
     /// The most entries of one page; `None` means no limit.
     pub(crate) page_size: Option<usize>,
+    /// Bytes sent on all connections.
+    pub(crate) sent: Arc<AtomicU64>,
     referrers_api: AtomicBool,
     store: Mutex<Store>,
     rules: Mutex<Rules>,
@@ -28,6 +30,7 @@ impl Shared {
         Self {
             gatekeeper,
             page_size,
+            sent: Arc::default(),
             referrers_api: AtomicBool::new(referrers_api),
             store: Mutex::default(),
             rules: Mutex::default(),
