@@ -9,8 +9,8 @@ use reqwest::Response;
 pub(crate) enum BodyError {
     /// The connection broke.
     Broken(reqwest::Error),
-    /// There are more bytes than allowed, at least so many.
-    TooLarge(usize),
+    /// There are more bytes than allowed.
+    TooLarge,
 }
 
 /// Reads a body of at most `most` bytes, whatever the response says of its length.
@@ -19,9 +19,8 @@ pub(crate) async fn read_body(mut response: Response, most: usize) -> Result<Vec
     let promised = usize::try_from(promised).unwrap_or(most).min(most);
     let mut body = Vec::with_capacity(promised);
     while let Some(chunk) = response.chunk().await.map_err(BodyError::Broken)? {
-        let length = body.len() + chunk.len();
-        if length > most {
-            return Err(BodyError::TooLarge(length));
+        if body.len() + chunk.len() > most {
+            return Err(BodyError::TooLarge);
         }
         body.extend_from_slice(&chunk);
     }

@@ -262,6 +262,10 @@ impl Service {
                 Some(fetched) if fetched.places.covers(Wanted::ALL) => fetched,
                 _ => self.fetched(question, key, image, Wanted::ALL).await?,
             };
+            // Whoever judges it takes it for all there is.
+            if let Some(doubt) = fetched.doubt {
+                return Err(Undecided::Registry(doubt).into());
+            }
             let evidence = self.0.complete(question, &rules, &fetched).await?;
             Ok((evidence, fetched.rooms))
         };
@@ -406,6 +410,7 @@ impl Service {
                     places: known.places | places,
                     at: known.at,
                     rooms: Arc::new(collected.rooms),
+                    doubt: known.doubt.or(collected.doubt),
                 }
             }
             None => {
@@ -416,6 +421,7 @@ impl Service {
                     places,
                     at: asked_at,
                     rooms: Arc::new(collected.rooms),
+                    doubt: collected.doubt,
                 }
             }
         };
@@ -428,7 +434,8 @@ impl Service {
     ///
     /// Evidence may be as old as an allowing verdict may be; but if it leads to a refusal,
     /// only as old as a refusal may be: the image may have been signed meanwhile. And a
-    /// refusal needs a look everywhere; where most signatures are goes first.
+    /// refusal needs a look everywhere; where most signatures are goes first. While the
+    /// registry leaves open whether there is more, there is no refusal.
     async fn judge(
         &self,
         question: &Question,
@@ -455,6 +462,13 @@ impl Service {
             drop(fetched);
             fetched = self.fetched(question, evidence, image, Wanted::ALL).await?;
             judged = inner.judge(question, rules, &fetched).await?;
+        }
+        let by_evidence = !matches!(judged.outcome, Outcome::NoPolicy);
+        if let Some(doubt) = fetched.doubt
+            && !judged.verified
+            && by_evidence
+        {
+            return Err(Undecided::Registry(doubt).into());
         }
         if judged.outcome == Outcome::Verified {
             let host = question.reference.repository().host();

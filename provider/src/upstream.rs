@@ -7,7 +7,7 @@ use rustls::pki_types::pem::PemObject;
 
 use crate::collect::{Collector, RevocationClient};
 use crate::config::{self, Config};
-use crate::registry::{Auth, Limits, Registries, RegistryClient, RegistryConfig};
+use crate::registry::{Auth, Limits, Patience, Registries, RegistryClient, RegistryConfig};
 
 /// Why the registry client cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +38,10 @@ pub fn collector(config: &Config) -> Result<Collector, UpstreamError> {
         bytes_per_image: bytes(config.limits.image_bytes),
         requests_per_host: config.limits.requests_per_host,
         longest_wait: config.timeouts.request,
+    };
+    registries.patience = Patience {
+        hesitation: config.timeouts.hesitation,
+        silence: config.timeouts.silence,
     };
     registries
         .docker_configs

@@ -11,6 +11,8 @@
 mod auth;
 #[path = "registry_client/errors.rs"]
 mod errors;
+#[path = "registry_client/hanging.rs"]
+mod hanging;
 #[path = "registry_client/redirects.rs"]
 mod redirects;
 #[path = "registry_client/referrers.rs"]

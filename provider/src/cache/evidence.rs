@@ -10,7 +10,7 @@ use sealgate_core::reference::Repository;
 
 use super::weight;
 use crate::collect::Wanted;
-use crate::registry::Room;
+use crate::registry::{RegistryError, Room};
 
 /// The evidence of images.
 #[derive(Debug)]
@@ -37,6 +37,8 @@ pub(crate) struct Fetched {
     /// What it takes of the bytes that may be held, until its verdict exists. None in the cache,
     /// which has bytes of its own.
     pub(crate) rooms: Arc<Vec<Room>>,
+    /// Why there may be more beside the image than is in it.
+    pub(crate) doubt: Option<RegistryError>,
 }
 
 impl EvidenceCache {

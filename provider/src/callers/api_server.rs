@@ -233,9 +233,7 @@ impl From<BodyError> for ReviewError {
     fn from(error: BodyError) -> Self {
         match error {
             BodyError::Broken(error) => unreachable(&error),
-            BodyError::TooLarge(_) => {
-                Self::Malformed(format!("it has more than {MOST_BYTES} bytes"))
-            }
+            BodyError::TooLarge => Self::Malformed(format!("it has more than {MOST_BYTES} bytes")),
         }
     }
 }

@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use sealgate_core::evidence::{Artifact, Blob, Omission, Source};
-use sealgate_core::manifest::{Descriptor, Manifest};
+use sealgate_core::manifest::Manifest;
 use sealgate_core::reference::Repository;
 use sealgate_core::{Digest, limits, signed_layers};
 use tokio::time::Instant;
 
 use super::Wanted;
 use super::parsing::Parsing;
-use crate::registry::{Cause, Referrers, RegistryClient, RegistryError, Room};
+use crate::registry::{
+    Cause, Likelihood, Referrers, RegistryClient, RegistryError, Room, likelihood,
+};
 
 /// Requests for one image at once.
 const AT_ONCE: usize = 16;
@@ -40,23 +42,17 @@ pub(super) struct Found {
     pub(super) artifacts: Vec<Artifact>,
     pub(super) omitted: Vec<Omission>,
     pub(super) rooms: Vec<Room>,
+    /// Why there may be more, which could not be found out.
+    pub(super) doubt: Option<RegistryError>,
 }
 
 /// What became of a referrer.
 enum Look {
     Manifest(Blob),
     Omitted(Omission),
-    /// It could not be fetched, and belongs to somebody else.
-    Passed,
-}
-
-/// How likely a referrer is a signature, as the registry lists it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Likelihood {
-    Signature,
-    /// No artifact type, or one of those that registries put in its place.
-    Unclear,
-    Foreign,
+    /// It could not be fetched, and is listed as something else than a signature. If the list is
+    /// right, nobody needs it.
+    Doubted(RegistryError),
 }
 
 /// A referrer to look at.
@@ -86,6 +82,7 @@ impl Gathering<'_> {
             found.artifacts.extend(part.artifacts);
             found.omitted.extend(part.omitted);
             found.rooms.extend(part.rooms);
+            found.doubt = found.doubt.or(part.doubt);
         }
         found.bound_manifests();
         self.fetch_blobs(&mut found).await?;
@@ -125,6 +122,7 @@ impl Gathering<'_> {
             .referrers(self.repository, self.digest, self.deadline)
             .await?;
         let source = list.source;
+        found.doubt.clone_from(&list.doubt);
         let (chosen, bytes) = choose(list, &mut found.omitted);
         if chosen.is_empty() {
             return Ok(found);
@@ -139,7 +137,9 @@ impl Gathering<'_> {
             match look {
                 Look::Manifest(manifest) => found.artifacts.push(artifact(source, manifest)),
                 Look::Omitted(omission) => found.omitted.push(omission),
-                Look::Passed => {}
+                Look::Doubted(error) => {
+                    found.doubt.get_or_insert(error);
+                }
             }
         }
         let manifests = found.artifacts.iter();
@@ -159,9 +159,11 @@ impl Gathering<'_> {
             .reserved_manifest(self.repository, &digest, size, self.deadline);
         match manifest.await {
             Ok(manifest) => Ok(Look::Manifest(manifest.blob)),
-            // It would only have been mentioned.
-            Err(_) if likelihood == Likelihood::Foreign => Ok(Look::Passed),
-            Err(error) => omission(Some(digest), &error).map(Look::Omitted),
+            Err(error) => match omission(Some(digest), &error) {
+                Ok(omission) => Ok(Look::Omitted(omission)),
+                Err(error) if likelihood == Likelihood::Foreign => Ok(Look::Doubted(error)),
+                Err(error) => Err(error),
+            },
         }
     }
 
@@ -394,22 +396,4 @@ fn choose(list: Referrers, omitted: &mut Vec<Omission>) -> (Vec<Listed>, usize) 
         omit(None, why);
     }
     (rated, bytes)
-}
-
-fn likelihood(descriptor: &Descriptor) -> Likelihood {
-    if descriptor.media_type != "application/vnd.oci.image.manifest.v1+json" {
-        return Likelihood::Foreign;
-    }
-    match descriptor.artifact_type.as_deref().unwrap_or_default() {
-        "application/vnd.cncf.notary.signature" | "application/vnd.in-toto+json" => {
-            Likelihood::Signature
-        }
-        kind if kind.starts_with("application/vnd.dev.sigstore.bundle") => Likelihood::Signature,
-        kind if kind.starts_with("application/vnd.dev.cosign.") => Likelihood::Signature,
-        ""
-        | "application/vnd.oci.empty.v1+json"
-        | "application/vnd.oci.image.config.v1+json"
-        | "application/vnd.docker.container.image.v1+json" => Likelihood::Unclear,
-        _ => Likelihood::Foreign,
-    }
 }

@@ -3,6 +3,9 @@
 //! Whoever may push beside an image may push anything. Nothing they push makes an image
 //! undecided: what is missing, too large or too much is left out, and the evidence says so.
 //! Only the registry itself can make it undecided, by failing.
+//!
+//! A registry may also answer so that it stays open whether there is more. What was found then
+//! may admit an image and not refuse it: [`Collected::doubt`].
 
 mod artifacts;
 mod parsing;
@@ -37,6 +40,9 @@ pub struct Collected {
     pub evidence: Evidence,
     /// Its bytes count as held until this is dropped.
     pub rooms: Vec<Room>,
+    /// Why there may be more: the registry did not say what it has, nor that it has nothing. Such
+    /// evidence may admit an image; that something is missing from it must not refuse one.
+    pub doubt: Option<RegistryError>,
 }
 
 /// A reference and the digest it stands for.
@@ -141,10 +147,12 @@ impl Collector {
                 revocation: Vec::new(),
             },
             rooms,
+            doubt: found.doubt,
         })
     }
 
-    /// The same evidence with what is in further places, and the room which that takes.
+    /// The same evidence with what is in further places, and the room which that takes. The
+    /// doubt is about these alone.
     ///
     /// # Errors
     /// As [`collect`](Self::collect).
@@ -162,6 +170,7 @@ impl Collector {
             artifacts: [evidence.artifacts, more.artifacts].concat(),
             omitted: [evidence.omitted, more.omitted].concat(),
             rooms: more.rooms,
+            doubt: more.doubt,
         };
         let all = all.in_order();
         evidence.artifacts = all.artifacts;
@@ -169,6 +178,7 @@ impl Collector {
         Ok(Collected {
             evidence,
             rooms: all.rooms,
+            doubt: all.doubt,
         })
     }
 

@@ -178,7 +178,7 @@ impl RevocationClient {
             .await
             .map_err(|error| match error {
                 BodyError::Broken(error) => root_cause(&error),
-                BodyError::TooLarge(_) => format!("more than the {most} bytes allowed"),
+                BodyError::TooLarge => format!("more than the {most} bytes allowed"),
             })
     }
 

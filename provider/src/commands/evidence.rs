@@ -10,7 +10,7 @@ use super::inputs::Inputs;
 use super::usage::{self, UsageError};
 use super::verify::{self, NoVerdict};
 use crate::cli::Exit;
-use crate::collect::{CollectError, Collector, RevocationClient, Wanted};
+use crate::collect::{CollectError, Collected, Collector, RevocationClient, Wanted};
 use crate::key::Question;
 
 /// Fetch everything a verdict is made from, as an evidence pack
@@ -47,8 +47,13 @@ impl EvidenceArgs {
         for question in &questions {
             let progress = verify::progress(&question.request.image);
             let deadline = Instant::now() + self.inputs.timeout();
-            let evidence = fetcher.fetch(question, deadline).await;
+            let collected = fetcher.fetch(question, deadline).await;
             progress.finish_and_clear();
+            // Whoever judges the pack takes it for all there is.
+            let evidence = collected.and_then(|collected| match collected.doubt {
+                None => Ok(collected.evidence),
+                Some(doubt) => Err(doubt.into()),
+            });
             match evidence {
                 Ok(evidence) => write(self.output.as_ref(), &evidence)?,
                 Err(none) => {
@@ -76,25 +81,29 @@ impl Fetcher {
         &self,
         question: &Question,
         deadline: Instant,
-    ) -> Result<Evidence, NoVerdict> {
-        let evidence = self
+    ) -> Result<Collected, NoVerdict> {
+        let collected = self
             .artifacts(question, deadline)
             .await
             .map_err(|error| NoVerdict {
                 code: error.code(),
                 message: error.to_string(),
             })?;
-        Ok(self
+        let evidence = self
             .revocation
-            .complete(evidence, &self.trust, self.now, deadline)
-            .await)
+            .complete(collected.evidence, &self.trust, self.now, deadline)
+            .await;
+        Ok(Collected {
+            evidence,
+            ..collected
+        })
     }
 
     async fn artifacts(
         &self,
         question: &Question,
         deadline: Instant,
-    ) -> Result<Evidence, CollectError> {
+    ) -> Result<Collected, CollectError> {
         let image = self
             .collector
             .resolve(&question.reference, deadline)
@@ -103,7 +112,6 @@ impl Fetcher {
         self.collector
             .collect(&image, request, Wanted::ALL, deadline)
             .await
-            .map(|collected| collected.evidence)
     }
 }
 

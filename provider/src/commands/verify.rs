@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use indicatif::ProgressBar;
 use sealgate_core::Verdict;
+use sealgate_core::verdict::Outcome;
 use tokio::time::Instant;
 
 use super::evidence::Fetcher;
@@ -14,6 +15,7 @@ use super::tree::{self, Style};
 use super::usage::{self, UsageError};
 use crate::cli::Exit;
 use crate::key::Question;
+use crate::registry::RegistryError;
 
 /// Verify images and print why they passed or failed
 ///
@@ -75,6 +77,15 @@ pub(super) struct NoVerdict {
     pub(super) message: String,
 }
 
+impl From<RegistryError> for NoVerdict {
+    fn from(error: RegistryError) -> Self {
+        Self {
+            code: error.code(),
+            message: error.to_string(),
+        }
+    }
+}
+
 pub(super) fn questions(
     images: &[String],
     namespace: Option<&str>,
@@ -99,8 +110,15 @@ async fn judge(
     question: &Question,
     deadline: Instant,
 ) -> Result<Verdict, NoVerdict> {
-    let evidence = fetcher.fetch(question, deadline).await?;
-    verdict(&evidence, rules)
+    let collected = fetcher.fetch(question, deadline).await?;
+    let verdict = verdict(&collected.evidence, rules)?;
+    match collected.doubt {
+        // There may be a signature that the registry did not show.
+        Some(doubt) if !verdict.verified && verdict.outcome != Outcome::NoPolicy => {
+            Err(doubt.into())
+        }
+        _ => Ok(verdict),
+    }
 }
 
 pub(super) fn verdict(

@@ -157,6 +157,8 @@ fn check_timeouts(config: &Config, wrong: &mut Vec<Wrong>) {
     for (field, value) in [
         ("request", timeouts.request),
         ("fetch", timeouts.fetch),
+        ("hesitation", timeouts.hesitation),
+        ("silence", timeouts.silence),
         ("handshake", timeouts.handshake),
         ("idle", timeouts.idle),
     ] {

@@ -18,6 +18,13 @@ pub struct Timeouts {
     /// left, so that the retry finds the answer.
     #[serde(with = "units::duration")]
     pub fetch: Duration,
+    /// A registry that has sent nothing for so long is asked once more, on another
+    /// connection.
+    #[serde(with = "units::duration")]
+    pub hesitation: Duration,
+    /// A registry that has sent nothing for so long has failed.
+    #[serde(with = "units::duration")]
+    pub silence: Duration,
     /// A TLS handshake.
     #[serde(with = "units::duration")]
     pub handshake: Duration,
@@ -100,6 +107,8 @@ impl Default for Timeouts {
         Self {
             request: Duration::from_secs(2),
             fetch: Duration::from_secs(30),
+            hesitation: Duration::from_secs(1),
+            silence: Duration::from_secs(5),
             handshake: Duration::from_secs(5),
             idle: Duration::from_secs(120),
             shutdown_delay: Duration::ZERO,

@@ -35,6 +35,8 @@ const TOKENS_BYTES: u64 = 16 << 20;
 const CHALLENGES_BYTES: u64 = 2 << 20;
 /// What an entry of a cache takes beside its bytes, roughly.
 const ENTRY: usize = 400;
+/// How long a registry is taken to want to be shown credentials in the same way.
+const CHALLENGE_LIFETIME: Duration = Duration::from_secs(600);
 
 /// Knows how each registry wants to be shown credentials, and keeps the tokens.
 pub(crate) struct Authenticator {
@@ -84,6 +86,7 @@ impl Authenticator {
                 .weigher(|host: &String, challenge: &Challenge| {
                     weight(host.len() + challenge.bytes())
                 })
+                .time_to_live(CHALLENGE_LIFETIME)
                 .build(),
             tokens: Cache::builder()
                 .max_capacity(TOKENS_BYTES)
@@ -106,6 +109,11 @@ impl Authenticator {
             None => Ok(None),
             Some(challenge) => self.meet(transport, purpose, &challenge).await,
         }
+    }
+
+    /// Forgets how the registry wanted it before.
+    pub(crate) async fn forget_challenge(&self, host: &str) {
+        self.challenges.invalidate(host).await;
     }
 
     /// What to show after a 401 to `shown`.
@@ -155,7 +163,7 @@ impl Authenticator {
     /// By their keys: to look through a cache for them would let whoever refuses tokens choose how
     /// long that takes.
     async fn forget(&self, purpose: &Purpose<'_>, shown: &Shown) {
-        self.credentials.forget_helpers(purpose.repository).await;
+        self.credentials.refused(purpose.repository).await;
         if let Some((key, _)) = &shown.token {
             // Somebody else may have a newer one by now.
             let same = |token: &Token| token.header == shown.header;
@@ -223,7 +231,12 @@ impl Authenticator {
                 header: token.header,
                 token: Some((key, token.withheld)),
             }),
-            Err(error) => Err(RegistryError::clone(&error)),
+            Err(error) => {
+                if error.cause() == Cause::Unauthorized {
+                    self.credentials.refused(purpose.repository).await;
+                }
+                Err(RegistryError::clone(&error))
+            }
         }
     }
 }
@@ -285,11 +298,13 @@ impl TokenRequest<'_> {
         let scope = format!("repository:{}:pull", purpose.repository.path());
         let mut ask = Ask {
             peer: purpose.peer,
+            repository: purpose.repository,
             url: self.url.clone(),
             accept: "application/json",
             authorization: None,
             form: None,
             most: TOKEN_BYTES,
+            list: false,
             // Little enough to ask for while bytes are held for blobs already.
             reserved: true,
             what: &what,

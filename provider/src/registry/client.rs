@@ -24,7 +24,6 @@ use crate::shares::{Crowded, Standing};
 const HASHED_ASIDE: usize = 256 << 10;
 
 pub(crate) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
-pub(crate) const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
 
 const ANY_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json, \
     application/vnd.oci.image.index.v1+json, \
@@ -72,6 +71,8 @@ pub(crate) struct Errand<'a> {
     pub(crate) want: Want<'a>,
     pub(crate) most: usize,
     pub(crate) reserved: bool,
+    /// Whether it is a list of referrers, whose entries are read on their way.
+    pub(crate) list: bool,
     pub(crate) deadline: Instant,
 }
 
@@ -105,6 +106,7 @@ impl RegistryClient {
             want: Want::Tag(tag),
             most: limits::MANIFEST_BYTES,
             reserved: false,
+            list: false,
             deadline,
         };
         let answer = self.get(&errand).await?;
@@ -146,6 +148,7 @@ impl RegistryClient {
             want: Want::Manifest(digest),
             most,
             reserved: false,
+            list: false,
             deadline,
         };
         self.manifest_of(&errand, digest).await
@@ -164,6 +167,7 @@ impl RegistryClient {
             want: Want::Manifest(digest),
             most,
             reserved: true,
+            list: false,
             deadline,
         };
         self.manifest_of(&errand, digest).await
@@ -200,6 +204,7 @@ impl RegistryClient {
             want: Want::Blob(digest),
             most,
             reserved: true,
+            list: false,
             deadline,
         };
         let answer = self.get(&errand).await?;
@@ -251,7 +256,7 @@ impl RegistryClient {
     }
 
     /// A successful answer, or the class of failure.
-    pub(crate) async fn get(&self, errand: &Errand<'_>) -> Result<Answer, RegistryError> {
+    async fn get(&self, errand: &Errand<'_>) -> Result<Answer, RegistryError> {
         let answer = self.get_any(errand).await?;
         match errand.refusal(&answer) {
             None => Ok(answer),
@@ -295,7 +300,15 @@ impl RegistryClient {
             what: errand,
             deadline: errand.deadline,
         };
-        let shown = auth.known(transport, &purpose).await?;
+        let shown = match auth.known(transport, &purpose).await {
+            Ok(shown) => shown,
+            Err(error) if !error.spoils_challenge() => return Err(error),
+            // One answer of the registry named an issuer that is of no use. What does it say now?
+            Err(_) => {
+                auth.forget_challenge(peer.host()).await;
+                None
+            }
+        };
         let header = shown.as_ref().map(|shown| shown.header.clone());
         let ask = errand.ask(peer, url.clone(), header);
         let answer = transport.get(&ask).await?;
@@ -373,11 +386,13 @@ impl Errand<'_> {
     fn ask<'a>(&'a self, peer: &'a Peer, url: Url, authorization: Option<HeaderValue>) -> Ask<'a> {
         Ask {
             peer,
+            repository: self.repository,
             url,
             accept: self.want.accept(),
             authorization,
             form: None,
             most: self.most,
+            list: self.list,
             reserved: self.reserved,
             what: self,
             deadline: self.deadline,

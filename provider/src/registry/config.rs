@@ -22,6 +22,8 @@ pub struct Registries {
     pub docker_configs: Vec<PathBuf>,
     /// How much at once.
     pub limits: Limits,
+    /// How long a silent registry is waited for.
+    pub patience: Patience,
 }
 
 impl Registries {
@@ -124,6 +126,24 @@ impl Default for Limits {
             bytes_per_image: 40 << 20,
             requests_per_host: 64,
             longest_wait: Duration::from_secs(2),
+        }
+    }
+}
+
+/// How long a silent registry is waited for, within the deadline of each call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// After so long without a byte a request is sent once more, on another connection.
+    pub hesitation: Duration,
+    /// After so long without a byte, or at a pace that makes no progress, it has failed.
+    pub silence: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            hesitation: Duration::from_secs(1),
+            silence: Duration::from_secs(5),
         }
     }
 }

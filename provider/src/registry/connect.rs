@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::Client;
+use reqwest::{Client, ClientBuilder};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use url::Url;
@@ -43,9 +43,29 @@ pub enum SetupError {
     },
 }
 
-/// The client for all registries that are not listed.
-pub(crate) fn public_client() -> Result<Client, SetupError> {
-    http_client(public_roots(), Guard::default())
+/// The ways to some hosts.
+#[derive(Clone, Debug)]
+pub(crate) struct Clients {
+    /// Keeps connections for the next request.
+    pub(crate) usual: Client,
+    /// Makes a new connection for each request: for those whose connection hangs.
+    pub(crate) fresh: Client,
+}
+
+impl Clients {
+    fn new(roots: RootCertStore, guard: Guard) -> Result<Self, SetupError> {
+        Ok(Self {
+            fresh: builder(roots.clone(), guard.clone())?
+                .pool_max_idle_per_host(0)
+                .build()?,
+            usual: http_client(roots, guard)?,
+        })
+    }
+}
+
+/// The ways to all registries that are not listed.
+pub(crate) fn public_clients() -> Result<Clients, SetupError> {
+    Clients::new(public_roots(), Guard::default())
 }
 
 /// An HTTP client for services that are no registries: under the same guard, without redirects.
@@ -77,8 +97,7 @@ pub(crate) fn listed_peer(config: &RegistryConfig) -> Result<Peer, SetupError> {
     let hosts = hosts.chain(config.token_hosts.iter().map(String::as_str));
     let hosts = hosts.chain(config.redirect_hosts.iter().map(String::as_str));
     let guard = Guard::allowing(hosts.map(name));
-    let http = http_client(roots, guard)?;
-    Peer::listed(config, http).map_err(|source| SetupError::Url {
+    Peer::listed(config, Clients::new(roots, guard)?).map_err(|source| SetupError::Url {
         host: config.host().to_owned(),
         source,
     })
@@ -106,6 +125,10 @@ fn own_roots(authorities: &[CertificateDer<'static>]) -> Result<RootCertStore, r
 }
 
 fn http_client(roots: RootCertStore, guard: Guard) -> Result<Client, SetupError> {
+    Ok(builder(roots, guard)?.build()?)
+}
+
+fn builder(roots: RootCertStore, guard: Guard) -> Result<ClientBuilder, SetupError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut tls = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
@@ -121,6 +144,5 @@ fn http_client(roots: RootCertStore, guard: Guard) -> Result<Client, SetupError>
         .referer(false)
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(IDLE_TIMEOUT)
-        .user_agent(concat!("sealgate/", env!("CARGO_PKG_VERSION")))
-        .build()?)
+        .user_agent(concat!("sealgate/", env!("CARGO_PKG_VERSION"))))
 }

@@ -182,12 +182,14 @@ impl Credentials {
         }
     }
 
-    /// Forgets what a helper said for this repository: it was refused.
-    pub(crate) async fn forget_helpers(&self, repository: &Repository) {
+    /// What was found for this repository was refused: there may be something newer. Forgets
+    /// what a helper said, and has files read anew.
+    pub(crate) async fn refused(&self, repository: &Repository) {
         let configs = match self.listed.get(repository.host()) {
+            Some(Source::None | Source::Static(_)) => &[],
+            Some(Source::Password(_, file)) => return file.doubt(),
             Some(Source::Docker(config)) => std::slice::from_ref(config),
-            Some(_) => &[],
-            None => &self.default,
+            None => &self.default[..],
         };
         for config in configs {
             // What cannot be read is reported when it is needed.
@@ -195,6 +197,7 @@ impl Credentials {
             if let Some(Entry::Helper { program, server }) = entry {
                 self.helpers.invalidate(&(program, server)).await;
             }
+            config.doubt();
         }
     }
 }

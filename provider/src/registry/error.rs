@@ -44,6 +44,14 @@ impl RegistryError {
         &self.host
     }
 
+    /// Whether an issuer of tokens is to blame that the registry may not name any more.
+    pub(crate) fn spoils_challenge(&self) -> bool {
+        !matches!(
+            self.cause,
+            Cause::CredentialsUnavailable | Cause::DeadlineExceeded
+        )
+    }
+
     /// Whether the registry said that there is no such thing. Everything else is undecided.
     pub fn is_not_found(&self) -> bool {
         self.cause == Cause::NotFound

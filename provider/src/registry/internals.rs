@@ -3,12 +3,11 @@
 use std::path::Path;
 
 use http::HeaderMap;
-use sealgate_core::evidence::Source;
 use sealgate_core::reference::Repository;
 
 use super::challenge::Challenge;
 use super::docker::DockerConfig;
-use super::referrers::List;
+use super::listing::IndexReader;
 
 /// What a registry wants: nothing that is understood, a password, or a token from this realm.
 pub fn challenge(headers: &HeaderMap) -> Option<Option<String>> {
@@ -28,9 +27,21 @@ pub fn docker_config(bytes: &[u8], repository: &Repository) -> Result<bool, Stri
         .map_err(|error| error.to_string())
 }
 
-/// Reads a page of a list of referrers.
+/// Reads a page of a list of referrers, at once and byte by byte.
+///
+/// # Panics
+/// If that is not the same.
 pub fn referrers(page: &[u8]) {
-    let mut list = List::new(Source::ReferrersApi);
-    let _ = list.add_page(page);
-    list.finish();
+    let read = |size: usize| {
+        let mut reader = IndexReader::new();
+        for piece in page.chunks(size) {
+            reader.push(piece)?;
+        }
+        reader.finish()
+    };
+    assert_eq!(
+        read(page.len().max(1)),
+        read(1),
+        "it depends on how it arrives"
+    );
 }

@@ -2,9 +2,10 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `client`, `referrers` | what is asked of a registry |
+//! | `client`, `referrers`, `listing`, `likelihood` | what is asked of a registry |
 //! | `error` | the classes of failures: "not found" and undecided |
 //! | `transport`, `exchange`, `connect` | HTTP within limits of bytes, time, hops and connections |
+//! | `health` | who is left alone, and for how long |
 //! | `guard`, `peer` | where requests may go, and where credentials may |
 //! | `auth`, `challenge` | Basic and token authentication |
 //! | `credentials`, `docker`, `helper`, `watched` | where credentials come from |
@@ -22,16 +23,19 @@ mod docker;
 mod error;
 mod exchange;
 mod guard;
+mod health;
 mod helper;
 #[cfg(feature = "internals")]
 pub(crate) mod internals;
+mod likelihood;
+mod listing;
 mod peer;
 mod referrers;
 mod transport;
 mod watched;
 
 pub use client::{Fetched, RegistryClient};
-pub use config::{Auth, HostError, Limits, Registries, RegistryConfig};
+pub use config::{Auth, HostError, Limits, Patience, Registries, RegistryConfig};
 pub use connect::SetupError;
 pub use credentials::Credential;
 pub use error::{Cause, RegistryError};
@@ -40,3 +44,4 @@ pub use transport::Room;
 
 pub(crate) use connect::{client_for_authorities, plain_client};
 pub(crate) use guard::Guard;
+pub(crate) use likelihood::{Likelihood, likelihood};

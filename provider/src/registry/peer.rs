@@ -1,10 +1,10 @@
 //! One registry as the client sees it: where it is, and whom it may send us to.
 
-use reqwest::Client;
 use sealgate_core::reference::Repository;
 use url::Url;
 
 use super::config::RegistryConfig;
+use super::connect::Clients;
 
 /// Token endpoints of well-known registries that are on another host. Most registries issue
 /// their tokens themselves.
@@ -20,9 +20,9 @@ const TOKEN_PARTNERS: [(&str, &str); 4] = [
 pub(crate) struct Peer {
     host: String,
     base: Url,
-    /// The HTTP client for the hosts below, with their certificate authorities and guard. None
-    /// for a registry that is not listed.
-    http: Option<Client>,
+    /// The ways to the hosts below, with their certificate authorities and guard. None for a
+    /// registry that is not listed.
+    ways: Option<Clients>,
     plain_http: bool,
     token_hosts: Vec<String>,
     redirect_hosts: Vec<String>,
@@ -43,20 +43,20 @@ impl Peer {
         Ok(Self {
             host: host.to_owned(),
             base: base(host, "https")?,
-            http: None,
+            ways: None,
             plain_http: false,
             token_hosts: Vec::new(),
             redirect_hosts: Vec::new(),
         })
     }
 
-    /// A listed registry, with its own HTTP client.
-    pub(crate) fn listed(config: &RegistryConfig, http: Client) -> Result<Self, url::ParseError> {
+    /// A listed registry, with its own ways there.
+    pub(crate) fn listed(config: &RegistryConfig, ways: Clients) -> Result<Self, url::ParseError> {
         let scheme = if config.plain_http { "http" } else { "https" };
         Ok(Self {
             host: config.host().to_owned(),
             base: base(config.host(), scheme)?,
-            http: Some(http),
+            ways: Some(ways),
             plain_http: config.plain_http,
             token_hosts: config.token_hosts.clone(),
             redirect_hosts: config.redirect_hosts.clone(),
@@ -75,19 +75,19 @@ impl Peer {
         url
     }
 
-    /// The client for this URL if the configuration of this registry covers it.
-    pub(crate) fn client_for(&self, url: &Url) -> Option<&Client> {
+    /// The ways to this URL if the configuration of this registry covers it.
+    pub(crate) fn ways_to(&self, url: &Url) -> Option<&Clients> {
         let covered = self.is_own(url)
             || any_names(&self.token_hosts, url)
             || any_names(&self.redirect_hosts, url);
-        self.http.as_ref().filter(|_| covered)
+        self.ways.as_ref().filter(|_| covered)
     }
 
     /// Whether this URL may be spoken to as far as its scheme goes.
     pub(crate) fn allows_scheme(&self, url: &Url) -> bool {
         match url.scheme() {
             "https" => true,
-            "http" => self.plain_http && self.client_for(url).is_some(),
+            "http" => self.plain_http && self.ways_to(url).is_some(),
             _ => false,
         }
     }

@@ -9,20 +9,25 @@ use http::header::LINK;
 use sealgate_core::evidence::Source;
 use sealgate_core::manifest::Descriptor;
 use sealgate_core::reference::Repository;
-use sealgate_core::{Digest, json, limits};
-use serde::de::IgnoredAny;
-use serde::{Deserialize, Deserializer};
+use sealgate_core::{Digest, limits};
 use tokio::time::Instant;
 use url::Url;
 
-use super::client::{DOCKER_LIST, Errand, INDEX, RegistryClient, Want, media_type};
+use super::client::{Errand, INDEX, RegistryClient, Want, media_type};
 use super::error::{Cause, RegistryError};
-use super::exchange::Answer;
+use super::exchange::{Answer, Listed};
+use super::likelihood::SIGNATURE_TYPES;
+use super::listing::Entries;
 
-/// Referrers that are listed; of these at most [`limits::ARTIFACTS`] are looked at.
-const MOST_LISTED: usize = 4 * limits::ARTIFACTS;
-/// Pages that are read.
+/// Pages that are read of one list.
 const MOST_PAGES: usize = 32;
+/// Bytes that are read of one list, all its pages together. They are not kept.
+const LIST_BYTES: usize = 32 << 20;
+/// Pages and bytes that are read of the list of one artifact type.
+const MOST_FILTERED_PAGES: usize = 8;
+const FILTERED_BYTES: usize = limits::MANIFEST_BYTES;
+/// What a registry says that lists the artifact type alone that it was asked for.
+const FILTERS_APPLIED: &str = "oci-filters-applied";
 
 /// What a registry lists as referring to a digest. Claims, nothing else: the artifact type of
 /// a descriptor may be wrong, and a referrer may have another subject.
@@ -30,203 +35,271 @@ const MOST_PAGES: usize = 32;
 pub struct Referrers {
     /// Where the list comes from.
     pub source: Source,
-    /// The list, in the registry's order, each digest once.
+    /// The list, in the registry's order, each digest once, without annotations.
     pub descriptors: Vec<Descriptor>,
-    /// Why the list is not complete.
+    /// Why the list is not complete, though the registry gave it.
     pub omitted: Vec<String>,
+    /// Why it is unknown what else refers to the digest: the registry gave no list, and did not
+    /// say that there is none. What is listed may admit an image; that nothing is listed must
+    /// not refuse it.
+    pub doubt: Option<RegistryError>,
+}
+
+/// What became of the referrers API.
+enum Api {
+    /// There is none, which the registry said as the specification wants it.
+    Absent,
+    /// There seems to be none, by this answer.
+    Unclear(RegistryError),
+    /// It listed everything.
+    Whole,
+    /// It listed more than is read.
+    Cut,
 }
 
 impl RegistryClient {
     /// Lists what refers to `digest`.
     ///
-    /// A registry that has no such API, or an empty answer of it, leads to the fallback tag.
+    /// A registry that has no such API, or an empty answer of it, leads to the fallback tag. A
+    /// list that is too long is read as far as the limits go, and asked for once more by the
+    /// artifact types of signatures.
     ///
     /// # Errors
-    /// Whenever it is unknown whether something refers to the digest. Nothing found is no error.
+    /// If the registry failed. Nothing found is no error.
     pub async fn referrers(
         &self,
         repository: &Repository,
         digest: &Digest,
         deadline: Instant,
     ) -> Result<Referrers, RegistryError> {
-        let errand = Errand {
+        let errand = |want, most| Errand {
             repository,
-            want: Want::Referrers(digest),
-            most: limits::MANIFEST_BYTES,
+            want,
+            most,
             reserved: false,
+            list: true,
             deadline,
         };
-        match self.listed_by_api(&errand).await? {
-            Some(list) if !list.descriptors.is_empty() || !list.omitted.is_empty() => Ok(list),
-            _ => self.listed_by_tag(repository, digest, deadline).await,
-        }
+        let api = errand(Want::Referrers(digest), LIST_BYTES);
+        let mut list = List::new(Source::ReferrersApi);
+        let doubt = match self.pages(&api, None, MOST_PAGES, &mut list).await? {
+            Api::Whole if !list.is_empty() => return Ok(list.finish()),
+            Api::Cut => {
+                self.add_filtered(&api, &mut list).await;
+                return Ok(list.finish());
+            }
+            Api::Whole | Api::Absent => None,
+            Api::Unclear(error) => Some(error),
+        };
+        let tag = fallback_tag(digest);
+        let mut list = List::new(Source::ReferrersTag);
+        let answered = self
+            .listed_by_tag(&errand(Want::Tag(&tag), LIST_BYTES), &mut list)
+            .await?;
+        // An index there says that this is where clients list referrers.
+        list.doubt = doubt.filter(|_| !answered);
+        Ok(list.finish())
     }
 
-    /// The pages of the API; `None` if the registry has none.
-    async fn listed_by_api(&self, errand: &Errand<'_>) -> Result<Option<Referrers>, RegistryError> {
+    /// Adds the pages of the API, of one artifact type or of all.
+    async fn pages(
+        &self,
+        errand: &Errand<'_>,
+        artifact_type: Option<&str>,
+        most_pages: usize,
+        list: &mut List,
+    ) -> Result<Api, RegistryError> {
         let peer = self.peer(errand.repository)?;
-        let first = peer.url(errand.repository, &errand.want.path());
-        let mut answer = self.get_url(errand, &peer, first.clone()).await?;
-        if lacks_api(&answer) {
-            return Ok(None);
+        let mut first = peer.url(errand.repository, &errand.want.path());
+        if let Some(kind) = artifact_type {
+            first.query_pairs_mut().append_pair("artifactType", kind);
         }
-        let mut list = List::new(Source::ReferrersApi);
+        let malformed = |found: String| errand.error(Cause::Malformed, found);
         let mut seen = BTreeSet::from([first.to_string()]);
+        let mut errand = *errand;
+        let mut url = first.clone();
         loop {
-            if let Some(error) = errand.refusal(&answer) {
-                return Err(error);
-            }
-            let malformed = |found: String| errand.error(Cause::Malformed, found);
-            list.add_page(&answer.body).map_err(malformed)?;
-            let Some(next) = next_page(&answer, &first).map_err(malformed)? else {
-                return Ok(Some(list.finish()));
+            let answer = self.get_url(&errand, &peer, url).await?;
+            let listed = match page(&errand, answer, seen.len() == 1)? {
+                Ok(page) => page,
+                Err(none) => return Ok(none),
             };
-            if list.is_full() || seen.len() >= MOST_PAGES {
-                list.cut_off();
-                return Ok(Some(list.finish()));
+            let Page { answer, listed } = listed;
+            if artifact_type.is_some() && !is_filtered(&answer) {
+                return Ok(Api::Cut);
+            }
+            list.entries.extend(listed.entries);
+            errand.most = errand.most.saturating_sub(listed.bytes);
+            if listed.cut_off {
+                return Ok(Api::Cut);
+            }
+            let Some(next) = next_page(&answer, &first).map_err(malformed)? else {
+                return Ok(Api::Whole);
+            };
+            if errand.most == 0 || seen.len() >= most_pages {
+                return Ok(Api::Cut);
             }
             if !seen.insert(next.to_string()) {
                 return Err(malformed(
                     "a list whose next page is one before it".to_owned(),
                 ));
             }
-            answer = self.get_url(errand, &peer, next).await?;
+            url = next;
         }
     }
 
-    /// The fallback tag. Anybody who may push may have written it, so nothing in it is an error.
-    async fn listed_by_tag(
-        &self,
-        repository: &Repository,
-        digest: &Digest,
-        deadline: Instant,
-    ) -> Result<Referrers, RegistryError> {
-        let mut list = List::new(Source::ReferrersTag);
-        match self.tag(repository, &fallback_tag(digest), deadline).await {
-            Ok(found) if matches!(found.media_type.as_str(), INDEX | DOCKER_LIST) => {
-                if let Err(why) = list.add_page(found.blob.bytes()) {
-                    list.omitted.push(why);
+    /// The signatures of a list that is too long, if the registry can list them alone.
+    async fn add_filtered(&self, errand: &Errand<'_>, list: &mut List) {
+        let mut whole = true;
+        for kind in SIGNATURE_TYPES {
+            let errand = Errand {
+                most: FILTERED_BYTES,
+                ..*errand
+            };
+            let pages = self.pages(&errand, Some(kind), MOST_FILTERED_PAGES, list);
+            match pages.await {
+                Ok(Api::Whole) => {}
+                Ok(_) => whole = false,
+                Err(error) => {
+                    whole = false;
+                    list.doubt.get_or_insert(error);
                 }
             }
-            Ok(found) => {
-                let why = format!(
-                    "the referrers tag names no index, but {:?}",
-                    found.media_type
-                );
-                list.omitted.push(why);
-            }
-            Err(error) if error.is_not_found() => {}
-            Err(error) => return Err(error),
         }
-        if list.is_full() {
-            list.cut_off();
-        }
-        Ok(list.finish())
+        list.omitted.push(match whole {
+            true => "of a list of referrers that is too long only the signatures were read",
+            false => "a list of referrers that is too long was not read to its end",
+        });
     }
+
+    /// Adds what is under the fallback tag, and says whether that is an index. Anybody who may
+    /// push may have written it, so nothing in it is an error.
+    async fn listed_by_tag(
+        &self,
+        errand: &Errand<'_>,
+        list: &mut List,
+    ) -> Result<bool, RegistryError> {
+        let answer = self.get_any(errand).await?;
+        match errand.refusal(&answer) {
+            Some(error) if error.is_not_found() => return Ok(false),
+            Some(error) => return Err(error),
+            None => {}
+        }
+        match answer.listed {
+            Ok(listed) => {
+                list.entries.extend(listed.entries);
+                if listed.cut_off {
+                    list.omitted
+                        .push("the index under the referrers tag was not read to its end");
+                }
+                Ok(true)
+            }
+            Err(why) => {
+                list.unreadable_index = Some(why);
+                Ok(false)
+            }
+        }
+    }
+}
+
+/// A page of a list.
+struct Page {
+    answer: Answer,
+    listed: Listed,
+}
+
+/// Tells a page from the answers of registries that have no API, on the first page, and those
+/// from failures.
+fn page(
+    errand: &Errand<'_>,
+    mut answer: Answer,
+    first: bool,
+) -> Result<Result<Page, Api>, RegistryError> {
+    if let Some(error) = errand.refusal(&answer) {
+        return match error.cause() {
+            Cause::NotFound if first => Ok(Err(Api::Absent)),
+            Cause::NotFound => Err(errand.error(Cause::Malformed, "a next page that is not there")),
+            // 400, 405 and 406 are what such registries answer; a proxy in front of another may,
+            // too.
+            Cause::UnexpectedStatus if first => Ok(Err(Api::Unclear(error))),
+            _ if first && answer.status == StatusCode::NOT_IMPLEMENTED => {
+                Ok(Err(Api::Unclear(error)))
+            }
+            _ => Err(error),
+        };
+    }
+    // Whatever type it is sent with: what reads as an index is one.
+    match std::mem::replace(&mut answer.listed, Ok(Listed::default())) {
+        Ok(listed) => Ok(Ok(Page { answer, listed })),
+        Err(why) => {
+            let error = errand.error(Cause::Malformed, format!("a list of referrers that {why}"));
+            match first && media_type(&answer.headers) != INDEX {
+                true => Ok(Err(Api::Unclear(error))),
+                false => Err(error),
+            }
+        }
+    }
+}
+
+/// Whether the registry did list one artifact type alone.
+fn is_filtered(answer: &Answer) -> bool {
+    let applied = answer.headers.get_all(FILTERS_APPLIED).into_iter();
+    let mut applied = applied.filter_map(|value| value.to_str().ok());
+    applied.any(|value| value.split(',').any(|one| one.trim() == "artifactType"))
 }
 
 /// A list in the making.
-pub(super) struct List {
+struct List {
     source: Source,
-    descriptors: Vec<Descriptor>,
-    digests: BTreeSet<Digest>,
-    omitted: Vec<String>,
-    unreadable: usize,
+    entries: Entries,
+    omitted: Vec<&'static str>,
+    unreadable_index: Option<String>,
+    doubt: Option<RegistryError>,
 }
 
 impl List {
-    pub(super) fn new(source: Source) -> Self {
+    fn new(source: Source) -> Self {
         Self {
             source,
-            descriptors: Vec::new(),
-            digests: BTreeSet::new(),
+            entries: Entries::default(),
             omitted: Vec::new(),
-            unreadable: 0,
+            unreadable_index: None,
+            doubt: None,
         }
     }
 
-    pub(super) fn add_page(&mut self, bytes: &[u8]) -> Result<(), String> {
-        for entry in entries(bytes)? {
-            if self.is_full() {
-                break;
-            }
-            match entry {
-                Entry(Some(descriptor)) if self.digests.insert(descriptor.digest) => {
-                    self.descriptors.push(*descriptor);
-                }
-                Entry(Some(_)) => {}
-                Entry(None) => self.unreadable += 1,
-            }
+    fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    fn finish(self) -> Referrers {
+        let mut omitted: Vec<_> = self.omitted.into_iter().map(str::to_owned).collect();
+        if let Some(why) = self.unreadable_index {
+            omitted.push(format!("the referrers tag names something that {why}"));
         }
-        Ok(())
-    }
-
-    fn is_full(&self) -> bool {
-        self.descriptors.len() >= MOST_LISTED
-    }
-
-    fn cut_off(&mut self) {
-        let read = self.descriptors.len();
-        self.omitted
-            .push(format!("only the first {read} referrers were listed"));
-    }
-
-    pub(super) fn finish(mut self) -> Referrers {
-        if self.unreadable > 0 {
-            let count = self.unreadable;
-            self.omitted.push(format!(
-                "{count} entries in the list of referrers are no descriptors"
+        let Entries {
+            descriptors,
+            unreadable,
+            left_out,
+            ..
+        } = self.entries;
+        if unreadable > 0 {
+            omitted.push(format!(
+                "{unreadable} entries in the list of referrers are no descriptors"
+            ));
+        }
+        if left_out > 0 {
+            omitted.push(format!(
+                "{left_out} possible signatures were left out beside {} referrers",
+                descriptors.len()
             ));
         }
         Referrers {
             source: self.source,
-            descriptors: self.descriptors,
-            omitted: self.omitted,
+            descriptors,
+            omitted,
+            doubt: self.doubt,
         }
-    }
-}
-
-/// The entries of an index.
-fn entries(bytes: &[u8]) -> Result<Vec<Entry>, String> {
-    let index: IndexWire = json::parse(bytes)
-        .map_err(|error| format!("a list of referrers that is no index: {error}"))?;
-    // Go programs write an empty list as null.
-    Ok(index.manifests.unwrap_or_default())
-}
-
-#[derive(Deserialize)]
-struct IndexWire {
-    #[serde(deserialize_with = "Option::deserialize")]
-    manifests: Option<Vec<Entry>>,
-}
-
-/// A descriptor, or something else, of which nothing is kept.
-struct Entry(Option<Box<Descriptor>>);
-
-impl<'de> Deserialize<'de> for Entry {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Form {
-            Descriptor(Box<Descriptor>),
-            Other(IgnoredAny),
-        }
-        Form::deserialize(deserializer).map(|form| match form {
-            Form::Descriptor(descriptor) => Self(Some(descriptor)),
-            Form::Other(_) => Self(None),
-        })
-    }
-}
-
-/// What registries without the API answer: a status that says so, or a page of something else.
-fn lacks_api(answer: &Answer) -> bool {
-    match answer.status {
-        StatusCode::NOT_FOUND
-        | StatusCode::BAD_REQUEST
-        | StatusCode::METHOD_NOT_ALLOWED
-        | StatusCode::NOT_ACCEPTABLE => true,
-        StatusCode::OK => media_type(&answer.headers) != INDEX,
-        _ => false,
     }
 }
 

@@ -1,20 +1,25 @@
 //! HTTP as a hostile network allows it: bounded in bytes, time, hops and connections.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::Client;
+use futures::future::select_ok;
+use http::StatusCode;
+use reqwest::Response;
 use sealgate_core::limits;
+use sealgate_core::reference::Repository;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use url::Url;
 
-use super::config::{Limits, Registries};
-use super::connect::{SetupError, listed_peer, public_client};
+use super::config::{Limits, Patience, Registries};
+use super::connect::{Clients, SetupError, listed_peer, public_clients};
 use super::error::{Cause, RegistryError};
-use super::exchange::{Answer, Ask, expected, next_hop, read};
+use super::exchange::{Answer, Ask, Failure, expected, next_hop, read, retry_after};
 use super::guard::Guard;
+use super::health::{Health, Turn};
 use super::peer::{Peer, origin};
 use crate::shares::{Bounds, Crowded, Share, Shares, Standing};
 
@@ -38,11 +43,14 @@ const MOST_WAITING: usize = 4096;
 /// The HTTP side of the client.
 pub(crate) struct Transport {
     listed: HashMap<String, Arc<Peer>>,
-    public: Client,
+    public: Clients,
     hosts: moka::future::Cache<String, Arc<HostState>>,
+    /// Repositories that failed or refused lately.
+    ill: moka::future::Cache<(String, Repository), Arc<Health>>,
     memory: Arc<Shares>,
     standing: Arc<Standing>,
     limits: Limits,
+    patience: Patience,
 }
 
 /// Bytes of a registry's answers that are counted until this is dropped.
@@ -59,8 +67,7 @@ impl Room {
 /// What is shared by all requests to one host.
 struct HostState {
     slots: Semaphore,
-    /// When it is willing to be asked again.
-    not_before: Mutex<Instant>,
+    health: Health,
 }
 
 impl Transport {
@@ -73,8 +80,12 @@ impl Transport {
         }
         Ok(Self {
             listed,
-            public: public_client()?,
+            public: public_clients()?,
             hosts: moka::future::Cache::builder()
+                .max_capacity(MOST_HOSTS)
+                .time_to_idle(Duration::from_secs(600))
+                .build(),
+            ill: moka::future::Cache::builder()
                 .max_capacity(MOST_HOSTS)
                 .time_to_idle(Duration::from_secs(600))
                 .build(),
@@ -88,6 +99,7 @@ impl Transport {
                 registries.iter().map(|config| config.host().to_owned()),
             )),
             limits,
+            patience: registries.patience,
         })
     }
 
@@ -146,22 +158,23 @@ impl Transport {
         let mut repetitions = 0;
         loop {
             match self.follow(ask).await {
-                Err(error) if error.cause() == Cause::Unreachable && !broken => {
+                // One that was silent was asked twice already.
+                Err(Failure::Other(error)) if error.cause() == Cause::Unreachable && !broken => {
                     broken = true;
                     sleep(BACKOFF).await;
                 }
                 Ok(answer) if repetitions < MOST_REPETITIONS => match answer.retry_after() {
-                    // The host's state has the time before which it is not asked again.
+                    // Its health has the time before which it is not asked again.
                     Some(wait) if Instant::now() + wait < ask.deadline => repetitions += 1,
                     _ => return Ok(answer),
                 },
-                other => return other,
+                other => return Ok(other?),
             }
         }
     }
 
     /// Asks, and follows redirects by hand, so that each hop is judged.
-    async fn follow(&self, ask: &Ask<'_>) -> Result<Answer, RegistryError> {
+    async fn follow(&self, ask: &Ask<'_>) -> Result<Answer, Failure> {
         let mut url = ask.url.clone();
         for _ in 0..=MOST_HOPS {
             let answer = self.hop(ask, &url).await?;
@@ -173,36 +186,31 @@ impl Transport {
                 });
             }
             if ask.form.is_some() {
-                return Err(ask.error(
-                    Cause::RedirectRefused,
-                    "a redirect of a form with credentials",
-                ));
+                let found = "a redirect of a form with credentials";
+                return Err(ask.error(Cause::RedirectRefused, found).into());
             }
             url = next_hop(ask, &url, &answer)?;
         }
         let found = format!("more than {MOST_HOPS} redirects");
-        Err(ask.error(Cause::RedirectRefused, found))
+        Err(ask.error(Cause::RedirectRefused, found).into())
     }
 
     /// One request and its answer.
-    async fn hop(&self, ask: &Ask<'_>, url: &Url) -> Result<Answer, RegistryError> {
+    async fn hop(&self, ask: &Ask<'_>, url: &Url) -> Result<Answer, Failure> {
         let state = self.host_state(url).await;
-        state.wait_until_willing(ask, url).await?;
+        let patient = Patient {
+            transport: self,
+            ask,
+            url,
+            health: &state.health,
+            turns: self.admit(ask, url, &state.health).await?,
+        };
         let Ok(_slot) = state.slots.acquire().await else {
-            return Err(ask.error(Cause::Unreachable, "the client is closed"));
+            return Err(ask.error(Cause::Unreachable, "the client is closed").into());
         };
-        let client = self.client_for(ask, url)?;
-        let response = ask.send(client, url).await?;
-        // A slot before memory: who waits for this host holds nobody's bytes.
-        let _room = match ask.reserved {
-            true => None,
-            false => Some(self.room(ask, expected(ask, &response)).await?),
-        };
-        let answer = read(ask, response).await?;
+        // Boxed: the futures around it are large and nested enough without it.
+        let answer = Box::pin(patient.get(self.ways_to(ask, url)?)).await?;
         tracing::debug!(host = ask.peer.host(), what = %ask.what, status = answer.status.as_u16(), bytes = answer.body.len(), "registry answered");
-        if let Some(wait) = answer.retry_after() {
-            state.pause(wait);
-        }
         Ok(answer)
     }
 
@@ -211,9 +219,24 @@ impl Transport {
         room.map_err(|Crowded| ask.error(Cause::Overloaded, no_room(bytes)))
     }
 
-    /// The client whose guard and certificate authorities fit this URL.
-    fn client_for<'a>(&'a self, ask: &Ask<'a>, url: &Url) -> Result<&'a Client, RegistryError> {
-        let listed = ask.peer.client_for(url);
+    /// Waits until the host is willing to be asked, and the repository there.
+    async fn admit(
+        &self,
+        ask: &Ask<'_>,
+        url: &Url,
+        health: &Health,
+    ) -> Result<Vec<Turn>, RegistryError> {
+        let mut turns = vec![health.admit(ask, &origin(url)).await?];
+        if let Some(ill) = self.ill.get(&(origin(url), ask.repository.clone())).await {
+            let who = format!("{} at {}", ask.repository, origin(url));
+            turns.push(ill.admit(ask, &who).await?);
+        }
+        Ok(turns)
+    }
+
+    /// The ways to this URL whose guard and certificate authorities fit.
+    fn ways_to<'a>(&'a self, ask: &Ask<'a>, url: &Url) -> Result<&'a Clients, RegistryError> {
+        let listed = ask.peer.ways_to(url);
         if let Some(host) = url.host() {
             Guard::check_literal(&host, listed.is_some())
                 .map_err(|forbidden| ask.error(Cause::AddressForbidden, forbidden))?;
@@ -225,7 +248,7 @@ impl Transport {
         let state = async {
             Arc::new(HostState {
                 slots: Semaphore::new(self.limits.requests_per_host.max(1)),
-                not_before: Mutex::new(Instant::now()),
+                health: Health::new(Cause::Unreachable),
             })
         };
         self.hosts.get_with(origin(url), state).await
@@ -237,31 +260,133 @@ pub(crate) fn no_room(bytes: usize) -> String {
     format!("no room for {bytes} bytes in memory within limits.fetchBytes")
 }
 
-impl HostState {
-    /// Waits until the host is willing to be asked, if that is before the deadline.
-    async fn wait_until_willing(&self, ask: &Ask<'_>, url: &Url) -> Result<(), RegistryError> {
-        let until = *self
-            .not_before
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        if until <= now {
-            return Ok(());
+/// One request, made again if the registry hangs.
+struct Patient<'a> {
+    transport: &'a Transport,
+    ask: &'a Ask<'a>,
+    url: &'a Url,
+    health: &'a Health,
+    /// The right to ask.
+    turns: Vec<Turn>,
+}
+
+impl Patient<'_> {
+    /// Asks. After [`Patience::hesitation`] without a byte it asks once more on a connection of
+    /// its own, for what hangs is often the connection. A form is sent once.
+    async fn get(mut self, ways: &Clients) -> Result<Answer, Failure> {
+        let Patience {
+            hesitation,
+            silence,
+        } = self.transport.patience;
+        let (response, again) = self.response(ways).await?;
+        let first = match again {
+            true => hesitation,
+            false => silence,
+        };
+        match self.read(response, first).await {
+            Err(Failure::Silent(_)) if again => {
+                let response = self.response_of(ways).await?;
+                self.read(response, silence).await
+            }
+            answer => answer,
         }
-        if until >= ask.deadline {
-            let seconds = (until - now).as_secs() + 1;
-            let found = format!("{} wants to be left alone for {seconds} s", origin(url));
-            return Err(ask.error(Cause::Throttled, found));
-        }
-        sleep_until(until).await;
-        Ok(())
     }
 
-    fn pause(&self, wait: Duration) {
-        let mut not_before = self
-            .not_before
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *not_before = (*not_before).max(Instant::now() + wait);
+    /// The answer with its body, of which each piece comes within this time.
+    async fn read(&self, response: Response, hesitation: Duration) -> Result<Answer, Failure> {
+        // A slot before memory: who waits for this host holds nobody's bytes.
+        let _room = match self.ask.reserved {
+            true => None,
+            false => {
+                let bytes = expected(self.ask, &response);
+                Some(self.transport.room(self.ask, bytes).await?)
+            }
+        };
+        let silence = self.transport.patience.silence;
+        read(self.ask, response, hesitation, silence).await
+    }
+
+    /// The headers of the answer, and whether to ask again if its body hangs.
+    async fn response(&mut self, ways: &Clients) -> Result<(Response, bool), Failure> {
+        let Patience {
+            hesitation,
+            silence,
+        } = self.transport.patience;
+        let ask = self.ask;
+        let began = Instant::now();
+        let mut first = pin!(ask.send(&ways.usual, self.url));
+        let (response, again) = match timeout(hesitation, &mut first).await {
+            Ok(response) => (response.map_err(Failure::Other), ask.form.is_none()),
+            Err(_) if ask.form.is_none() => {
+                let second = pin!(ask.send(&ways.fresh, self.url));
+                // Whichever answers first: a slow registry is not made slower.
+                let either = async { Ok(select_ok([first, second]).await?.0) };
+                (self.in_time(silence, either).await, false)
+            }
+            Err(_) => (self.in_time(silence, first).await, false),
+        };
+        Ok((self.noted(began, response).await?, again))
+    }
+
+    /// The same on a connection of its own, without another try.
+    async fn response_of(&mut self, ways: &Clients) -> Result<Response, Failure> {
+        let began = Instant::now();
+        let silence = self.transport.patience.silence;
+        let sent = self.ask.send(&ways.fresh, self.url);
+        let response = self.in_time(silence, sent).await;
+        self.noted(began, response).await
+    }
+
+    async fn in_time(
+        &self,
+        time: Duration,
+        sent: impl Future<Output = Result<Response, RegistryError>>,
+    ) -> Result<Response, Failure> {
+        match timeout(time, sent).await {
+            Ok(response) => Ok(response?),
+            Err(_) => Err(self.ask.silent(time)),
+        }
+    }
+
+    /// Remembers how the host answered; what comes after the headers is of no account.
+    async fn noted(
+        &mut self,
+        began: Instant,
+        response: Result<Response, Failure>,
+    ) -> Result<Response, Failure> {
+        match &response {
+            Ok(response) => {
+                let wait = retry_after(response.status(), response.headers());
+                match response.status() {
+                    StatusCode::TOO_MANY_REQUESTS => self.health.refused(wait),
+                    _ => self.health.well(),
+                }
+                self.note_repository(began, response.status(), wait).await;
+            }
+            Err(Failure::Other(error)) if error.cause() != Cause::Unreachable => {}
+            Err(_) => self.health.failed(began),
+        }
+        self.turns.clear();
+        response
+    }
+
+    /// Others at the same host have no part in what one repository does.
+    async fn note_repository(&self, began: Instant, status: StatusCode, wait: Option<Duration>) {
+        let ill = &self.transport.ill;
+        let key = (origin(self.url), self.ask.repository.clone());
+        if !status.is_server_error() {
+            if status != StatusCode::TOO_MANY_REQUESTS
+                && let Some(ill) = ill.get(&key).await
+            {
+                ill.well();
+            }
+            return;
+        }
+        let new = async { Arc::new(Health::new(Cause::ServerError)) };
+        let health = ill.get_with(key, new).await;
+        health.failed(began);
+        if status == StatusCode::SERVICE_UNAVAILABLE && wait.is_some() {
+            health.refused(wait);
+        }
     }
 }

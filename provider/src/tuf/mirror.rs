@@ -146,7 +146,7 @@ async fn get(
     match read_body(response, allowed).await {
         Ok(body) => Ok(Some(body)),
         Err(BodyError::Broken(error)) => Err(unreachable(error)),
-        Err(BodyError::TooLarge(_)) => Err(FetchError::TooLarge { at, most }),
+        Err(BodyError::TooLarge) => Err(FetchError::TooLarge { at, most }),
     }
 }
 

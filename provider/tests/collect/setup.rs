@@ -129,9 +129,12 @@ impl Setup {
             ..Request::default()
         };
         let resolved = self.collector.resolve(&reference, soon()).await?;
-        self.collector
+        let collected = self
+            .collector
             .collect(&resolved, request, wanted, soon())
-            .await
+            .await?;
+        assert_eq!(collected.doubt, None);
+        Ok(collected)
     }
 
     pub(crate) fn calls(&self) -> Vec<String> {

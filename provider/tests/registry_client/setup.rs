@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
-use sealgate::registry::{Fetched, Registries, RegistryClient, RegistryConfig, RegistryError};
+use sealgate::registry::{
+    Fetched, Patience, Registries, RegistryClient, RegistryConfig, RegistryError,
+};
 use sealgate_core::Digest;
 use sealgate_core::reference::Repository;
 use sealgate_tests::image::{self, Image};
@@ -27,10 +29,20 @@ impl Setup {
         options: RegistryOptions,
         configure: impl FnOnce(&mut RegistryConfig),
     ) -> Self {
+        Self::with_patience(options, Patience::default(), configure).await
+    }
+
+    pub(crate) async fn with_patience(
+        options: RegistryOptions,
+        patience: Patience,
+        configure: impl FnOnce(&mut RegistryConfig),
+    ) -> Self {
         let registry = Registry::start(options).await.unwrap();
         let mut config = listed(&registry);
         configure(&mut config);
-        let client = RegistryClient::new(&Registries::default().with(config)).unwrap();
+        let mut registries = Registries::default().with(config);
+        registries.patience = patience;
+        let client = RegistryClient::new(&registries).unwrap();
         Self {
             image: image::single(&registry, "app", "v1", "seed"),
             registry,
