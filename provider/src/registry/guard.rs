@@ -6,11 +6,29 @@
 //! public address now and to a private one later gains nothing.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::time::Instant;
 use url::Host;
+
+use crate::shares::{Bounds, Crowded, Party, Shares, Standing};
+
+/// Threads that wait for names to be resolved: of the whole process, for so are its threads. Half of
+/// them are for names that were resolved before, or are listed; those of one domain have a few.
+static RESOLVERS: LazyLock<Arc<Shares>> = LazyLock::new(|| {
+    Shares::new(Bounds {
+        share: 4,
+        large: (64, 4),
+        ..Bounds::alike(64, 1024)
+    })
+});
+/// Names that were resolved before.
+static RESOLVED: LazyLock<Standing> = LazyLock::new(|| Standing::new([]));
+/// How long a name waits for a thread.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// Who may be spoken to through one HTTP client.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +36,11 @@ pub(crate) struct Guard {
     /// Host names that may resolve to private addresses.
     private_names: Arc<BTreeSet<String>>,
 }
+
+/// Too many names are being resolved.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("too many other names are being resolved: try again")]
+struct Busy;
 
 /// An address that may not be spoken to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -63,6 +86,29 @@ impl Guard {
         }
     }
 
+    /// Resolves a name on a thread that it may have to wait for. A resolver that does not answer
+    /// holds its thread, whoever has given up meanwhile.
+    async fn look_up(
+        &self,
+        name: &str,
+    ) -> Result<Vec<SocketAddr>, Box<dyn std::error::Error + Send + Sync>> {
+        let party = match self.private_names.contains(name) {
+            true => Party::known(name),
+            false => RESOLVED.party(name),
+        };
+        let until = Instant::now() + LONGEST_WAIT;
+        let thread = RESOLVERS.take(&party, 1, until).await;
+        let thread = thread.map_err(|Crowded| Busy)?;
+        let asked = name.to_owned();
+        let resolve = move || {
+            let _thread = thread;
+            (asked.as_str(), 0).to_socket_addrs().map(Vec::from_iter)
+        };
+        let found = tokio::task::spawn_blocking(resolve).await??;
+        RESOLVED.prove(name);
+        Ok(found)
+    }
+
     fn check(&self, name: &str, address: IpAddr) -> Result<(), Forbidden> {
         match reach(address) {
             Reach::Public => Ok(()),
@@ -97,7 +143,7 @@ impl Resolve for Guard {
         let guard = self.clone();
         Box::pin(async move {
             let name = name.as_str();
-            let found = tokio::net::lookup_host((name, 0)).await?;
+            let found = guard.look_up(name).await?.into_iter();
             let allowed = guard.filter(name, found)?;
             Ok(Box::new(allowed.into_iter()) as Addrs)
         })
