@@ -275,6 +275,25 @@ impl Service {
         }
     }
 
+    /// Writes the pack of some evidence, as a judge does: it is work.
+    ///
+    /// # Errors
+    /// If others take too long.
+    pub(crate) async fn pack(
+        &self,
+        question: &Question,
+        evidence: Evidence,
+        rooms: Arc<Vec<Room>>,
+    ) -> Result<Vec<u8>, Undecided> {
+        let party = self.0.party(question);
+        let bytes = size(&evidence);
+        let write = move || {
+            let _rooms = rooms;
+            evidence.to_pack()
+        };
+        self.0.judge.run(&party, bytes, write).await
+    }
+
     /// What is in the caches and in progress, for metrics.
     pub(crate) fn report(&self) {
         let Inner {

@@ -14,10 +14,14 @@ mod api;
 mod cache;
 #[path = "provider/limits.rs"]
 mod limits;
+#[path = "provider/memory.rs"]
+mod memory;
 #[path = "provider/reload.rs"]
 mod reload;
 #[path = "provider/renewal.rs"]
 mod renewal;
+#[path = "provider/shares.rs"]
+mod shares;
 #[path = "provider/tls.rs"]
 mod tls;
 #[path = "provider/tokens.rs"]

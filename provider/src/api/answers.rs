@@ -22,6 +22,15 @@ pub(super) struct Answered<'a> {
     pub(super) answer: Result<Decision, KeyError>,
 }
 
+/// The image as the key has it, and what was found out about it.
+type Answer = (String, Result<Decision, NoDecision>);
+
+/// What there is of an answer without waiting.
+enum Known {
+    Answer(Answer),
+    Open(Question),
+}
+
 impl Api {
     /// Answers every distinct key once, in the order of the request.
     ///
@@ -33,36 +42,38 @@ impl Api {
         read: impl Fn(&str) -> Result<Question, KeyError>,
     ) -> Result<Vec<Answered<'a>>, Rejection> {
         let keys = distinct(keys);
-        let answers = join_all(keys.iter().map(|key| self.answer(asking, read(key)))).await;
+        let known: Vec<_> = keys.iter().map(|key| self.known(read(key))).collect();
+        // A place is for who waits: while none is left, what is in the caches is answered.
+        let _place = match known.iter().any(|one| matches!(one, Known::Open(_))) {
+            true => Some(self.places.try_acquire().map_err(|_| Rejection::shed())?),
+            false => None,
+        };
+        let answers = join_all(known.into_iter().map(async |known| match known {
+            Known::Answer(answer) => answer,
+            Known::Open(question) => {
+                let answer = self.service.answer(&question, asking.deadline).await;
+                (question.request.image, answer)
+            }
+        }));
+        let answers = answers.await;
         self.account(asking, &keys, &answers);
         complete(&keys, answers)
     }
 
-    /// From the cache without waiting, or by the service.
-    async fn answer(
-        &self,
-        asking: &Asking,
-        question: Result<Question, KeyError>,
-    ) -> (String, Result<Decision, NoDecision>) {
-        let question = match question {
-            Ok(question) => question,
-            Err(error) => return (String::new(), Err(NoDecision::Question(error))),
-        };
-        let decision = match self.service.cached(&question) {
-            Some(decision) => Ok(decision),
-            None => self.service.answer(&question, asking.deadline).await,
-        };
-        (question.request.image, decision)
+    /// The answer that is there without waiting; else the question.
+    fn known(&self, question: Result<Question, KeyError>) -> Known {
+        match question {
+            Err(error) => Known::Answer((String::new(), Err(NoDecision::Question(error)))),
+            Ok(question) => match self.service.cached(&question) {
+                Some(decision) => Known::Answer((question.request.image, Ok(decision))),
+                None => Known::Open(question),
+            },
+        }
     }
 
     /// Counts and records every answer, also those that the caller will not get to see
     /// because another image is undecided.
-    fn account(
-        &self,
-        asking: &Asking,
-        keys: &[&str],
-        answers: &[(String, Result<Decision, NoDecision>)],
-    ) {
+    fn account(&self, asking: &Asking, keys: &[&str], answers: &[Answer]) {
         for (key, (_, answer)) in keys.iter().zip(answers) {
             match answer {
                 Ok(decision) => self
@@ -92,10 +103,7 @@ fn distinct<'a>(keys: &'a [Cow<'a, str>]) -> Vec<&'a str> {
 }
 
 /// All answers, or what is undecided.
-fn complete<'a>(
-    keys: &[&'a str],
-    answers: Vec<(String, Result<Decision, NoDecision>)>,
-) -> Result<Vec<Answered<'a>>, Rejection> {
+fn complete<'a>(keys: &[&'a str], answers: Vec<Answer>) -> Result<Vec<Answered<'a>>, Rejection> {
     let total = keys.len();
     let mut undecided = Vec::new();
     let mut answered = Vec::with_capacity(total);

@@ -1,16 +1,73 @@
 //! Reads the body of a request within bounds of bytes and time.
 
-use axum::body::Body;
+use std::sync::Arc;
+
+use axum::body::{Body, HttpBody as _};
 use axum::http::StatusCode;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout_at};
 
 use super::reply::Rejection;
+use crate::config::Limits;
+use crate::shares::{Bounds, Crowded, Party, Share, Shares};
 
 /// How much of a body that is too large is read and thrown away, so that the client gets
 /// the answer instead of a broken connection.
 const DISCARDED: usize = 32 << 20;
+
+/// What bytes of bodies are counted in.
+const UNIT: usize = 1 << 10;
+/// Bodies up to this size never wait behind larger ones.
+const SMALL: usize = 64 << 10;
+/// Bodies that wait for room in memory.
+const MOST_WAITING: usize = 8192;
+
+/// Room in memory for the bodies of all requests.
+pub(super) struct Bodies {
+    room: Arc<Shares>,
+    /// The most bytes of one.
+    most: u64,
+}
+
+impl Bodies {
+    pub(super) fn new(limits: &Limits) -> Self {
+        let units = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX) / UNIT;
+        let total = units(limits.bodies_bytes).max(1);
+        let large = (total - total / 8).max(units(limits.body_bytes)).min(total);
+        Self {
+            room: Shares::new(Bounds {
+                total,
+                share: total,
+                strangers: total,
+                small: SMALL / UNIT,
+                large: (large, large),
+                waiting: MOST_WAITING,
+            }),
+            most: limits.body_bytes,
+        }
+    }
+
+    /// Reads a body until `deadline`, once there is room for it: as much as it says it has.
+    pub(super) async fn read(
+        &self,
+        body: Body,
+        deadline: Instant,
+    ) -> Result<(Bytes, Share), Rejection> {
+        let most = usize::try_from(self.most).unwrap_or(usize::MAX);
+        let length = match body.size_hint().exact() {
+            None => most,
+            // It is thrown away.
+            Some(length) if length > self.most => 0,
+            Some(length) => usize::try_from(length).unwrap_or(most),
+        };
+        // All callers are one party: they were let in.
+        let callers = Party::known("callers");
+        let room = self.room.take(&callers, length.div_ceil(UNIT), deadline);
+        let room = room.await.map_err(|Crowded| Rejection::no_room())?;
+        Ok((read(body, self.most, deadline).await?, room))
+    }
+}
 
 /// Reads a body of at most `most` bytes, until `deadline`.
 pub(super) async fn read(body: Body, most: u64, deadline: Instant) -> Result<Bytes, Rejection> {

@@ -9,17 +9,23 @@
 //! `{"error": {"code", "message"}}` alone.
 
 use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::http::StatusCode;
 use bytes::Bytes;
-use futures::future::join_all;
+use futures::future::try_join_all;
 use sealgate_core::json;
 use serde::Deserialize;
+use tokio::time::Instant;
 
 use super::reply::{Rejection, Reply};
 use super::{Api, Asking};
+use crate::cache::size;
+use crate::config::Limits;
 use crate::key::{KeyError, Question};
 use crate::service::NoDecision;
+use crate::shares::{Bounds, Crowded, Party, Share, Shares};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -95,39 +101,77 @@ impl Api {
     }
 
     /// The evidence pack of each image, in the order of the request.
+    ///
+    /// Room for each pack is made before it is written, and counts until it is sent.
     pub(super) async fn evidence(&self, asking: Asking, body: Bytes) -> Result<Reply, Rejection> {
         let request = Images::parse(&body, self.limits.keys)?;
-        let fetch = async |image: &str| {
-            let question = request.question(image).map_err(NoDecision::Question)?;
-            self.service.evidence(&question, asking.deadline).await
-        };
-        let fetched = join_all(request.images.iter().map(|image| fetch(image))).await;
-        let most = usize::try_from(self.limits.evidence_bytes).unwrap_or(usize::MAX);
-        let mut bytes = 0usize;
-        let mut packs = Vec::with_capacity(fetched.len());
-        for (image, fetched) in request.images.iter().zip(fetched) {
-            let pack = match fetched {
-                Ok((evidence, _room)) => evidence.to_pack(),
-                Err(NoDecision::Question(error)) => wrong(image, &error),
+        let _place = self.places.try_acquire().map_err(|_| Rejection::shed())?;
+        let written = AtomicUsize::new(0);
+        let packs = request.images.iter().map(async |image| {
+            let question = match request.question(image) {
+                Ok(question) => question,
+                Err(error) => return Ok((wrong(image, &error), None)),
+            };
+            match self.pack(&question, &written, asking.deadline).await? {
+                Ok((pack, share)) => Ok((pack, Some(share))),
+                Err(NoDecision::Question(error)) => Ok((wrong(image, &error), None)),
                 Err(NoDecision::Undecided(cause)) => {
                     self.metrics.undecided(cause.cause());
                     let message = format!("{image:?}: {}: {cause}", cause.code());
-                    return Err(Rejection::undecided(message));
+                    Err(Rejection::undecided(message))
                 }
-            };
-            bytes = bytes.saturating_add(pack.len());
-            if bytes > most {
-                let message = format!(
-                    "the evidence has more than the {most} bytes of limits.evidenceBytes: \
-                     ask for fewer images at once"
-                );
-                let code = "evidence_too_large";
-                return Err(Rejection::new(StatusCode::PAYLOAD_TOO_LARGE, code, message));
             }
-            packs.push(pack);
-        }
-        Ok(Reply::answered(list("evidence", packs.into_iter())))
+        });
+        let (packs, shares): (Vec<_>, Vec<_>) = try_join_all(packs).await?.into_iter().unzip();
+        let shares = shares.into_iter().flatten().collect();
+        Ok(Reply::held(list("evidence", packs.into_iter()), shares))
     }
+
+    /// Fetches the evidence and writes it, unless the packs of this request get too large.
+    async fn pack(
+        &self,
+        question: &Question,
+        written: &AtomicUsize,
+        deadline: Instant,
+    ) -> Result<Result<(Vec<u8>, Share), NoDecision>, Rejection> {
+        let (evidence, rooms) = match self.service.evidence(question, deadline).await {
+            Ok(found) => found,
+            Err(error) => return Ok(Err(error)),
+        };
+        let bytes = size(&evidence) / 3 * 4;
+        let before = written.fetch_add(bytes, Ordering::Relaxed);
+        let most = usize::try_from(self.limits.evidence_bytes).unwrap_or(usize::MAX);
+        if before.saturating_add(bytes) > most {
+            let message = format!(
+                "the evidence has more than the {most} bytes of limits.evidenceBytes: \
+                 ask for fewer images at once"
+            );
+            let code = "evidence_too_large";
+            return Err(Rejection::new(StatusCode::PAYLOAD_TOO_LARGE, code, message));
+        }
+        let callers = Party::known("callers");
+        let share = self.packs.take(&callers, bytes.div_ceil(UNIT), deadline);
+        let share = share.await.map_err(|Crowded| Rejection::no_room())?;
+        let pack = self.service.pack(question, evidence, rooms).await;
+        Ok(pack.map(|pack| (pack, share)).map_err(NoDecision::from))
+    }
+}
+
+/// What bytes of packs are counted in.
+const UNIT: usize = 1 << 10;
+
+/// Room for the packs of all answers: as much as one may have.
+pub(super) fn room(limits: &Limits) -> Arc<Shares> {
+    let total = usize::try_from(limits.evidence_bytes).unwrap_or(usize::MAX) / UNIT;
+    let total = total.max(1);
+    Shares::new(Bounds {
+        total,
+        share: total,
+        strangers: total,
+        small: total,
+        large: (total, total),
+        waiting: limits.waiting,
+    })
 }
 
 /// `{"name":[…]}` of JSON that is written already.

@@ -43,6 +43,8 @@ use crate::config::{Config, Limits};
 use crate::log::RequestIds;
 use crate::metrics::{Answer, Metrics, Route};
 use crate::service::Service;
+use crate::shares::{Share, Shares};
+use body::Bodies;
 use reply::{Rejection, Reply};
 
 /// What the handlers share.
@@ -54,8 +56,18 @@ pub(crate) struct Api {
     ids: RequestIds,
     limits: Limits,
     timeout: Duration,
+    /// For requests that are read or answered.
+    open: Semaphore,
+    /// For requests that wait for something else than memory.
     places: Semaphore,
+    bodies: Bodies,
+    /// Bytes of the answers with evidence.
+    packs: Arc<Shares>,
 }
+
+/// How many requests are open for each one that may wait: what is answered from the caches is soon
+/// done, and needs no other place.
+const OPEN: usize = 4;
 
 /// One request: who asks what, and until when an answer is of use.
 struct Asking {
@@ -82,7 +94,10 @@ impl Api {
             ids: RequestIds::new(),
             limits: config.limits.clone(),
             timeout: config.timeouts.request,
+            open: Semaphore::new(config.limits.requests.saturating_mul(OPEN)),
             places: Semaphore::new(config.limits.requests),
+            bodies: Bodies::new(&config.limits),
+            packs: images::room(&config.limits),
         }
     }
 
@@ -135,9 +150,9 @@ impl Door {
         };
         let id = HeaderValue::try_from(&asking.id).ok();
         let reply = async {
-            let places = &self.api.places;
-            let _place = places.try_acquire().map_err(|_| Rejection::shed())?;
-            let body = self.admit(request, asking.deadline).await?;
+            let open = &self.api.open;
+            let _open = open.try_acquire().map_err(|_| Rejection::shed())?;
+            let (body, _room) = self.admit(request, asking.deadline).await?;
             answer(asking, body).await
         };
         // A defect must not take the connection, and the answers of others, with it.
@@ -159,14 +174,18 @@ impl Door {
     }
 
     /// The body of a request whose caller may ask.
-    async fn admit(&self, request: Request, deadline: Instant) -> Result<Bytes, Rejection> {
+    async fn admit(
+        &self,
+        request: Request,
+        deadline: Instant,
+    ) -> Result<(Bytes, Share), Rejection> {
         let (head, body) = request.into_parts();
         if let Err(refusal) = self.callers.admit(&head.headers, deadline).await {
             // Whatever it is: it is thrown away, so that the client reads the answer.
             let _ = body::read(body, 0, deadline).await;
             return Err(Rejection::caller(&refusal));
         }
-        body::read(body, self.api.limits.body_bytes, deadline).await
+        self.api.bodies.read(body, deadline).await
     }
 }
 
@@ -219,7 +238,7 @@ async fn evidence(State(door): Shared, request: Request) -> Response {
 }
 
 /// JSON, whatever happens.
-fn json(status: StatusCode, body: Vec<u8>) -> Response {
+fn json(status: StatusCode, body: Bytes) -> Response {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
     response.headers_mut().insert(

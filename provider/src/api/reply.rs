@@ -2,18 +2,32 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
+use bytes::Bytes;
 
 use super::{json, wire};
 use crate::callers::Refusal;
 use crate::metrics::{Answer, Route};
+use crate::shares::Share;
 
 /// A reply, with what is counted and logged about it.
 pub(super) struct Reply {
     pub(super) status: StatusCode,
-    pub(super) body: Vec<u8>,
+    pub(super) body: Bytes,
     pub(super) answer: Answer,
     /// Why it is no answer.
     pub(super) message: Option<String>,
+}
+
+/// The body of an answer, and what it takes of the bytes that may be held.
+struct Held {
+    body: Vec<u8>,
+    _shares: Vec<Share>,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
+    }
 }
 
 /// Why a request gets no answer.
@@ -29,9 +43,21 @@ impl Reply {
     pub(super) fn answered(body: Vec<u8>) -> Self {
         Self {
             status: StatusCode::OK,
-            body,
+            body: body.into(),
             answer: Answer::Answered,
             message: None,
+        }
+    }
+
+    /// The same of an answer that counts as held until it is sent.
+    pub(super) fn held(body: Vec<u8>, shares: Vec<Share>) -> Self {
+        let body = Bytes::from_owner(Held {
+            body,
+            _shares: shares,
+        });
+        Self {
+            body,
+            ..Self::answered(Vec::new())
         }
     }
 
@@ -104,6 +130,16 @@ impl Rejection {
         }
     }
 
+    /// The bodies of other requests, or answers with evidence, take all the room there is.
+    pub(super) fn no_room() -> Self {
+        Self {
+            message: "no room in memory within limits.bodiesBytes and limits.evidenceBytes: \
+                      try again"
+                .to_owned(),
+            ..Self::shed()
+        }
+    }
+
     /// A defect.
     pub(super) fn failed() -> Self {
         Self {
@@ -134,7 +170,7 @@ impl Rejection {
         };
         Reply {
             status,
-            body,
+            body: body.into(),
             answer: self.answer,
             message: Some(self.message),
         }
@@ -146,5 +182,5 @@ impl Rejection {
 pub(super) fn no_route(status: StatusCode) -> Response {
     let message = "sealgate: there is no such route: POST to /v1/validate, \
                    /v1/validate/{policy}, /v1/mutate, /v1/verify or /v1/evidence";
-    json(status, wire::system_error(message))
+    json(status, wire::system_error(message).into())
 }

@@ -212,12 +212,42 @@ fn check_sizes(config: &Config, wrong: &mut Vec<Wrong>) {
     if limits.body_bytes == 0 {
         wrong.push(at(["limits", "bodyBytes"], "expected more than 0"));
     }
+    if limits.body_bytes > limits.bodies_bytes {
+        wrong.push(at(
+            ["limits", "bodyBytes"],
+            "expected at most limits.bodiesBytes, or no such body can ever be read",
+        ));
+    }
+    check_memory(config, wrong);
     let cache = &config.cache;
     if !cache.stale.is_zero() && cache.stale < cache.allow {
         wrong.push(at(
             ["cache", "stale"],
             "expected 0s, or at least cache.allow: a younger verdict is not stale",
         ));
+    }
+}
+
+/// The sum of all bounds must fit the memory there is.
+fn check_memory(config: &Config, wrong: &mut Vec<Wrong>) {
+    const MIB: u64 = 1 << 20;
+    let parts = config.memory();
+    let sum = parts
+        .iter()
+        .fold(0u64, |sum, (_, part)| sum.saturating_add(*part));
+    let memory = config.limits.memory;
+    if sum > memory {
+        let parts = parts
+            .iter()
+            .map(|(name, bytes)| format!("{} MiB {name}", bytes.div_ceil(MIB)));
+        let parts = parts.collect::<Vec<_>>().join(", ");
+        let message = format!(
+            "expected at least the {} MiB that may come to be used ({parts}), found {} MiB: make \
+             it more, and the container's limit with it, or the others less",
+            sum.div_ceil(MIB),
+            memory / MIB
+        );
+        wrong.push(at(["limits", "memory"], &message));
     }
 }
 

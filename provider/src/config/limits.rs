@@ -70,15 +70,24 @@ pub struct Cache {
 }
 
 /// How much is too much.
+///
+/// What is bounded in bytes here and in [`Cache`] must fit `memory`, which in turn is what the
+/// container may have.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Limits {
+    /// Bytes of memory that all of it fits. Keep it within what the container may have.
+    #[serde(with = "units::bytes")]
+    pub memory: u64,
     /// Keys (images) of one request.
     pub keys: usize,
     /// Bytes of the body of one request.
     #[serde(with = "units::bytes")]
     pub body_bytes: u64,
-    /// Bytes of evidence packs in one answer of `/v1/evidence`.
+    /// Bytes of the bodies of all requests at once.
+    #[serde(with = "units::bytes")]
+    pub bodies_bytes: u64,
+    /// Bytes of evidence packs in one answer of `/v1/evidence`, and in all of them at once.
     #[serde(with = "units::bytes")]
     pub evidence_bytes: u64,
     /// Connections of one listener.
@@ -134,8 +143,10 @@ impl Default for Cache {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            memory: 1 << 30,
             keys: 500,
             body_bytes: 1 << 20,
+            bodies_bytes: 32 << 20,
             evidence_bytes: 64 << 20,
             connections: 1024,
             requests: 512,

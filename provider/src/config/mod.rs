@@ -7,6 +7,7 @@
 mod check;
 mod limits;
 mod listener;
+mod memory;
 mod registry;
 mod token_review;
 mod trust;
