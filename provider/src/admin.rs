@@ -52,12 +52,13 @@ async fn ready(State(admin): State<Admin>) -> impl IntoResponse {
     }
     let mut text = "ready\n".to_owned();
     for what in [Loaded::Policies, Loaded::Trust, Loaded::Tls] {
-        if admin.metrics.is_broken(what) {
-            let what = what.name();
-            text.push_str(&format!(
-                "{what}: cannot be used, the last good ones are in force\n"
-            ));
-        }
+        let why = match what {
+            _ if admin.metrics.is_stuck(what) => "their files do not answer",
+            _ if admin.metrics.is_broken(what) => "cannot be used",
+            _ => continue,
+        };
+        let what = what.name();
+        text.push_str(&format!("{what}: {why}, the last good ones are in force\n"));
     }
     (StatusCode::OK, text)
 }

@@ -20,6 +20,7 @@
 //! | [`rules`], [`policies`], [`trust`], [`reload`] | what is judged by, reloaded |
 //! | [`tuf`] | trust roots that a TUF repository renews |
 //! | [`metrics`], [`audit`], [`log`], `admin` | what can be seen of it |
+//! | `files` | how files are read, without waiting for anybody |
 //! | [`cli`], [`commands`] | the command line |
 //! | `demo` | everything in one process, to look at |
 
@@ -36,6 +37,7 @@ pub mod commands;
 pub mod config;
 #[cfg(feature = "demo")]
 pub mod demo;
+pub mod files;
 #[cfg(feature = "internals")]
 #[doc(hidden)]
 pub mod internals;

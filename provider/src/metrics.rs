@@ -2,6 +2,7 @@
 //! images, hosts or people: the number of series is fixed.
 
 use std::fmt;
+use std::sync::LazyLock;
 use std::time::Instant;
 
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder, text};
@@ -36,6 +37,8 @@ pub struct Metrics {
     broken: Family<LoadedLabels, Gauge>,
     certificate_expiry: Gauge,
     audit_lost: Counter,
+    stuck: Family<LoadedLabels, Gauge>,
+    connections_closed: Family<ClosedLabels, Counter>,
     root_refreshes: Family<RefreshLabels, Counter>,
     root_refreshed: Family<RootLabels, Gauge>,
     root_expiry: Family<RootLabels, Gauge>,
@@ -142,6 +145,28 @@ labels! {
 }
 
 labels! {
+    /// Why lines of the log were not written.
+    LogLoss {
+        /// Standard error was not read fast enough.
+        Unread = "unread",
+        /// There were too many of one kind.
+        Repeated = "repeated",
+    }
+}
+
+labels! {
+    /// Why we closed a connection.
+    Closed {
+        /// Another needed its place, and it had been idle longest.
+        Displaced = "displaced",
+        /// Its address had its share of places, all of them in use.
+        Refused = "refused",
+        /// No request came in time.
+        Silent = "silent",
+    }
+}
+
+labels! {
     /// How the review of a caller's token ended.
     Reviewed {
         /// He may ask.
@@ -201,6 +226,26 @@ struct LoadedLabels {
     what: Loaded,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LogLossLabels {
+    cause: LogLoss,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ClosedLabels {
+    cause: Closed,
+}
+
+/// There is one log, which begins before everything else.
+static LOG_LOST: LazyLock<Family<LogLossLabels, Counter>> = LazyLock::new(Family::default);
+
+/// Counts lines of the log that are not written.
+pub(crate) fn log_lost(cause: LogLoss, lines: usize) {
+    LOG_LOST
+        .get_or_create(&LogLossLabels { cause })
+        .inc_by(u64::try_from(lines).unwrap_or(u64::MAX));
+}
+
 /// A trust root from TUF, by its name in the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RootLabels {
@@ -240,6 +285,8 @@ impl Metrics {
             broken: Family::default(),
             certificate_expiry: Gauge::default(),
             audit_lost: Counter::default(),
+            stuck: Family::default(),
+            connections_closed: Family::default(),
             root_refreshes: Family::default(),
             root_refreshed: Family::default(),
             root_expiry: Family::default(),
@@ -329,6 +376,21 @@ impl Metrics {
             "audit_lost",
             "Decisions that could not be written to the audit log",
             self.audit_lost.clone(),
+        );
+        registry.register(
+            "log_lost",
+            "Lines of the log that were not written",
+            LOG_LOST.clone(),
+        );
+        registry.register(
+            "load_stuck",
+            "1 while files do not answer when they are looked at, and the last good content is in force",
+            self.stuck.clone(),
+        );
+        registry.register(
+            "connections_closed",
+            "Connections that we closed because of what their clients did, or did not do",
+            self.connections_closed.clone(),
         );
         registry.register(
             "trust_root_refreshes",
@@ -433,6 +495,23 @@ impl Metrics {
     /// Whether what was last read could not be used.
     pub(crate) fn is_broken(&self, what: Loaded) -> bool {
         self.broken.get_or_create(&LoadedLabels { what }).get() != 0
+    }
+
+    /// Whether its files do not answer when they are looked at.
+    pub(crate) fn set_stuck(&self, what: Loaded, stuck: bool) {
+        let stuck = i64::from(stuck);
+        self.stuck.get_or_create(&LoadedLabels { what }).set(stuck);
+    }
+
+    /// What [`Metrics::set_stuck`] was told last.
+    pub(crate) fn is_stuck(&self, what: Loaded) -> bool {
+        self.stuck.get_or_create(&LoadedLabels { what }).get() != 0
+    }
+
+    pub(crate) fn connection_closed(&self, cause: Closed) {
+        self.connections_closed
+            .get_or_create(&ClosedLabels { cause })
+            .inc();
     }
 
     pub(crate) fn certificate_expiry(&self, seconds: i64) {

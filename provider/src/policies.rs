@@ -1,7 +1,7 @@
 //! Policies from files and directories.
 //!
 //! A set of policies with a problem is not used at all. Leaving out the broken one would
-//! let in what only that one refuses.
+//! let in what only that one refuses. So it is with a directory that holds none: its mount may be gone.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -11,6 +11,40 @@ use std::path::{Path, PathBuf};
 use sealgate_core::Policies;
 use sealgate_core::policy::NoMatch;
 use sealgate_core::policy::file::{self, KeySource, PolicyFile, Problem};
+
+use crate::config::Config;
+use crate::files::Pipes;
+
+/// How policies are read.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading {
+    /// What holds for an image that no policy covers.
+    pub no_match: NoMatch,
+    /// Whether a directory may hold no policy.
+    pub empty: bool,
+    /// Whether files may be pipes.
+    pub pipes: Pipes,
+}
+
+impl Reading {
+    /// By the service, again and again.
+    pub fn for_service(config: &Config) -> Self {
+        Self {
+            no_match: config.no_match_policy.into(),
+            empty: config.danger_allow_empty_policies,
+            pipes: Pipes::Refused,
+        }
+    }
+
+    /// By a command, of files that a person names.
+    pub fn for_command(no_match: NoMatch) -> Self {
+        Self {
+            no_match,
+            empty: false,
+            pipes: Pipes::Awaited,
+        }
+    }
+}
 
 /// Policies, and every file that they were read from.
 #[derive(Debug)]
@@ -28,18 +62,19 @@ pub struct LoadedPolicies {
 ///
 /// # Errors
 /// With every problem of every file.
-pub fn load(paths: &[PathBuf], no_match: NoMatch) -> Result<LoadedPolicies, Vec<Problem>> {
+pub fn load(paths: &[PathBuf], reading: Reading) -> Result<LoadedPolicies, Vec<Problem>> {
     let mut problems = Vec::new();
     let mut files = BTreeSet::new();
     for path in paths {
         match policy_files(path) {
+            Ok(found) if found.is_empty() && !reading.empty => problems.push(empty(path)),
             Ok(found) => files.extend(found),
             Err(error) => problems.push(unreadable(path, &error)),
         }
     }
     let mut texts = Vec::new();
     for path in &files {
-        match fs::read_to_string(path) {
+        match reading.pipes.read_to_string(path) {
             Ok(text) => texts.push(PolicyFile {
                 name: path.display().to_string(),
                 text,
@@ -48,8 +83,8 @@ pub fn load(paths: &[PathBuf], no_match: NoMatch) -> Result<LoadedPolicies, Vec<
         }
     }
     let key_files = RefCell::new(BTreeSet::new());
-    let resolve = |source: &KeySource| read_key(source, &key_files);
-    match file::load(&texts, no_match, &resolve) {
+    let resolve = |source: &KeySource| read_key(source, reading, &key_files);
+    match file::load(&texts, reading.no_match, &resolve) {
         Ok(policies) if problems.is_empty() => {
             files.extend(key_files.take());
             Ok(LoadedPolicies { policies, files })
@@ -77,7 +112,8 @@ fn policy_files(path: &Path) -> std::io::Result<Vec<PathBuf>> {
         let is_hidden = file
             .file_name()
             .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if is_policy && !is_hidden && fs::metadata(&file)?.is_file() {
+        // What else is no file is a mistake that reading it tells.
+        if is_policy && !is_hidden && !fs::metadata(&file)?.is_dir() {
             files.push(file);
         }
     }
@@ -85,12 +121,19 @@ fn policy_files(path: &Path) -> std::io::Result<Vec<PathBuf>> {
 }
 
 /// Reads a key that a policy names by its file, relative to the policy's own.
-fn read_key(source: &KeySource, seen: &RefCell<BTreeSet<PathBuf>>) -> Result<Vec<u8>, String> {
+fn read_key(
+    source: &KeySource,
+    reading: Reading,
+    seen: &RefCell<BTreeSet<PathBuf>>,
+) -> Result<Vec<u8>, String> {
     match source {
         KeySource::File { policy_file, path } => {
             let directory = Path::new(policy_file).parent().unwrap_or(Path::new(""));
             let file = directory.join(path);
-            let bytes = fs::read(&file).map_err(|e| format!("{}: {e}", file.display()));
+            let bytes = reading
+                .pipes
+                .read(&file)
+                .map_err(|e| format!("{}: {e}", file.display()));
             seen.borrow_mut().insert(file);
             bytes
         }
@@ -103,10 +146,24 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Problem {
     Problem::new(&name, 1, "", format!("cannot be read: {error}"))
 }
 
+fn empty(path: &Path) -> Problem {
+    let name = path.display().to_string();
+    let message = "this directory holds no policy, that is no *.yaml, *.yml or *.json: is something \
+                   not mounted? To go without, take it out of policies, or set \
+                   dangerAllowEmptyPolicies: true";
+    Problem::new(&name, 1, "", message.to_owned())
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    const SERVICE: Reading = Reading {
+        no_match: NoMatch::Deny,
+        empty: false,
+        pipes: Pipes::Refused,
+    };
 
     const KEY: &str = "-----BEGIN PUBLIC KEY-----\n\
         MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEv0DfPUEBNqOHzlGBUOZU6oR+w1Xp\n\
@@ -128,7 +185,7 @@ mod tests {
         fs::write(dir.path().join("a.pub"), KEY).unwrap();
         fs::write(dir.path().join(".hidden.yaml"), "nonsense").unwrap();
         fs::write(dir.path().join("README.md"), "nonsense").unwrap();
-        let loaded = load(&[dir.path().to_owned()], NoMatch::Deny).unwrap();
+        let loaded = load(&[dir.path().to_owned()], SERVICE).unwrap();
         let names: Vec<_> = loaded.policies.policies.iter().map(|p| &p.name).collect();
         assert_eq!(names, ["a", "b"]);
         assert!(loaded.files.contains(&dir.path().join("a.pub")));
@@ -140,11 +197,56 @@ mod tests {
         fs::write(dir.path().join("good.yaml"), policy("good")).unwrap();
         fs::write(dir.path().join("bad.yaml"), "kind: Nonsense\n").unwrap();
         let missing = dir.path().join("missing.yaml");
-        let problems = load(&[dir.path().to_owned(), missing], NoMatch::Deny).unwrap_err();
+        let problems = load(&[dir.path().to_owned(), missing], SERVICE).unwrap_err();
         let text: Vec<_> = problems.iter().map(ToString::to_string).collect();
         let text = text.join("\n");
         for expected in ["a.pub", "bad.yaml:1", "missing.yaml:1: cannot be read"] {
             assert!(text.contains(expected), "{expected} in {text}");
+        }
+    }
+
+    #[test]
+    fn a_directory_without_a_policy_is_refused_beside_others_that_have_some_f28() {
+        let (full, empty) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::write(full.path().join("a.yaml"), policy("a")).unwrap();
+        fs::write(full.path().join("a.pub"), KEY).unwrap();
+        fs::write(empty.path().join(".hidden.yaml"), policy("b")).unwrap();
+        let paths = [full.path().to_owned(), empty.path().to_owned()];
+        for reading in [SERVICE, Reading::for_command(NoMatch::Deny)] {
+            let problems = load(&paths, reading).unwrap_err();
+            let [problem] = &problems[..] else {
+                panic!("expected one problem, found {problems:?}");
+            };
+            let text = problem.to_string();
+            let name = empty.path().display().to_string();
+            assert!(text.starts_with(&name), "{text}");
+            assert!(text.contains("holds no policy"), "{text}");
+        }
+        let allowed = Reading {
+            empty: true,
+            ..SERVICE
+        };
+        assert_eq!(load(&paths, allowed).unwrap().policies.policies.len(), 1);
+    }
+
+    #[test]
+    fn a_fifo_among_the_policies_or_as_a_key_is_named_and_not_waited_for_f26() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("a.yaml"), policy("a")).unwrap();
+        for fifo in ["a.pub", "pipe.yaml"] {
+            let mode = rustix::fs::Mode::RWXU;
+            rustix::fs::mkfifoat(rustix::fs::CWD, dir.path().join(fifo), mode).unwrap();
+        }
+        let problems = load(&[dir.path().to_owned()], SERVICE).unwrap_err();
+        let text: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        let text = text.join("\n");
+        for file in ["a.pub", "pipe.yaml"] {
+            let line = text.lines().find(|line| line.contains(file));
+            let line = line.unwrap_or_else(|| panic!("{file} in {text}"));
+            assert!(
+                line.contains("expected a regular file, found a FIFO"),
+                "{line}"
+            );
         }
     }
 }

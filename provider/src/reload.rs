@@ -6,8 +6,16 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use sealgate_core::Digest;
+use tokio::task::JoinError;
+use tokio_util::sync::CancellationToken;
+
+use crate::files;
+
+/// After how long files are said not to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The content of a set of files and directories at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,9 +31,9 @@ impl Fingerprint {
         }
         let mut text = String::new();
         for file in files {
-            let content = match fs::read(&file) {
+            let content = match files::read(&file) {
                 Ok(bytes) => Digest::sha256(&bytes).to_string(),
-                Err(error) => error.kind().to_string(),
+                Err(error) => error.to_string(),
             };
             text.push_str(&format!("{:?} {content}\n", file.display()));
         }
@@ -106,10 +114,78 @@ impl Default for Watched {
     }
 }
 
+/// Looks at files on a thread where that holds up nobody, as on a mount whose server is gone.
+///
+/// `stuck` is told when they do not answer for long, and when they do again; it is waited for
+/// them, so that one thread hangs and not one more each time. None if `stop` came first.
+pub(crate) async fn off_thread<T: Send + 'static>(
+    look: impl FnOnce() -> T + Send + 'static,
+    stop: &CancellationToken,
+    stuck: impl Fn(bool),
+) -> Option<Result<T, JoinError>> {
+    let mut looking = tokio::task::spawn_blocking(look);
+    tokio::select! {
+        biased;
+        looked = &mut looking => return Some(looked),
+        () = stop.cancelled() => return None,
+        () = tokio::time::sleep(PATIENCE) => {}
+    }
+    stuck(true);
+    tracing::error!(
+        seconds = PATIENCE.as_secs(),
+        "files do not answer, the last good ones stay: does a mount hang?"
+    );
+    let looked = tokio::select! {
+        biased;
+        looked = looking => looked,
+        () = stop.cancelled() => return None,
+    };
+    stuck(false);
+    tracing::info!("the files answer again");
+    Some(looked)
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::sync::mpsc;
+
     use super::*;
+
+    #[tokio::test]
+    async fn files_that_do_not_answer_are_waited_for_by_one_thread_and_it_is_said_f26() {
+        let stop = CancellationToken::new();
+        let (answer, hanging) = mpsc::channel::<()>();
+        let said = std::cell::RefCell::new(Vec::new());
+        let looking = off_thread(
+            move || hanging.recv(),
+            &stop,
+            |stuck| {
+                said.borrow_mut().push(stuck);
+                if stuck {
+                    answer.send(()).unwrap();
+                }
+            },
+        );
+        tokio::time::pause();
+        let time = async {
+            tokio::task::yield_now().await;
+            tokio::time::advance(2 * PATIENCE).await;
+        };
+        let (looked, ()) = tokio::join!(looking, time);
+        assert!(matches!(looked, Some(Ok(Ok(())))), "{looked:?}");
+        assert_eq!(*said.borrow(), [true, false]);
+    }
+
+    #[tokio::test]
+    async fn files_that_never_answer_do_not_hold_up_the_end_f26_f15() {
+        let stop = CancellationToken::new();
+        let (answer, hanging) = mpsc::channel::<()>();
+        let looking = off_thread(move || hanging.recv(), &stop, |_| {});
+        stop.cancel();
+        assert!(looking.await.is_none());
+        drop(answer);
+    }
 
     fn load(file: &Path) -> Result<String, String> {
         let text = fs::read_to_string(file).unwrap();

@@ -11,6 +11,7 @@ use sealgate_core::sigstore::SigstoreRoot;
 use sealgate_core::trust::{StoreKind, StoreName, TrustStore};
 
 use crate::config::TrustRoot;
+use crate::files::Pipes;
 
 /// Trust material, and every file that it was read from.
 #[derive(Debug)]
@@ -35,13 +36,18 @@ pub struct TrustProblem {
 ///
 /// # Errors
 /// With every problem of every file.
-pub fn load(roots: &[TrustRoot], stores: Option<&Path>) -> Result<LoadedTrust, Vec<TrustProblem>> {
+pub fn load(
+    roots: &[TrustRoot],
+    stores: Option<&Path>,
+    pipes: Pipes,
+) -> Result<LoadedTrust, Vec<TrustProblem>> {
     let mut loading = Loading {
         loaded: LoadedTrust {
             trust: TrustMaterial::new(),
             files: BTreeSet::new(),
         },
         problems: Vec::new(),
+        pipes,
     };
     for root in roots {
         loading.root(root);
@@ -59,6 +65,7 @@ pub fn load(roots: &[TrustRoot], stores: Option<&Path>) -> Result<LoadedTrust, V
 struct Loading {
     loaded: LoadedTrust,
     problems: Vec<TrustProblem>,
+    pipes: Pipes,
 }
 
 impl Loading {
@@ -140,8 +147,8 @@ impl Loading {
 
     fn read(&mut self, file: &Path) -> Option<Vec<u8>> {
         self.loaded.files.insert(file.to_owned());
-        fs::read(file)
-            .inspect_err(|error| self.problem(file, format!("cannot be read: {error}")))
+        let read = self.pipes.read(file);
+        read.inspect_err(|error| self.problem(file, format!("cannot be read: {error}")))
             .ok()
     }
 

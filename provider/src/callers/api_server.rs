@@ -14,6 +14,7 @@ use url::Url;
 use super::bearer::Bearer;
 use super::refusal::ReviewError;
 use crate::config::TokenReview;
+use crate::files;
 use crate::registry::{Guard, client_for_authorities};
 use crate::response::{BodyError, read_body, with_causes};
 
@@ -128,7 +129,7 @@ impl ApiServer {
         let base = Url::parse(&url).map_err(|_| wrong())?;
         let host = base.host_str().ok_or_else(wrong)?.to_owned();
         let url = base.join(ROUTE).map_err(|_| wrong())?;
-        let bytes = |file: &Path| std::fs::read(file).map_err(|error| cannot_read(file, &error));
+        let bytes = |file: &Path| files::read(file).map_err(|error| cannot_read(file, &error));
         // Now, so that what is missing is missed when it can be mended.
         bytes(&config.token_file)?;
         let connection = Connection::new(&host, bytes(&config.ca)?).map_err(|message| {
@@ -150,7 +151,8 @@ impl ApiServer {
         token: &Bearer,
         audiences: &[String],
     ) -> Result<Review, ReviewError> {
-        let own = tokio::fs::read_to_string(&self.token_file).await;
+        let own = files::read_off_thread(&self.token_file).await;
+        let own = own.and_then(|own| String::from_utf8(own).map_err(std::io::Error::other));
         let own = own.map_err(|error| ReviewError::OwnToken(error.to_string()))?;
         let request = RequestWire {
             api_version: API_VERSION,
@@ -176,7 +178,7 @@ impl ApiServer {
     /// The client for the certificate authorities that are in the file now; if they cannot be
     /// used, for those before.
     async fn client(&self) -> Client {
-        let read = tokio::fs::read(&self.ca).await;
+        let read = files::read_off_thread(&self.ca).await;
         let mut connection = self
             .connection
             .lock()

@@ -12,8 +12,10 @@ use serde_json::{Value, json};
 use super::evidence::Fetcher;
 use super::usage::UsageError;
 use crate::config::{Config, Credentials, Registry, TrustRoot};
+use crate::files::Pipes;
+use crate::policies::{self, Reading};
 use crate::tuf::TufRoots;
-use crate::{policies, trust, upstream};
+use crate::{trust, upstream};
 
 /// By what to judge, and how to reach registries.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -109,7 +111,7 @@ impl Inputs {
         roots.extend(given);
         let stores = self.trust_store.clone();
         let stores = stores.or_else(|| config.and_then(|c| c.trust_stores.clone()));
-        let mut trust = trust::load(&roots, stores.as_deref())
+        let mut trust = trust::load(&roots, stores.as_deref(), Pipes::Awaited)
             .map_err(UsageError::all)?
             .trust;
         let cache = config.and_then(|c| c.trust_cache.as_deref());
@@ -134,7 +136,8 @@ impl Inputs {
     fn policies(&self, config: Option<&Config>) -> Result<Policies, UsageError> {
         let no_match = config.map_or(NoMatch::Deny, |c| c.no_match_policy.into());
         if !self.policy.is_empty() {
-            let loaded = policies::load(&self.policy, no_match).map_err(UsageError::all)?;
+            let loaded = policies::load(&self.policy, Reading::for_command(no_match));
+            let loaded = loaded.map_err(UsageError::all)?;
             return Ok(loaded.policies);
         }
         if let Some(policy) = self.quick_policy()? {
@@ -142,7 +145,7 @@ impl Inputs {
         }
         match config {
             Some(config) if !config.policies.is_empty() => {
-                let loaded = policies::load(&config.policies, no_match);
+                let loaded = policies::load(&config.policies, Reading::for_service(config));
                 Ok(loaded.map_err(UsageError::all)?.policies)
             }
             _ => Err(UsageError::new(

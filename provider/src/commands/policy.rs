@@ -6,7 +6,7 @@ use sealgate_core::policy::{AuthorityKind, Mode, NoMatch, Policy, Require};
 
 use super::usage::{self, UsageError};
 use crate::cli::Exit;
-use crate::policies;
+use crate::policies::{self, Reading};
 
 /// Work with policies
 #[derive(Clone, Debug, clap::Subcommand)]
@@ -27,7 +27,8 @@ impl PolicyCommand {
 
     fn try_run(&self) -> Result<Exit, UsageError> {
         let Self::Check { files } = self;
-        let loaded = policies::load(files, NoMatch::Deny).map_err(UsageError::all)?;
+        let loaded = policies::load(files, Reading::for_command(NoMatch::Deny));
+        let loaded = loaded.map_err(UsageError::all)?;
         if loaded.policies.policies.is_empty() {
             return Err(UsageError::new(
                 "found no policy: every image would be refused",

@@ -194,6 +194,7 @@ fn check_sizes(config: &Config, wrong: &mut Vec<Wrong>) {
     for (field, value) in [
         ("keys", limits.keys),
         ("connections", limits.connections),
+        ("connectionsPerAddress", limits.connections_per_address),
         ("requests", limits.requests),
         ("fetches", limits.fetches),
         ("waiting", limits.waiting),

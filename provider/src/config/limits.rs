@@ -25,10 +25,13 @@ pub struct Timeouts {
     /// A registry that has sent nothing for so long has failed.
     #[serde(with = "units::duration")]
     pub silence: Duration,
-    /// A TLS handshake.
+    /// How long a connection of which nothing is known may keep us waiting: for its TLS handshake (1 s
+    /// of it while more than half of the places are taken), for a first request whose sender may ask,
+    /// and, of any connection, to take some of an answer.
     #[serde(with = "units::duration")]
     pub handshake: Duration,
-    /// A connection without a complete request header: idle, or slow on purpose.
+    /// A connection without a complete request header, idle or slow on purpose, after a request was
+    /// admitted on it.
     /// Gatekeeper closes its own idle connections after 90 s.
     #[serde(with = "units::duration")]
     pub idle: Duration,
@@ -90,8 +93,12 @@ pub struct Limits {
     /// Bytes of evidence packs in one answer of `/v1/evidence`, and in all of them at once.
     #[serde(with = "units::bytes")]
     pub evidence_bytes: u64,
-    /// Connections of one listener.
+    /// Connections of one listener. When there are as many, the one that has been idle longest is
+    /// closed for the next; those on which nothing was admitted yet go first.
     pub connections: usize,
+    /// Of these, connections from one address. No use of fewer than `requests`, where all callers
+    /// have one address.
+    pub connections_per_address: usize,
     /// Requests that are answered at once; one more is refused at once.
     pub requests: usize,
     /// Images that are fetched at once; of one registry no more than a quarter, of registries
@@ -149,6 +156,7 @@ impl Default for Limits {
             bodies_bytes: 32 << 20,
             evidence_bytes: 64 << 20,
             connections: 1024,
+            connections_per_address: 512,
             requests: 512,
             fetches: 256,
             waiting: 2048,

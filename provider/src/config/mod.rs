@@ -41,6 +41,9 @@ pub struct Config {
     pub policies: Vec<PathBuf>,
     /// What holds for an image that no policy covers.
     pub no_match_policy: NoMatchPolicy,
+    /// Lets a directory of `policies` hold none. Otherwise that is an error, and while the service
+    /// runs, the last good policies stay in force: the directory's mount may be gone.
+    pub danger_allow_empty_policies: bool,
     /// Sigstore trust roots beside, or in place of, the built-in `public-good`, `github` and
     /// `staging`.
     pub trust_roots: Vec<TrustRoot>,
@@ -251,6 +254,7 @@ impl Default for Config {
             admin: Admin::default(),
             policies: Vec::new(),
             no_match_policy: NoMatchPolicy::default(),
+            danger_allow_empty_policies: false,
             trust_roots: Vec::new(),
             trust_cache: None,
             trust_stores: None,

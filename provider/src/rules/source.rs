@@ -2,18 +2,18 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sealgate_core::policy::NoMatch;
 use tokio_util::sync::CancellationToken;
 
 use super::{CurrentRules, Rules};
 use crate::config::{Config, TrustRoot};
 use crate::metrics::{Loaded, Metrics, ReloadResult};
-use crate::policies::{self, LoadedPolicies};
-use crate::reload::{Look, Watched};
+use crate::policies::{self, LoadedPolicies, Reading};
+use crate::reload::{Look, Watched, off_thread};
 use crate::trust::{self, LoadedTrust};
 use crate::tuf::TufRoots;
 
@@ -33,7 +33,7 @@ pub struct RulesSource {
 #[derive(Debug)]
 struct Paths {
     policies: Vec<PathBuf>,
-    no_match: NoMatch,
+    reading: Reading,
     trust_roots: Vec<TrustRoot>,
     trust_stores: Option<PathBuf>,
 }
@@ -64,7 +64,7 @@ impl RulesSource {
     pub fn load(config: &Config) -> Result<Self, LoadError> {
         let paths = Paths {
             policies: config.policies.clone(),
-            no_match: config.no_match_policy.into(),
+            reading: Reading::for_service(config),
             trust_roots: config.trust_roots.clone(),
             trust_stores: config.trust_stores.clone(),
         };
@@ -111,28 +111,23 @@ impl RulesSource {
     ) {
         let tuf = self.tuf();
         loop {
-            let (current, metrics) = (current.clone(), Arc::clone(&metrics));
-            let looked = tokio::task::spawn_blocking(move || {
-                if self.look(&metrics) {
-                    let rules = self.rules();
-                    if rules.revision != current.get().revision {
-                        tracing::info!(
-                            policies = rules.policies.policies.len(),
-                            policies_revision = %rules.policies_revision,
-                            trust_revision = %rules.trust_revision,
-                            "new rules are in force"
-                        );
-                        current.replace(rules);
+            let (current, same) = (current.clone(), Arc::clone(&metrics));
+            let looking = off_thread(
+                move || {
+                    self.renew(&current, &same);
+                    self
+                },
+                &stop,
+                |stuck| {
+                    for what in [Loaded::Policies, Loaded::Trust] {
+                        metrics.set_stuck(what, stuck);
                     }
-                }
-                self
-            });
-            self = match looked.await {
-                Ok(source) => source,
-                Err(error) => {
-                    tracing::error!(%error, "a defect ended the watch over policies and trust");
-                    return;
-                }
+                },
+            );
+            self = match looking.await {
+                Some(Ok(source)) => source,
+                // It catches its own defects.
+                Some(Err(_)) | None => return,
             };
             tokio::select! {
                 () = tokio::time::sleep(every) => {}
@@ -140,6 +135,27 @@ impl RulesSource {
                 () = stop.cancelled() => return,
             }
         }
+    }
+
+    /// Looks once, and puts what is new in force.
+    fn renew(&mut self, current: &CurrentRules, metrics: &Metrics) {
+        // A defect must not end the watch: what is in force would stay so for ever.
+        let looked = catch_unwind(AssertUnwindSafe(|| {
+            self.look(metrics).then(|| self.rules())
+        }));
+        let Ok(rules) = looked else {
+            return metrics.reload(Loaded::Policies, ReloadResult::Broken);
+        };
+        let Some(rules) = rules.filter(|rules| rules.revision != current.get().revision) else {
+            return;
+        };
+        tracing::info!(
+            policies = rules.policies.policies.len(),
+            policies_revision = %rules.policies_revision,
+            trust_revision = %rules.trust_revision,
+            "new rules are in force"
+        );
+        current.replace(rules);
     }
 
     /// Whether anything is new.
@@ -166,12 +182,16 @@ impl RulesSource {
 
 impl Paths {
     fn load_policies(&self) -> Result<LoadedPolicies, LoadError> {
-        policies::load(&self.policies, self.no_match).map_err(|problems| LoadError::of(&problems))
+        policies::load(&self.policies, self.reading).map_err(|problems| LoadError::of(&problems))
     }
 
     fn load_trust(&self) -> Result<LoadedTrust, LoadError> {
-        trust::load(&self.trust_roots, self.trust_stores.as_deref())
-            .map_err(|problems| LoadError::of(&problems))
+        trust::load(
+            &self.trust_roots,
+            self.trust_stores.as_deref(),
+            self.reading.pipes,
+        )
+        .map_err(|problems| LoadError::of(&problems))
     }
 }
 
@@ -190,7 +210,13 @@ fn accept<T>(look: Look<T, LoadError>, what: Loaded, metrics: &Metrics) -> Optio
         }
         Look::Broken(error) => {
             metrics.reload(what, ReloadResult::Broken);
-            tracing::error!(what = what.name(), %error, "cannot be used, the last good ones stay");
+            for error in error.0 {
+                tracing::error!(
+                    what = what.name(),
+                    error,
+                    "cannot be used, the last good ones stay"
+                );
+            }
             None
         }
         Look::Same | Look::Unsettled => None,

@@ -15,6 +15,7 @@ use x509_cert::der::Decode;
 
 use super::tls;
 use crate::config::{ClientAuth, Listener};
+use crate::files;
 
 /// The certificates of a listener; always a set that works.
 pub struct Certificates {
@@ -158,7 +159,7 @@ fn read(listener: &Listener) -> Result<Read, TlsError> {
 }
 
 fn bytes(file: &Path) -> Result<Vec<u8>, TlsError> {
-    std::fs::read(file).map_err(|error| TlsError::new(file, format!("cannot be read: {error}")))
+    files::read(file).map_err(|error| TlsError::new(file, format!("cannot be read: {error}")))
 }
 
 fn certificates(file: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,6 +16,8 @@ use sealgate_core::{UnixTime, json};
 use serde::{Deserialize, Serialize};
 use sigstore_tuf::MetadataStore;
 use sigstore_tuf::transport::{FetchFuture, Repository};
+
+use crate::files;
 
 /// Bytes of a cache file. The limits of one refresh stay well below.
 const MOST_BYTES: u64 = 32 << 20;
@@ -65,19 +67,12 @@ impl CacheFile {
         let Some(path) = &self.0 else {
             return Ok(Kept::default());
         };
-        let mut text = String::new();
-        let read = fs::File::open(path).and_then(|file| {
-            let mut bounded = file.take(MOST_BYTES + 1);
-            bounded.read_to_string(&mut text)
-        });
-        match read {
+        let text = match files::read_up_to(path, MOST_BYTES).map(String::from_utf8) {
+            Ok(Ok(text)) => text,
+            Ok(Err(error)) => return Err(format!("{}: {error}", path.display())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Kept::default()),
             Err(error) => return Err(format!("{}: {error}", path.display())),
-            Ok(length) if length as u64 > MOST_BYTES => {
-                return Err(format!("{}: more than {MOST_BYTES} bytes", path.display()));
-            }
-            Ok(_) => {}
-        }
+        };
         parse(&text).map_err(|why| format!("{}: {why}", path.display()))
     }
 

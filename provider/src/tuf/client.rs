@@ -1,6 +1,5 @@
 //! One trust root and its repository.
 
-use std::fs;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -17,6 +16,7 @@ use super::cache::{CacheFile, Files, Good, Kept, Offline, Shelf};
 use super::error::{SetupProblem, TufError, TufSetupError};
 use super::mirror::Mirror;
 use crate::config::{self, Tuf};
+use crate::files;
 
 /// Every role once, and a few delegations: more expiries than these a chain does not have.
 const MOST_EXPIRIES: usize = 16;
@@ -247,7 +247,7 @@ fn limits() -> UpdaterConfig {
 fn initial_root(name: &str, tuf: &Tuf) -> Result<Vec<u8>, SetupProblem> {
     let (file, bytes) = match &tuf.root {
         Some(file) => {
-            let bytes = fs::read(file).map_err(|error| SetupProblem::Unreadable {
+            let bytes = files::read(file).map_err(|error| SetupProblem::Unreadable {
                 file: file.clone(),
                 error,
             })?;

@@ -2,7 +2,7 @@
 //!
 //! Nothing is believed here but sizes and names; `sigstore-tuf` verifies what comes.
 
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use reqwest::{Client, StatusCode};
@@ -15,6 +15,7 @@ use url::Url;
 
 use super::error::Cause;
 use crate::config::Tuf;
+use crate::files;
 use crate::registry::{Guard, client_for_authorities};
 use crate::response::{BodyError, read_body, root_cause};
 
@@ -82,7 +83,16 @@ impl Mirror {
         let fetched = match (is_safe(&path), self) {
             (false, _) => Err(FetchError::Name(path)),
             (true, Self::Http { client, base }) => get(client, base, &path, most).await,
-            (true, Self::Directory(directory)) => read(&directory.join(path), most),
+            (true, Self::Directory(directory)) => {
+                let file = directory.join(path);
+                let at = file.display().to_string();
+                // A directory may be a mount that does not answer.
+                let read = tokio::task::spawn_blocking(move || read(&file, most)).await;
+                read.unwrap_or_else(|error| {
+                    let why = error.to_string();
+                    Err(FetchError::Unreachable { at, why })
+                })
+            }
         };
         fetched.map_err(unusable)
     }
@@ -156,16 +166,13 @@ fn read(file: &Path, most: u64) -> Result<Option<Vec<u8>>, FetchError> {
         at: at(),
         why: error.to_string(),
     };
-    let opened = match std::fs::File::open(file) {
-        Ok(opened) => opened,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(unreachable(error)),
-    };
-    let mut bytes = Vec::new();
-    let read = opened.take(most + 1).read_to_end(&mut bytes);
-    match read.map_err(unreachable)? as u64 > most {
-        true => Err(FetchError::TooLarge { at: at(), most }),
-        false => Ok(Some(bytes)),
+    match files::read_up_to(file, most) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+            Err(FetchError::TooLarge { at: at(), most })
+        }
+        Err(error) => Err(unreachable(error)),
     }
 }
 

@@ -1,7 +1,7 @@
 //! A registry, a key, a policy that trusts it, and the running provider.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -196,6 +196,10 @@ impl World {
         self.address
     }
 
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin
+    }
+
     pub async fn connect(&self) -> Https {
         Https::connect(self.address, self.tls()).await.unwrap()
     }
@@ -245,6 +249,12 @@ impl World {
             .map(|line| serde_json::from_str(line).unwrap())
             .collect()
     }
+}
+
+/// A pipe by this name, of which nobody has the other end.
+pub fn make_fifo(path: &Path) {
+    let mode = rustix::fs::Mode::RWXU;
+    rustix::fs::mkfifoat(rustix::fs::CWD, path, mode).unwrap();
 }
 
 pub fn policy_for(key: &SigningKey, name: &str, more: &str) -> String {
