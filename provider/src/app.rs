@@ -5,8 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::admin::{Admin, Readiness};
 use crate::api::Api;
@@ -16,9 +14,12 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::rules::{CurrentRules, LoadError, RulesSource};
-use crate::server::{BindError, Bound, Serving, bind};
+use crate::server::{BindError, Bound, Serving, bind, serve_admin};
 use crate::service::Service;
 use crate::upstream::{self, UpstreamError};
+
+/// How long the last lines of the audit log may take to be written.
+const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// The service with all it needs, ready to start.
 pub struct App {
@@ -37,12 +38,10 @@ pub struct Running {
     addresses: Vec<SocketAddr>,
     admin: SocketAddr,
     ready: Readiness,
-    tasks: TaskTracker,
-    stop: CancellationToken,
+    serving: Serving,
     shutdown_delay: Duration,
     drain: Duration,
-    /// Dropped last, when all is written.
-    _api: Arc<Api>,
+    api: Arc<Api>,
 }
 
 /// Why the service cannot start.
@@ -148,7 +147,7 @@ impl App {
         for (listener, callers) in listeners.into_iter().zip(callers) {
             listener.serve(&serving, Arc::clone(&api).router(callers));
         }
-        let Serving { tasks, stop, .. } = serving;
+        let Serving { tasks, stop, .. } = &serving;
         tasks.spawn(
             source
                 .tuf()
@@ -168,22 +167,15 @@ impl App {
             ready: ready.clone(),
         }
         .router();
-        let stopped = stop.clone().cancelled_owned();
-        tasks.spawn(async move {
-            let served = axum::serve(admin_socket, router).with_graceful_shutdown(stopped);
-            if let Err(error) = served.await {
-                tracing::error!(%error, "the admin listener ended");
-            }
-        });
+        serve_admin(admin_socket, &serving, router);
         Ok(Running {
             addresses,
             admin,
             ready,
-            tasks,
-            stop,
+            serving,
             shutdown_delay: config.timeouts.shutdown_delay,
             drain: config.timeouts.drain,
-            _api: api,
+            api,
         })
     }
 }
@@ -199,14 +191,53 @@ impl Running {
         self.admin
     }
 
+    /// Opens the file of the audit log anew, since it has been moved away.
+    pub fn reopen_audit(&self) {
+        self.api.audit().reopen();
+    }
+
     /// Becomes unready, stops accepting, lets running requests finish within
-    /// `timeouts.drain`. Whether all of them did.
+    /// `timeouts.drain`, and writes what is left of the audit log. Whether all of them did, and all of
+    /// it was written; if not, the log says what was left.
     pub async fn shutdown(self) -> bool {
         self.ready.set(false);
         tokio::time::sleep(self.shutdown_delay).await;
-        self.stop.cancel();
-        self.tasks.close();
-        let drained = tokio::time::timeout(self.drain, self.tasks.wait()).await;
-        drained.is_ok()
+        let Serving { tasks, stop, .. } = &self.serving;
+        stop.cancel();
+        tasks.close();
+        let drained = tokio::time::timeout(self.drain, tasks.wait()).await;
+        // Whatever else there is that has not ended, no caller waits for it.
+        let cut_off = drained.map_or_else(|_| self.serving.requests(), |()| 0);
+        if cut_off > 0 {
+            tracing::warn!(
+                requests = cut_off,
+                "requests are cut off: they took longer than timeouts.drain"
+            );
+        }
+        let unwritten = self.write_audit().await;
+        if unwritten > 0 {
+            tracing::error!(
+                lines = unwritten,
+                "lines of the audit log are lost: nobody took them"
+            );
+        }
+        cut_off == 0 && unwritten == 0
+    }
+
+    /// How many lines of the audit log could not be written.
+    async fn write_audit(self) -> usize {
+        let (written, done) = tokio::sync::oneshot::channel();
+        let api = self.api;
+        // Of its own: the runtime's threads may all wait for something else.
+        let spawned = std::thread::Builder::new().spawn(move || {
+            let unwritten = api.audit().close(LAST_LINES);
+            drop(api);
+            // Whoever asked may be gone.
+            let _ = written.send(unwritten);
+        });
+        match spawned {
+            Ok(_) => done.await.unwrap_or(0),
+            Err(_) => 0,
+        }
     }
 }

@@ -8,35 +8,34 @@
 //! ```
 //!
 //! `evidence` is the SHA-256 digest of the evidence pack that the verdict was made from.
-//! A thread of its own writes, a few milliseconds later and many lines at once; if it cannot
-//! keep up, lines are lost, counted and reported, rather than admission held up.
+//! A thread of its own writes (see [`crate::lines`]); if it cannot keep up, lines are lost, counted
+//! and reported, rather than admission held up. Each line is whole, also after a disk was full.
+//! A file that was moved away is opened anew by [`Audit::reopen`].
 
-use std::fs::OpenOptions;
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc;
 use std::time::Duration;
 
 use sealgate_core::UnixTime;
 
 use crate::config::AuditOutput;
+use crate::lines::{LineWriter, Output, Owner};
 use crate::metrics::Metrics;
 use crate::service::{Decision, NoDecision};
 
 /// The bytes that may wait to be written.
 const MOST_WAITING: usize = 16 << 20;
 
-/// How long lines gather before they are written together: waking the writer for each
-/// would cost more than everything else about a cached answer.
-const GATHER: Duration = Duration::from_millis(10);
+/// How long the disk of the file may take to open it.
+const OPEN_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long the last lines may take to be written, if nobody else says.
+const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// The audit log.
-#[derive(Debug)]
 pub struct Audit {
-    lines: Option<Arc<Lines>>,
-    writer: Option<JoinHandle<()>>,
-    metrics: Arc<Metrics>,
+    writer: Option<LineWriter>,
 }
 
 /// What is told about a question.
@@ -51,112 +50,71 @@ impl Audit {
     /// Opens the log.
     ///
     /// # Errors
-    /// If the file cannot be opened for appending.
+    /// If the file is no regular file, cannot be opened for appending, or its disk does not answer.
     pub fn open(output: &AuditOutput, metrics: Arc<Metrics>) -> io::Result<Self> {
-        let sink: Box<dyn Write + Send> = match output {
-            AuditOutput::Off => {
-                return Ok(Self {
-                    lines: None,
-                    writer: None,
-                    metrics,
+        let opened = match output {
+            AuditOutput::Off => return Ok(Self { writer: None }),
+            AuditOutput::Stdout => Output::stream(io::stdout())?,
+            AuditOutput::File(path) => {
+                let (opened, done) = mpsc::channel();
+                let file = path.clone();
+                std::thread::Builder::new()
+                    .name("audit-open".to_owned())
+                    .spawn(move || opened.send(Output::file(file)))?;
+                let opened = done.recv_timeout(OPEN_WITHIN).map_err(|_| {
+                    io::Error::new(io::ErrorKind::TimedOut, "its disk does not answer")
                 });
+                opened.and_then(|opened| opened).map_err(|error| {
+                    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+                })?
             }
-            AuditOutput::Stdout => Box::new(io::stdout()),
-            AuditOutput::File(path) => Box::new(
-                OpenOptions::new()
-                    .create(true)
-                    .append(true)
-                    .mode(0o600)
-                    .open(path)?,
-            ),
         };
-        let lines = Arc::new(Lines::default());
-        let (waiting, counted) = (Arc::clone(&lines), Arc::clone(&metrics));
-        let writer = std::thread::Builder::new()
-            .name("audit".to_owned())
-            .spawn(move || write_lines(&waiting, sink, &counted))?;
+        let owner = Arc::new(Losses(metrics));
+        let writer = LineWriter::start("audit", MOST_WAITING, opened, owner)?;
         Ok(Self {
-            lines: Some(lines),
             writer: Some(writer),
-            metrics,
         })
     }
 
     /// Records an answer.
     pub(crate) fn record(&self, asked: &Asked<'_>, answer: &Result<Decision, NoDecision>) {
-        let Some(lines) = &self.lines else {
-            return;
-        };
-        if !lines.push(|into| line(into, asked, answer)) {
-            self.metrics.audit_lost(1);
+        if let Some(writer) = &self.writer {
+            writer.push(|into| line(into, asked, answer));
         }
+    }
+
+    /// Opens the file anew, since it has been moved away. If that fails, the old one stays in use.
+    pub(crate) fn reopen(&self) {
+        if let Some(writer) = &self.writer {
+            writer.reopen();
+        }
+    }
+
+    /// Waits until everything is written, but only so long. How many lines were not; no further
+    /// ones are taken.
+    pub(crate) fn close(&self, within: Duration) -> usize {
+        self.writer
+            .as_ref()
+            .map_or(0, |writer| writer.close(within))
     }
 }
 
-/// Waits until everything is written.
 impl Drop for Audit {
     fn drop(&mut self) {
-        if let Some(lines) = self.lines.take() {
-            lines.close();
-        }
-        if let Some(writer) = self.writer.take() {
-            // A writer that crashed has said so.
-            let _ = writer.join();
-        }
+        self.close(LAST_LINES);
     }
 }
 
-/// The lines that wait to be written.
-#[derive(Debug, Default)]
-struct Lines {
-    waiting: Mutex<Waiting>,
-    changed: Condvar,
-}
+/// What is said and counted about lines that are lost.
+struct Losses(Arc<Metrics>);
 
-#[derive(Debug, Default)]
-struct Waiting {
-    bytes: Vec<u8>,
-    closed: bool,
-}
-
-impl Lines {
-    /// Adds a line, unless too much waits.
-    fn push(&self, write: impl FnOnce(&mut Vec<u8>)) -> bool {
-        let mut waiting = self.lock();
-        if waiting.bytes.len() >= MOST_WAITING {
-            return false;
-        }
-        let first = waiting.bytes.is_empty();
-        write(&mut waiting.bytes);
-        drop(waiting);
-        if first {
-            self.changed.notify_one();
-        }
-        true
+impl Owner for Losses {
+    fn lost(&self, lines: usize) {
+        self.0.audit_lost(lines);
     }
 
-    /// Swaps `taken`, which is empty, for the lines that wait, as soon as there are any.
-    /// False if there will be no more.
-    fn take(&self, taken: &mut Vec<u8>) -> bool {
-        let mut waiting = self.lock();
-        while waiting.bytes.is_empty() && !waiting.closed {
-            waiting = self
-                .changed
-                .wait(waiting)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-        std::mem::swap(&mut waiting.bytes, taken);
-        !waiting.closed
-    }
-
-    fn close(&self) {
-        self.lock().closed = true;
-        self.changed.notify_one();
-    }
-
-    /// A line cut short by a panic is no reason to lose the others.
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn failed(&self, error: &io::Error) {
+        tracing::error!(%error, "the audit log cannot be written");
     }
 }
 
@@ -195,29 +153,4 @@ fn field(line: &mut Vec<u8>, name: &[u8], value: &str) {
     line.extend_from_slice(name);
     // Writing a string into memory cannot fail.
     let _ = serde_json::to_writer(line, value);
-}
-
-/// Writes lines as they gather.
-fn write_lines(lines: &Lines, mut sink: Box<dyn Write + Send>, metrics: &Metrics) {
-    let mut taken = Vec::new();
-    let mut working = true;
-    let mut more = true;
-    while more {
-        more = lines.take(&mut taken);
-        let result = sink.write_all(&taken).and_then(|()| sink.flush());
-        if let Err(error) = &result {
-            let lost = taken.iter().filter(|byte| **byte == b'\n').count();
-            metrics.audit_lost(lost);
-            if working {
-                tracing::error!(%error, "the audit log cannot be written");
-            }
-        }
-        working = result.is_ok();
-        taken.clear();
-        // What one burst took is not kept for ever.
-        taken.shrink_to(64 << 10);
-        if more {
-            std::thread::sleep(GATHER);
-        }
-    }
 }

@@ -50,6 +50,9 @@ pub enum Exit {
     NotVerified = 1,
     /// It could not be decided.
     Undecided = 2,
+    /// Told to stop, the service left something unfinished: requests were cut off, or lines of the
+    /// audit log not written.
+    Unfinished = 3,
     /// The command or its configuration is wrong.
     Usage = 64,
 }

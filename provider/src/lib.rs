@@ -20,7 +20,7 @@
 //! | [`rules`], [`policies`], [`trust`], [`reload`] | what is judged by, reloaded |
 //! | [`tuf`] | trust roots that a TUF repository renews |
 //! | [`metrics`], [`audit`], [`log`], `admin` | what can be seen of it |
-//! | `files` | how files are read, without waiting for anybody |
+//! | `lines`, `files` | how lines are written and files are read, without waiting for anybody |
 //! | [`cli`], [`commands`] | the command line |
 //! | `demo` | everything in one process, to look at |
 
@@ -43,6 +43,7 @@ pub mod files;
 pub mod internals;
 mod judge;
 pub mod key;
+mod lines;
 pub mod log;
 pub mod metrics;
 pub mod policies;

@@ -12,6 +12,8 @@
 mod api;
 #[path = "provider/cache.rs"]
 mod cache;
+#[path = "provider/front.rs"]
+mod front;
 #[path = "provider/limits.rs"]
 mod limits;
 #[path = "provider/memory.rs"]

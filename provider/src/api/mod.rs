@@ -27,6 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
@@ -42,6 +43,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Limits};
 use crate::log::RequestIds;
 use crate::metrics::{Answer, Metrics, Route};
+use crate::server::Activity;
 use crate::service::Service;
 use crate::shares::{Share, Shares};
 use body::Bodies;
@@ -105,6 +107,10 @@ impl Api {
         &self.service
     }
 
+    pub(crate) fn audit(&self) -> &Audit {
+        &self.audit
+    }
+
     /// The routes, for these callers.
     pub(crate) fn router(self: Arc<Self>, callers: Callers) -> Router {
         Router::new()
@@ -164,7 +170,7 @@ impl Door {
         let metrics = &self.api.metrics;
         metrics.request(route, reply.answer, started.into_std());
         if reply.answer != Answer::Answered {
-            tracing::warn!(request = ?id, route = route.name(), answer = ?reply.answer, message = reply.message, "not answered");
+            tracing::warn!(request = ?id, route = route.name(), answer = ?reply.answer, why = reply.message, "not answered");
         }
         let mut response = reply.response();
         if let Some(id) = id {
@@ -185,6 +191,9 @@ impl Door {
             let _ = body::read(body, 0, deadline).await;
             return Err(Rejection::caller(&refusal));
         }
+        if let Some(activity) = head.extensions.get::<Arc<Activity>>() {
+            activity.admit();
+        }
         self.api.bodies.read(body, deadline).await
     }
 }
@@ -200,9 +209,18 @@ async fn validate(State(door): Shared, request: Request) -> Response {
 
 async fn validate_by(
     State(door): Shared,
-    Path(policy): Path<String>,
+    policy: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Response {
+    let Ok(Path(policy)) = policy else {
+        let rejection = Rejection::new(
+            StatusCode::BAD_REQUEST,
+            "wrong_policy",
+            "the policy in the URL is no text: expected /v1/validate/{policy} with a name in UTF-8",
+        );
+        let refuse = async |_, _| Err(rejection);
+        return door.handle(Route::Validate, None, request, refuse).await;
+    };
     door.handle(Route::Validate, Some(policy), request, |asking, body| {
         door.api.validate(asking, body)
     })

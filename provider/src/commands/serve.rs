@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::app::App;
+use crate::app::{App, Running};
 use crate::cli::Exit;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{ClientAuth, Config, Listener};
@@ -15,6 +15,12 @@ use crate::server::SelfSigned;
 
 /// How often certificates of our own are checked for their age.
 const RENEWAL: Duration = Duration::from_secs(12 * 3600);
+
+/// After how long a start is so slow that it is said.
+const SLOW: Duration = Duration::from_secs(10);
+
+/// Why it cannot serve.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Answer Gatekeeper, and whoever else asks, over HTTPS.
 #[derive(Debug, Args)]
@@ -47,20 +53,24 @@ pub struct Serve {
 }
 
 impl Serve {
-    /// Serves until a signal says to stop.
+    /// Serves until a signal says to stop: SIGTERM, SIGINT or SIGQUIT. A second one ends it at
+    /// once. SIGHUP opens the audit log's file anew.
     pub async fn run(self) -> Exit {
         match self.serve().await {
-            Ok(()) => Exit::Verified,
+            Ok(true) => Exit::Verified,
+            Ok(false) => Exit::Unfinished,
             Err(error) => {
-                eprintln!("{error}");
+                log::last_words(error.to_string());
                 Exit::Usage
             }
         }
     }
 
-    async fn serve(&self) -> Result<(), Box<dyn std::error::Error>> {
+    /// Whether everything was finished in the end.
+    async fn serve(&self) -> Result<bool, Failure> {
         let config = self.config()?;
-        log::start(&config.log)?;
+        let _logging = log::start(&config.log)?;
+        let mut signals = Signals::listen()?;
         if let Some(own) = self.self_signed(&config) {
             own.ensure(SystemClock::new().now())?;
             tracing::info!(
@@ -72,20 +82,28 @@ impl Serve {
         }
         warn_of_risks(&config);
         let drain = config.timeouts.drain;
-        let running = App::new(config)?.start().await?;
+        let Some(running) = start(config, &mut signals).await? else {
+            return Ok(true);
+        };
         for address in running.addresses() {
             tracing::info!(%address, "listening");
         }
         tracing::info!(address = %running.admin(), "health and metrics");
-        told_to_stop().await?;
-        tracing::info!(?drain, "draining");
-        if !running.shutdown().await {
-            tracing::warn!("some requests were cut off: they took longer than timeouts.drain");
+        while let Told::HangUp = signals.next().await {
+            running.reopen_audit();
+            tracing::info!("the audit log is opened anew");
         }
-        Ok(())
+        tracing::info!(?drain, "draining");
+        tokio::select! {
+            finished = running.shutdown() => Ok(finished),
+            () = signals.stop() => {
+                tracing::warn!("told to stop a second time: what is unfinished is left so");
+                Ok(false)
+            }
+        }
     }
 
-    fn config(&self) -> Result<Config, Box<dyn std::error::Error>> {
+    fn config(&self) -> Result<Config, Failure> {
         let mut config = match (&self.config, &self.self_signed) {
             (Some(file), _) => Config::load(file)?,
             (None, Some(_)) => Config {
@@ -129,11 +147,35 @@ impl Serve {
     }
 }
 
+/// Starts it, which may take as long as disks take to answer. None if a signal says to stop.
+async fn start(config: Config, signals: &mut Signals) -> Result<Option<Running>, Failure> {
+    let loading = tokio::task::spawn_blocking(move || App::new(config));
+    let slow = async {
+        loop {
+            tokio::time::sleep(SLOW).await;
+            tracing::warn!("policies, trust material and other files are still being read");
+        }
+    };
+    let app = tokio::select! {
+        app = loading => app??,
+        () = slow => return Ok(None),
+        () = signals.stop() => return Ok(None),
+    };
+    Ok(Some(app.start().await?))
+}
+
 /// The listeners notice new certificates by themselves.
 async fn renew(own: SelfSigned) {
     loop {
         tokio::time::sleep(RENEWAL).await;
-        match own.ensure(SystemClock::new().now()) {
+        let same = own.clone();
+        let ensured =
+            tokio::task::spawn_blocking(move || same.ensure(SystemClock::new().now())).await;
+        let Ok(ensured) = ensured else {
+            // The defect has been logged; it is tried again.
+            continue;
+        };
+        match ensured {
             Ok(true) => tracing::info!("our certificate was renewed"),
             Ok(false) => {}
             Err(error) => tracing::error!(%error, "our certificate could not be renewed"),
@@ -156,12 +198,49 @@ fn warn_of_risks(config: &Config) {
     }
 }
 
-async fn told_to_stop() -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// What a signal says.
+#[derive(PartialEq, Eq)]
+enum Told {
+    Stop,
+    HangUp,
+}
+
+/// The signals that mean something to us, and those that would end the process though they
+/// mean nothing.
+struct Signals {
+    stop: [Signal; 3],
+    hang_up: Signal,
+    _ignored: [Signal; 2],
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            stop: [
+                signal(SignalKind::terminate())?,
+                signal(SignalKind::interrupt())?,
+                signal(SignalKind::quit())?,
+            ],
+            hang_up: signal(SignalKind::hangup())?,
+            _ignored: [
+                signal(SignalKind::user_defined1())?,
+                signal(SignalKind::user_defined2())?,
+            ],
+        })
     }
-    Ok(())
+
+    async fn next(&mut self) -> Told {
+        let [terminate, interrupt, quit] = &mut self.stop;
+        tokio::select! {
+            _ = terminate.recv() => Told::Stop,
+            _ = interrupt.recv() => Told::Stop,
+            _ = quit.recv() => Told::Stop,
+            _ = self.hang_up.recv() => Told::HangUp,
+        }
+    }
+
+    /// Waits for one that says to stop.
+    async fn stop(&mut self) {
+        while self.next().await != Told::Stop {}
+    }
 }

@@ -2,11 +2,15 @@
 
 mod accept;
 mod certificates;
+mod connection;
+mod places;
 mod self_signed;
 mod tls;
+mod unread;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -16,10 +20,18 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, Limits, Listener, Timeouts};
 use crate::metrics::{Loaded, Metrics, ReloadResult};
-use crate::reload::{Look, Watched};
+use crate::reload::{Look, Watched, off_thread};
+use connection::{Patience, Served};
+use places::Places;
 
 pub use certificates::{Certificates, TlsError};
+pub(crate) use places::Activity;
 pub use self_signed::{SelfSigned, SelfSignedError};
+
+/// Connections of the admin listener, and how long each may be silent: probes and Prometheus
+/// ask at once, and few they are.
+const ADMIN_CONNECTIONS: usize = 64;
+const ADMIN_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A listener that is bound and has its certificates, but does not accept yet.
 pub struct Bound {
@@ -61,10 +73,34 @@ impl Bound {
             serving.stop.clone(),
             Arc::clone(&serving.metrics),
         ));
-        serving
-            .tasks
-            .spawn(accept::run(socket, certificates, router, serving.clone()));
+        let limits = &serving.limits;
+        let places = serving.places(limits.connections, limits.connections_per_address);
+        let served = Served {
+            router,
+            patience: Patience {
+                stranger: serving.timeouts.handshake,
+                known: serving.timeouts.idle,
+            },
+            serving: serving.clone(),
+        };
+        let accepting = accept::over_tls(socket, certificates, places, served);
+        serving.tasks.spawn(accepting);
     }
+}
+
+/// Answers on a socket without TLS until `stop`: for the admin listener.
+pub(crate) fn serve_admin(socket: TcpListener, serving: &Serving, router: Router) {
+    let places = serving.places(ADMIN_CONNECTIONS, ADMIN_CONNECTIONS / 2);
+    let served = Served {
+        router,
+        patience: Patience {
+            stranger: ADMIN_PATIENCE,
+            known: ADMIN_PATIENCE,
+        },
+        serving: serving.clone(),
+    };
+    let accepting = accept::in_the_clear(socket, places, served);
+    serving.tasks.spawn(accepting);
 }
 
 /// What all listeners share.
@@ -78,6 +114,8 @@ pub struct Serving {
     limits: Limits,
     timeouts: Timeouts,
     reload_every: Duration,
+    /// Requests that are being answered.
+    requests: Arc<AtomicUsize>,
 }
 
 impl Serving {
@@ -90,7 +128,17 @@ impl Serving {
             limits: config.limits.clone(),
             timeouts: config.timeouts.clone(),
             reload_every: config.reload_every,
+            requests: Arc::default(),
         }
+    }
+
+    /// How many requests are being answered.
+    pub(crate) fn requests(&self) -> usize {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    fn places(&self, most: usize, share: usize) -> Arc<Places> {
+        Places::new(most, share, Arc::clone(&self.requests))
     }
 }
 
@@ -130,14 +178,19 @@ async fn watch(
     let mut watched = Watched::new();
     loop {
         let same = Arc::clone(&certificates);
-        let looked = tokio::task::spawn_blocking(move || {
-            let look = watched.look(|| same.files(), || same.read());
-            (watched, look)
-        });
+        let looking = off_thread(
+            move || {
+                let look = watched.look(|| same.files(), || same.read());
+                (watched, look)
+            },
+            &stop,
+            |stuck| metrics.set_stuck(Loaded::Tls, stuck),
+        );
+        let Some(looked) = looking.await else {
+            return;
+        };
         // A defect in reading must not end the watch.
-        let (returned, look) = looked
-            .await
-            .unwrap_or_else(|_| (Watched::new(), Look::Unsettled));
+        let (returned, look) = looked.unwrap_or_else(|_| (Watched::new(), Look::Unsettled));
         watched = returned;
         match look {
             Look::Loaded(read) => {

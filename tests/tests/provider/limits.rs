@@ -80,13 +80,11 @@ async fn a_handshake_that_never_ends_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_connection_without_a_request_is_closed() {
-    let world = World::with(|config| {
-        config.timeouts.request = Duration::from_millis(100);
-        config.timeouts.idle = Duration::from_millis(100);
-    })
-    .await;
-    let client = world.connect().await;
+async fn a_connection_without_a_further_request_is_closed() {
+    let world = World::with(|config| config.timeouts.idle = Duration::from_millis(100)).await;
+    let mut client = world.connect().await;
+    let request = client.post("/v1/validate", provider_request(&[]));
+    assert_eq!(request.await.unwrap().status(), StatusCode::OK);
     let closed = async {
         while !client.is_closed() {
             tokio::task::yield_now().await;
