@@ -180,3 +180,72 @@ impl Judged {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::clock::SystemClock;
+
+    fn judge() -> Judge {
+        let most = Most {
+            bytes: 40 << 20,
+            waiting: 100,
+            wait: Duration::from_secs(60),
+        };
+        let clock = Arc::new(SystemClock::new());
+        Judge::new(clock, Arc::new(Metrics::new()), &most).unwrap()
+    }
+
+    /// On a runtime of one thread, which what is run must not be.
+    #[tokio::test]
+    async fn what_takes_long_runs_on_threads_of_its_own_rt_15_tob_8() {
+        let (send, receive) = mpsc::channel();
+        let judge = judge();
+        let party = Party::known("r.test");
+        let work = judge.run(&party, 1, move || {
+            receive.recv().unwrap();
+            std::thread::current().name().map(str::to_owned)
+        });
+        let release = async { send.send(()).unwrap() };
+        let (ran, ()) = tokio::join!(work, release);
+        assert_eq!(ran.unwrap().as_deref(), Some("judge"));
+    }
+
+    #[tokio::test]
+    async fn one_registry_leaves_half_of_the_threads_to_others_ops_17_f5() {
+        let judge = judge();
+        let heavy = Party::known("heavy.test");
+        let (release, held) = (0..100)
+            .map(|_| mpsc::channel::<()>())
+            .unzip::<_, _, Vec<_>, Vec<_>>();
+        let held = held
+            .into_iter()
+            .map(|held| judge.run(&heavy, 1, move || held.recv().is_err()));
+        let held = futures::future::join_all(held);
+        let other = async {
+            let found = judge.run(&Party::known("other.test"), 1, || 7).await;
+            // Now the others may end.
+            drop(release);
+            found
+        };
+        let (held, other) = tokio::join!(held, other);
+        assert_eq!(other, Ok(7));
+        assert!(held.into_iter().all(|ended| ended == Ok(true)));
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_undecided_and_gives_back_what_it_took() {
+        let judge = judge();
+        let party = Party::known("r.test");
+        let (empty, at) = (Vec::<u8>::new(), std::hint::black_box(1));
+        let crashed = judge
+            .run(&party, 40 << 20, move || empty.split_at(at).0.len())
+            .await;
+        assert_eq!(crashed, Err(Undecided::Crashed));
+        assert_eq!(Undecided::Crashed.code(), "internal_error");
+        assert_eq!(judge.run(&party, 40 << 20, || 7).await, Ok(7));
+    }
+}

@@ -419,7 +419,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn tokens_and_challenges_are_kept_by_bytes_f4() {
+    async fn tokens_and_challenges_are_kept_by_bytes_f4_l_8() {
         let auth = Authenticator::new(&Registries::default());
         let header = secret_header(&"t".repeat(MOST_TOKEN)).unwrap();
         for number in 0..3000 {

@@ -33,6 +33,29 @@ async fn a_public_registry_gives_an_anonymous_token_once() {
 }
 
 #[tokio::test]
+async fn a_refused_token_is_forgotten_and_no_other_f3() {
+    let setup = Setup::with(private(), as_alice).await;
+    let index = sealgate_tests::image::INDEX;
+    setup.registry.push_manifest("other", "v1", index, "{}");
+    let other = format!("{}/other", setup.registry.host()).parse().unwrap();
+    setup.tag().await.unwrap();
+    setup.client.tag(&other, "v1", soon()).await.unwrap();
+    let refusal = Fault::Status(StatusCode::UNAUTHORIZED);
+    let refusal = Rule::on(Route::ManifestByTag, refusal).repository("app");
+    setup.registry.inject(refusal.times(1));
+    setup.registry.clear_requests();
+    setup.tag().await.unwrap();
+    setup.client.tag(&other, "v1", soon()).await.unwrap();
+    let tokens: Vec<_> = setup
+        .calls()
+        .into_iter()
+        .filter(|call| call.contains("/token"))
+        .collect();
+    assert_eq!(tokens.len(), 1, "{tokens:?}");
+    assert!(tokens[0].contains("repository%3Aapp%3Apull"), "{tokens:?}");
+}
+
+#[tokio::test]
 async fn a_token_endpoint_named_at_length_is_refused_f4() {
     let setup = Setup::open().await;
     let realm = format!("{}/token?{}", setup.registry.url(), "x".repeat(3000));
