@@ -47,7 +47,7 @@ fn genuine_inputs_verify() {
 
 /// One test: memory is measured for the whole process.
 #[test]
-fn every_input_keeps_the_rules() {
+fn every_input_keeps_the_rules_adv_47_rt_27() {
     let targets: BTreeSet<_> = TARGETS
         .iter()
         .map(|target| target.name.to_owned())

@@ -43,7 +43,7 @@ const SUITES: &[Suite] = &[
     ),
     (
         "rfc3161::tokens",
-        rfc3161::every_token_is_judged_as_the_table_says,
+        rfc3161::every_token_is_judged_as_the_table_says_adv_25,
     ),
     (
         "rfc3161::injected_certificates",
