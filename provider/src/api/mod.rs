@@ -27,6 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -45,7 +46,7 @@ use crate::log::RequestIds;
 use crate::metrics::{Answer, Metrics, Route};
 use crate::server::Activity;
 use crate::service::Service;
-use crate::shares::{Share, Shares};
+use crate::shares::Shares;
 use body::Bodies;
 use reply::{Rejection, Reply};
 
@@ -156,9 +157,11 @@ impl Door {
         };
         let id = HeaderValue::try_from(&asking.id).ok();
         let reply = async {
+            // First: who may not ask takes none of the room of those who may.
+            let body = self.admit(request, asking.deadline).await?;
             let open = &self.api.open;
             let _open = open.try_acquire().map_err(|_| Rejection::shed())?;
-            let (body, _room) = self.admit(request, asking.deadline).await?;
+            let (body, _room) = self.api.bodies.read(body, asking.deadline).await?;
             answer(asking, body).await
         };
         // A defect must not take the connection, and the answers of others, with it.
@@ -179,12 +182,8 @@ impl Door {
         response
     }
 
-    /// The body of a request whose caller may ask.
-    async fn admit(
-        &self,
-        request: Request,
-        deadline: Instant,
-    ) -> Result<(Bytes, Share), Rejection> {
+    /// The body of a request whose caller may ask, unread.
+    async fn admit(&self, request: Request, deadline: Instant) -> Result<Body, Rejection> {
         let (head, body) = request.into_parts();
         if let Err(refusal) = self.callers.admit(&head.headers, deadline).await {
             // Whatever it is: it is thrown away, so that the client reads the answer.
@@ -194,7 +193,7 @@ impl Door {
         if let Some(activity) = head.extensions.get::<Arc<Activity>>() {
             activity.admit();
         }
-        self.api.bodies.read(body, deadline).await
+        Ok(body)
     }
 }
 

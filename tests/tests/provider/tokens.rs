@@ -12,6 +12,7 @@ use sealgate::{App, Config};
 use sealgate_tests::https::{self, Authority, Https};
 use sealgate_tests::token_review::{Manner, TokenReviewServer};
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
 use tracing::dispatcher::Dispatch;
 
 use crate::world::World;
@@ -37,6 +38,11 @@ struct Answer {
 impl Cluster {
     /// With one account that may ask, whose token is [`TOKEN`].
     async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// With another configuration than the usual.
+    async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let ca = Authority::new("cluster CA").unwrap();
         let identity = ca.issue(&["127.0.0.1"]).unwrap();
         let api = TokenReviewServer::start(&identity, OWN).await.unwrap();
@@ -54,6 +60,7 @@ impl Cluster {
                 ..TokenReview::default()
             };
             token_listener(config, review);
+            change(config);
         });
         let world = world.await;
         Self { world, api, ca }
@@ -326,6 +333,37 @@ impl Write for Logged {
 
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
+    }
+}
+
+#[tokio::test]
+async fn strangers_whose_bodies_never_end_take_no_room_of_those_who_may_ask_f9() {
+    use tokio::io::AsyncWriteExt;
+
+    let cluster = Cluster::with(|config| {
+        config.limits.requests = 1;
+        // The bodies of strangers end with the test.
+        config.timeouts.request = Duration::from_secs(600);
+        config.timeouts.handshake = Duration::from_secs(600);
+    })
+    .await;
+    let tls = https::client_config(&cluster.world.server_ca.pem, None).unwrap();
+    let mut strangers = Vec::new();
+    for _ in 0..50 {
+        let tcp = TcpStream::connect(cluster.world.address()).await.unwrap();
+        let name = "localhost".try_into().unwrap();
+        let connector = tokio_rustls::TlsConnector::from(tls.clone());
+        let mut stream = connector.connect(name, tcp).await.unwrap();
+        let head = "POST /v1/verify HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.flush().await.unwrap();
+        strangers.push(stream);
+    }
+    for _ in 0..5 {
+        let bearer = format!("Bearer {TOKEN}");
+        let images = json!({"images": ["UPPER"]});
+        let answer = cluster.ask("/v1/verify", &[&bearer], &images).await;
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
     }
 }
 
