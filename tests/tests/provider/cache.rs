@@ -216,7 +216,8 @@ async fn at_the_deadline_nothing_is_claimed_and_what_was_finished_is_kept_l15() 
         .unwrap();
     let requests = world.registry.requests();
     let referrers = requests.iter().filter(|r| r.route == Route::Referrers);
-    assert_eq!(referrers.count(), 2, "one for each image");
+    // One for each image; and the silent one is asked once more, on another connection.
+    assert!((2..=3).contains(&referrers.count()), "{requests:?}");
 }
 
 #[tokio::test]
