@@ -6,7 +6,8 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use sealgate_core::evidence::{Artifact, Blob, Omission, Source};
 use sealgate_core::manifest::Manifest;
 use sealgate_core::reference::Repository;
-use sealgate_core::{Digest, limits, signed_layers};
+use sealgate_core::{Digest, json, limits, signed_layers};
+use serde::de::IgnoredAny;
 use tokio::time::Instant;
 
 use super::Wanted;
@@ -104,12 +105,25 @@ impl Gathering<'_> {
             Ok(manifest) => {
                 let bytes = manifest.blob.bytes().len();
                 found.rooms.push(self.client.count(self.repository, bytes)?);
+                found.doubt = self.doubt(&tag, &manifest.blob).await;
                 found.artifacts.push(artifact(source, manifest.blob));
             }
             Err(error) if error.is_not_found() => {}
             Err(error) => found.omitted.push(omission(None, &error)?),
         }
         Ok(found)
+    }
+
+    /// Doubts a manifest under a tag that is no JSON: no registry takes such a one from anybody,
+    /// so it is a page of something that stands in front of it.
+    async fn doubt(&self, tag: &str, manifest: &Blob) -> Option<RegistryError> {
+        let bytes = manifest.clone();
+        let parsed = move || json::parse::<IgnoredAny>(bytes.bytes()).err();
+        let error = self.parsing.run(manifest.bytes().len(), parsed).await?;
+        let asked = format!("the manifest {}:{tag}", self.repository.path());
+        let found = format!("something that is no JSON: {error}");
+        let host = self.repository.host();
+        Some(RegistryError::new(Cause::Malformed, host, asked, found))
     }
 
     async fn referrers(&self, wanted: bool) -> Result<Found, RegistryError> {

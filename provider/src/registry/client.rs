@@ -426,6 +426,11 @@ impl Display for Errand<'_> {
     }
 }
 
+/// Whether this is the media type of a manifest or an index.
+pub(crate) fn is_manifest(media_type: &str) -> bool {
+    ANY_MANIFEST.split(", ").any(|known| known == media_type)
+}
+
 /// The media type without its parameters.
 pub(crate) fn media_type(headers: &HeaderMap) -> String {
     let value = headers

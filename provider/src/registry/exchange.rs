@@ -17,7 +17,7 @@ use url::Url;
 use super::error::{Cause, RegistryError};
 use super::guard::Forbidden;
 use super::health::LONGEST_THROTTLED;
-use super::listing::{Entries, IndexReader, READER_BYTES};
+use super::listing::{Entries, IndexReader, NoIndex, READER_BYTES};
 use super::peer::{Peer, origin};
 use crate::response::{causes, root_cause};
 
@@ -60,7 +60,7 @@ pub(crate) struct Answer {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
     /// The list that was asked for, of a success; or how it is none.
-    pub(crate) listed: Result<Listed, String>,
+    pub(crate) listed: Result<Listed, NoIndex>,
     /// Whether a redirect led to another host, and this is its answer.
     pub(crate) elsewhere: bool,
 }
@@ -258,7 +258,7 @@ pub(crate) async fn read(
         status,
         headers,
         body: Vec::new(),
-        listed: Err("was not asked for".to_owned()),
+        listed: Err(NoIndex::Other("was not asked for")),
         elsewhere: false,
     };
     if !status.is_success() {
@@ -339,7 +339,7 @@ impl Pieces<'_> {
     }
 
     /// Reads no further than it has to: to the end, to where it is no list, or to the limit.
-    async fn list(&mut self) -> Result<Result<Listed, String>, Failure> {
+    async fn list(&mut self) -> Result<Result<Listed, NoIndex>, Failure> {
         let mut reader = IndexReader::new();
         while let Some(piece) = self.next().await? {
             if let Err(why) = reader.push(&piece) {

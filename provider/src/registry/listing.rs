@@ -6,6 +6,7 @@
 //! them are kept.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use sealgate_core::manifest::Descriptor;
 use sealgate_core::{Digest, json, limits};
@@ -78,6 +79,23 @@ impl Entries {
     }
 }
 
+/// Why something is no index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoIndex {
+    /// It is no JSON, or not all of it: no registry takes such a manifest from anybody.
+    Broken(&'static str),
+    /// It is something else.
+    Other(&'static str),
+}
+
+/// Fits "a list of referrers that …".
+impl fmt::Display for NoIndex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Broken(why) | Self::Other(why)) = self;
+        f.write_str(why)
+    }
+}
+
 /// Reads one index, piece by piece.
 ///
 /// What it passes over is checked for its brackets and strings alone: nobody reads it, so nobody
@@ -144,8 +162,8 @@ impl IndexReader {
     /// Reads the next bytes.
     ///
     /// # Errors
-    /// If this is no index, said so that it fits "a list of referrers that …".
-    pub(crate) fn push(&mut self, mut bytes: &[u8]) -> Result<(), String> {
+    /// If this is no index.
+    pub(crate) fn push(&mut self, mut bytes: &[u8]) -> Result<(), NoIndex> {
         while let Some((&byte, rest)) = bytes.split_first() {
             bytes = match self.string {
                 Some(escaped) => self.read_string(bytes, escaped)?,
@@ -162,11 +180,11 @@ impl IndexReader {
     ///
     /// # Errors
     /// If it has not, or lists nothing.
-    pub(crate) fn finish(self) -> Result<Entries, String> {
+    pub(crate) fn finish(self) -> Result<Entries, NoIndex> {
         match (self.expect, self.listed) {
             (Expect::Nothing, true) => Ok(self.entries),
-            (Expect::Nothing, false) => Err("has no list of manifests".to_owned()),
-            _ => Err("ends too early".to_owned()),
+            (Expect::Nothing, false) => Err(NoIndex::Other("has no list of manifests")),
+            _ => Err(NoIndex::Broken("ends too early")),
         }
     }
 
@@ -174,15 +192,15 @@ impl IndexReader {
     ///
     /// # Errors
     /// If its list has not begun so far.
-    pub(crate) fn cut_off(self) -> Result<Entries, String> {
+    pub(crate) fn cut_off(self) -> Result<Entries, NoIndex> {
         match self.listed {
             true => Ok(self.entries),
-            false => Err("has no list of manifests where it begins".to_owned()),
+            false => Err(NoIndex::Other("has no list of manifests where it begins")),
         }
     }
 
     /// Reads a string up to the next byte that means something; returns what follows.
-    fn read_string<'a>(&mut self, bytes: &'a [u8], escaped: bool) -> Result<&'a [u8], String> {
+    fn read_string<'a>(&mut self, bytes: &'a [u8], escaped: bool) -> Result<&'a [u8], NoIndex> {
         let special = |byte: &u8| matches!(byte, b'"' | b'\\' | ..0x20);
         let length = match escaped {
             true => 1,
@@ -206,12 +224,12 @@ impl IndexReader {
                 self.string = Some(true);
                 self.take(b"\\");
             }
-            _ => return Err("has a control character in a string".to_owned()),
+            _ => return Err(NoIndex::Broken("has a control character in a string")),
         }
         Ok(rest)
     }
 
-    fn read_between(&mut self, byte: u8) -> Result<(), String> {
+    fn read_between(&mut self, byte: u8) -> Result<(), NoIndex> {
         let in_word = byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
         if let Some(word) = &mut self.word {
             if in_word {
@@ -254,13 +272,13 @@ impl IndexReader {
                     _ => self.word = Some(vec![byte]),
                 }
             }
-            _ => return Err("is no JSON".to_owned()),
+            _ => return Err(NoIndex::Broken("is no JSON")),
         }
         Ok(())
     }
 
     /// Before the first byte of a value.
-    fn begin_value(&mut self, byte: u8) -> Result<(), String> {
+    fn begin_value(&mut self, byte: u8) -> Result<(), NoIndex> {
         let wrong = match (self.open.len(), self.in_list) {
             (0, _) => byte != b'{',
             // Go programs write an empty list as `null`.
@@ -268,7 +286,7 @@ impl IndexReader {
             _ => false,
         };
         if wrong {
-            return Err("is no index".to_owned());
+            return Err(NoIndex::Other("is no index"));
         }
         if self.in_list && self.open.len() == LIST {
             match byte {
@@ -279,9 +297,9 @@ impl IndexReader {
         Ok(())
     }
 
-    fn open(&mut self, byte: u8) -> Result<(), String> {
+    fn open(&mut self, byte: u8) -> Result<(), NoIndex> {
         if self.open.len() >= limits::JSON_DEPTH {
-            return Err(format!("nests deeper than {} levels", limits::JSON_DEPTH));
+            return Err(NoIndex::Other("nests too deep"));
         }
         self.begin_value(byte)?;
         self.take(&[byte]);
@@ -293,9 +311,9 @@ impl IndexReader {
         Ok(())
     }
 
-    fn close(&mut self, opened: u8) -> Result<(), String> {
+    fn close(&mut self, opened: u8) -> Result<(), NoIndex> {
         if self.open.pop() != Some(opened) {
-            return Err("is no JSON".to_owned());
+            return Err(NoIndex::Broken("is no JSON"));
         }
         match opened {
             b'{' => self.take(b"}"),
@@ -305,16 +323,16 @@ impl IndexReader {
         Ok(())
     }
 
-    fn end_word(&mut self) -> Result<(), String> {
+    fn end_word(&mut self) -> Result<(), NoIndex> {
         let word = self.word.take().unwrap_or_default();
         if self.in_list && self.open.len() == INDEX && word != b"null" {
-            return Err("is no index".to_owned());
+            return Err(NoIndex::Other("is no index"));
         }
         self.end_value();
         Ok(())
     }
 
-    fn end_string(&mut self) -> Result<(), String> {
+    fn end_string(&mut self) -> Result<(), NoIndex> {
         if !self.is_key {
             self.take(b"\"");
             self.end_value();
@@ -327,7 +345,7 @@ impl IndexReader {
         let name: String = json::parse(&quoted).unwrap_or_default();
         if self.open.len() == INDEX && name == "manifests" {
             if self.listed {
-                return Err("lists its manifests twice".to_owned());
+                return Err(NoIndex::Other("lists its manifests twice"));
             }
             self.listed = true;
             self.in_list = true;
@@ -395,7 +413,7 @@ mod tests {
     use super::*;
 
     /// Reads an index in pieces of this size.
-    fn read_in(text: &str, size: usize) -> Result<Entries, String> {
+    fn read_in(text: &str, size: usize) -> Result<Entries, NoIndex> {
         let mut reader = IndexReader::new();
         for piece in text.as_bytes().chunks(size) {
             reader.push(piece)?;
@@ -404,7 +422,7 @@ mod tests {
     }
 
     /// The same, whatever the size of the pieces.
-    fn read(text: &str) -> Result<Entries, String> {
+    fn read(text: &str) -> Result<Entries, NoIndex> {
         let whole = read_in(text, text.len().max(1));
         for size in [1, 2, 3, 7, 64] {
             assert_eq!(read_in(text, size), whole, "{size}: {text}");
@@ -481,11 +499,11 @@ mod tests {
         ] {
             let mut reader = IndexReader::new();
             let found = reader.push(text.as_bytes()).and_then(|()| reader.finish());
-            let found = found.unwrap_err();
+            let found = found.unwrap_err().to_string();
             assert!(found.contains(why), "{text}: {found}");
         }
         let deep = format!(r#"{{"manifests":[{{"a":{}"#, "[".repeat(200));
-        assert!(read(&deep).unwrap_err().contains("deeper"));
+        assert!(read(&deep).unwrap_err().to_string().contains("too deep"));
     }
 
     #[test]
@@ -545,6 +563,7 @@ mod tests {
         assert_eq!(reader.cut_off().unwrap().descriptors.len(), 1);
         let mut reader = IndexReader::new();
         reader.push(br#"{"annotations":{"a":"aaaaaaaa"#).unwrap();
-        assert!(reader.cut_off().unwrap_err().contains("where it begins"));
+        let why = reader.cut_off().unwrap_err().to_string();
+        assert!(why.contains("where it begins"), "{why}");
     }
 }

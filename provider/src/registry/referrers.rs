@@ -13,11 +13,11 @@ use sealgate_core::{Digest, limits};
 use tokio::time::Instant;
 use url::Url;
 
-use super::client::{Errand, INDEX, RegistryClient, Want, media_type};
+use super::client::{Errand, INDEX, RegistryClient, Want, is_manifest, media_type};
 use super::error::{Cause, RegistryError};
 use super::exchange::{Answer, Listed};
 use super::likelihood::SIGNATURE_TYPES;
-use super::listing::Entries;
+use super::listing::{Entries, NoIndex};
 
 /// Pages that are read of one list.
 const MOST_PAGES: usize = 32;
@@ -97,7 +97,7 @@ impl RegistryClient {
             .listed_by_tag(&errand(Want::Tag(&tag), LIST_BYTES), &mut list)
             .await?;
         // An index there says that this is where clients list referrers.
-        list.doubt = doubt.filter(|_| !answered);
+        list.doubt = doubt.filter(|_| !answered).or(list.doubt.take());
         Ok(list.finish())
     }
 
@@ -195,6 +195,12 @@ impl RegistryClient {
                 Ok(true)
             }
             Err(why) => {
+                // Who may push can put any manifest there, but no page of HTML, and no half of one.
+                let kind = media_type(&answer.headers);
+                if matches!(why, NoIndex::Broken(_)) || !is_manifest(&kind) {
+                    let found = format!("something that {why}");
+                    list.doubt = Some(errand.error(Cause::Malformed, found));
+                }
                 list.unreadable_index = Some(why);
                 Ok(false)
             }
@@ -253,7 +259,7 @@ struct List {
     source: Source,
     entries: Entries,
     omitted: Vec<&'static str>,
-    unreadable_index: Option<String>,
+    unreadable_index: Option<NoIndex>,
     doubt: Option<RegistryError>,
 }
 

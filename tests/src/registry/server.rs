@@ -83,6 +83,23 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Counted<T> {
         written
     }
 
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.inner).poll_write_vectored(context, pieces);
+        if let Poll::Ready(Ok(count)) = &written {
+            self.sent.fetch_add(*count as u64, Ordering::Relaxed);
+        }
+        written
+    }
+
+    /// Otherwise large bodies would be copied before they are sent.
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.inner).poll_flush(context)
     }
