@@ -4,7 +4,7 @@
 //! for one authority ([`Candidate::judge`]). A new format is one more variant here and
 //! a folder of its own; nothing else changes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cosign;
 use crate::digest::Digest;
@@ -57,6 +57,18 @@ pub(crate) struct Verified {
     pub(crate) valid_until: Option<UnixTime>,
 }
 
+/// An image signature that a level lets in although nobody trusted is known to have made it:
+/// so there is no signer to show.
+#[derive(Clone, Debug)]
+pub(crate) struct Unproven {
+    /// What stands under the signature.
+    pub(crate) annotations: BTreeMap<String, String>,
+    /// What was enforced, logged or skipped on the way.
+    pub(crate) checks: Vec<Check>,
+    /// When this must be verified anew at the latest.
+    pub(crate) valid_until: Option<UnixTime>,
+}
+
 /// What a verified signature says about the image. Bound to its digest.
 #[derive(Clone, Debug)]
 pub(crate) enum VerifiedContent {
@@ -77,6 +89,8 @@ pub(crate) enum Judgement {
         /// What was enforced, logged or skipped on the way.
         checks: Vec<Check>,
     },
+    /// Its level lets it in, and who signed it is not known.
+    Unproven(Unproven),
     /// It passes.
     Passed(Box<Verified>),
 }

@@ -38,6 +38,7 @@ mod cosign;
 mod dsse;
 
 mod statement;
+mod threshold;
 mod timestamp;
 mod undecided;
 mod verify;

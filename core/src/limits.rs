@@ -62,6 +62,9 @@ pub const SIMPLE_SIGNING_BYTES: usize = 64 << 10;
 /// Bytes of one message in a verdict, so that hostile text stays short.
 pub const MESSAGE_BYTES: usize = 1024;
 
+/// Checks (of signatures) listed in one verdict.
+pub const CHECKS: usize = 64;
+
 /// Reasons listed for one authority, and for the verdict.
 pub const REASONS: usize = 16;
 

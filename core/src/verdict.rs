@@ -34,11 +34,13 @@ pub struct Verdict {
     pub outcome: Outcome,
     /// The policies that cover the image.
     pub policies: Vec<PolicyReport>,
-    /// Everybody whose verified signature on this image an authority accepted.
+    /// Everybody whose verified signature on this image an authority accepted. Nobody whose
+    /// authenticity was not established, whatever the level.
     pub signers: Vec<Signer>,
     /// The verified attestations that the policies list.
     pub attestations: Vec<Attestation>,
-    /// What was enforced, logged or skipped.
+    /// What was enforced, logged or skipped, of the signatures that count; of the others only
+    /// where a policy failed. The failed first, at most [`CHECKS`](crate::limits::CHECKS).
     pub checks: Vec<Check>,
     /// Why not, the most telling first; the warnings of a policy in warn mode.
     pub reasons: Vec<Reason>,
@@ -78,6 +80,10 @@ pub struct Image {
 pub enum Outcome {
     /// Every policy that covers the image passed.
     Verified,
+    /// Policies passed by what proves nothing, and the rest by their proof: a Notary Project
+    /// level that verifies nothing (`skip`) or only logs that the signer is a stranger
+    /// (`audit`), or a fixed answer. Let in **unverified** as far as they go.
+    Unproven,
     /// Only policies in warn mode failed: let in **without** their proof.
     Warned,
     /// No policy covers the image, and the configuration lets such images in **unverified**.
@@ -97,6 +103,7 @@ impl Outcome {
     pub fn name(self) -> &'static str {
         match self {
             Self::Verified => "verified",
+            Self::Unproven => "unproven",
             Self::Warned => "warned",
             Self::NotCovered => "not_covered",
             Self::NoPolicy => "no_policy",
@@ -108,7 +115,15 @@ impl Outcome {
 
     /// Whether the image may run.
     pub fn admits(self) -> bool {
-        matches!(self, Self::Verified | Self::Warned | Self::NotCovered)
+        matches!(
+            self,
+            Self::Verified | Self::Unproven | Self::Warned | Self::NotCovered
+        )
+    }
+
+    /// Whether more evidence could make it better: something was asked for and not found.
+    pub fn lacks_proof(self) -> bool {
+        !matches!(self, Self::Verified | Self::NotCovered)
     }
 }
 
@@ -156,21 +171,16 @@ pub struct AuthorityReport {
 /// Passed or failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Passed {
     /// Positive evidence was found.
     Passed,
+    /// It lets in **without** proof, as [`Outcome::Unproven`].
+    Unproven,
     /// It was not.
     Failed,
 }
 
-impl From<bool> for Passed {
-    fn from(passed: bool) -> Self {
-        match passed {
-            true => Self::Passed,
-            false => Self::Failed,
-        }
-    }
-}
 
 /// Somebody whose signature was verified.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -192,6 +202,9 @@ pub struct Signer {
     /// The SHA-256 fingerprint of the key (its SubjectPublicKeyInfo) or certificate, hex.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<String>,
+    /// The SHA-256 fingerprint of the key in the certificate (its SubjectPublicKeyInfo), hex.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_fingerprint: Option<String>,
     /// The OIDC issuer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub issuer: Option<String>,
@@ -280,6 +293,10 @@ pub struct Attestation {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Check {
+    /// The digest of the artifact (its manifest) whose signature was checked; none if no
+    /// signature was looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub artifact: Option<Digest>,
     /// What was checked, and for whom, as `policy/authority: expiry`.
     pub name: String,
     /// What its failure does.

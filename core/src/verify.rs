@@ -4,21 +4,23 @@
 use std::collections::BTreeMap;
 
 use crate::candidate::{
-    self, Candidate, Context, Discovered, Judgement, Verified, VerifiedContent,
+    self, Candidate, Context, Discovered, Judgement, Unproven, Verified, VerifiedContent,
 };
 use crate::digest::Digest;
 use crate::evidence::Evidence;
+use crate::limits;
 use crate::notation;
 use crate::policy::{
     AttestationRule, AuthorityKind, Mode, NoMatch, Policies, Policy, Require, StaticAction,
 };
 use crate::reason::{self, Code, Reason};
+use crate::threshold::distinct_signers;
 use crate::time::UnixTime;
 use crate::trust::TrustMaterial;
 use crate::undecided::Undecided;
 use crate::verdict::{
-    Attestation, AuthorityReport, Check, Image, Outcome, Passed, PolicyReport, SCHEMA_VERSION,
-    Signer, Verdict,
+    Attestation, AuthorityReport, Check, CheckResult, Image, Outcome, Passed, PolicyReport,
+    SCHEMA_VERSION, Signer, Verdict,
 };
 
 /// Judges an image by its evidence.
@@ -28,8 +30,8 @@ use crate::verdict::{
 /// 3. The artifacts are read into candidates: signed things, not verified yet.
 /// 4. Each authority of each policy judges each candidate. A candidate passes when its
 ///    signature, its signer and its times verify **and** its payload names this digest.
-/// 5. A policy passes when enough authorities signed the image, and each attestation
-///    rule is met by an attestation of a listed authority.
+/// 5. A policy passes when enough authorities signed the image, each by a signer of its own,
+///    and each attestation rule is met by an attestation of a listed authority.
 /// 6. The image is verified when every enforced policy passes.
 ///
 /// Not checked: whether the evidence is complete. Whoever left a signature out can make
@@ -94,7 +96,6 @@ fn covering<'a>(evidence: &Evidence, policies: &'a Policies) -> Result<Vec<&'a P
 /// What became of one policy, with its proof.
 struct Judged {
     report: PolicyReport,
-    passed: bool,
     signers: Vec<Signer>,
     attestations: Vec<Attestation>,
     checks: Vec<Check>,
@@ -107,10 +108,25 @@ struct Judged {
 struct Findings {
     signatures: Vec<Verified>,
     attestations: Vec<Verified>,
+    /// Signatures that a level lets in whoever made them.
+    unproven: Vec<Unproven>,
     failures: Vec<Reason>,
-    checks: Vec<Check>,
-    /// The fixed answer of a static authority.
-    passes_unverified: bool,
+    /// The checks of the signatures that failed.
+    failed_checks: Vec<Check>,
+    /// It lets in without looking at signatures, and says so by these checks.
+    unseen: Option<Vec<Check>>,
+}
+
+impl Findings {
+    /// Who signed the image.
+    fn signers(&self) -> impl Iterator<Item = &Signer> {
+        self.signatures.iter().map(|verified| &verified.signer)
+    }
+
+    /// Whether the authority lets in without proof.
+    fn passes_unproven(&self) -> bool {
+        self.unseen.is_some() || !self.unproven.is_empty()
+    }
 }
 
 fn judge_policy(
@@ -133,14 +149,13 @@ fn judge_policy(
         findings.push(match &authority.trust {
             AuthorityKind::Static(action) => fixed_answer(action),
             AuthorityKind::Notation(notation) if notation.level.is_skip() => Findings {
-                passes_unverified: true,
-                checks: notation::skipped(notation, &context.authority_name),
+                unseen: Some(notation::skipped(notation, &context.authority_name)),
                 ..Findings::default()
             },
             _ => judge_candidates(authority, &found.candidates, &context)?,
         });
     }
-    let (signatures_suffice, mut reasons) = judge_require(policy, &findings, found);
+    let (signatures, mut reasons) = judge_require(policy, &findings, found);
     let mut attestations = Vec::new();
     for rule in &policy.attestations {
         match judge_rule(policy, rule, &findings) {
@@ -148,14 +163,17 @@ fn judge_policy(
             Err(failures) => reasons.extend(failures),
         }
     }
-    let passed = signatures_suffice && attestations.len() == policy.attestations.len();
-    Ok(assemble(policy, findings, attestations, passed, reasons))
+    let outcome = match attestations.len() == policy.attestations.len() {
+        true => signatures,
+        false => Passed::Failed,
+    };
+    Ok(assemble(policy, findings, attestations, outcome, reasons))
 }
 
 fn fixed_answer(action: &StaticAction) -> Findings {
     match action {
         StaticAction::DangerPassUnverified => Findings {
-            passes_unverified: true,
+            unseen: Some(Vec::new()),
             ..Findings::default()
         },
         StaticAction::Fail(message) => Findings {
@@ -176,11 +194,17 @@ fn judge_candidates(
             Judgement::NotApplicable => {}
             Judgement::Failed { reasons, checks } => {
                 findings.failures.extend(reasons);
-                findings.checks.extend(checks);
+                findings.failed_checks.extend(checks);
+            }
+            Judgement::Unproven(unproven) => {
+                match missing_annotation(authority, &unproven.annotations) {
+                    Some(reason) => findings.failures.push(reason),
+                    None => findings.unproven.push(unproven),
+                }
             }
             Judgement::Passed(verified) => match &verified.content {
                 VerifiedContent::ImageSignature => {
-                    match missing_annotation(authority, &verified.signer) {
+                    match missing_annotation(authority, &verified.signer.annotations) {
                         Some(reason) => findings.failures.push(reason),
                         None => findings.signatures.push(*verified),
                     }
@@ -192,12 +216,15 @@ fn judge_candidates(
     Ok(findings)
 }
 
-fn missing_annotation(authority: &crate::policy::Authority, signer: &Signer) -> Option<Reason> {
+fn missing_annotation(
+    authority: &crate::policy::Authority,
+    signed: &BTreeMap<String, String>,
+) -> Option<Reason> {
     let (key, expected) = authority
         .annotations
         .iter()
-        .find(|(key, expected)| signer.annotations.get(*key) != Some(expected))?;
-    let found = match signer.annotations.get(key) {
+        .find(|(key, expected)| signed.get(*key) != Some(expected))?;
+    let found = match signed.get(key) {
         Some(found) => format!("found {found:?}"),
         None => "found none".to_owned(),
     };
@@ -207,25 +234,29 @@ fn missing_annotation(authority: &crate::policy::Authority, signer: &Signer) -> 
     ))
 }
 
-/// Whether enough authorities signed the image, and if not, why.
+/// Whether enough distinct signers signed the image, and if not, why.
 fn judge_require(
     policy: &Policy,
     findings: &[Findings],
     found: &Discovered,
-) -> (bool, Vec<Reason>) {
+) -> (Passed, Vec<Reason>) {
     let (count, of) = match &policy.require {
-        Require::AttestationsOnly => return (true, Vec::new()),
+        Require::AttestationsOnly => return (Passed::Passed, Vec::new()),
         Require::AtLeast { count, of } => (*count, of),
     };
-    let signed = |index: &&usize| {
-        findings
-            .get(**index)
-            .is_some_and(|f| !f.signatures.is_empty() || f.passes_unverified)
-    };
-    let vouching = of.iter().filter(signed).count();
+    let listed = || of.iter().filter_map(|index| findings.get(*index));
+    let vouching = distinct_signers(listed().map(Findings::signers));
     if vouching >= count && count > 0 {
-        return (true, Vec::new());
+        return (Passed::Passed, Vec::new());
     }
+    // What lets in without proof takes no signer from anybody.
+    let unproven = listed().filter(|f| f.passes_unproven()).count();
+    let proven = listed().filter(|f| !f.passes_unproven());
+    let proven = distinct_signers(proven.map(Findings::signers));
+    if unproven + proven >= count && count > 0 {
+        return (Passed::Unproven, Vec::new());
+    }
+    let signed = listed().filter(|f| !f.signatures.is_empty()).count();
     let mut reasons = Vec::new();
     if count > 1 {
         let names: Vec<_> = of
@@ -236,8 +267,15 @@ fn judge_require(
         reasons.push(Reason::new(
             Code::ThresholdNotMet,
             format!(
-                "expected image signatures by at least {count} of the authorities {}, found {vouching}",
-                names.join(", ")
+                "expected image signatures by at least {count} distinct signers, each for another of \
+                 the authorities {}, found {vouching}{}",
+                names.join(", "),
+                match signed > vouching {
+                    true => format!(
+                        ": what {signed} of the authorities accept was made by fewer signers than that"
+                    ),
+                    false => String::new(),
+                }
             ),
         ));
     }
@@ -245,7 +283,7 @@ fn judge_require(
     if !some_failed && vouching == 0 {
         reasons.push(nothing_found(findings, found));
     }
-    (false, reasons)
+    (Passed::Failed, reasons)
 }
 
 /// The image has no signature that any authority could have judged.
@@ -320,9 +358,10 @@ fn assemble(
     policy: &Policy,
     findings: Vec<Findings>,
     attestations: Vec<Attestation>,
-    passed: bool,
+    outcome: Passed,
     own_reasons: Vec<Reason>,
 ) -> Judged {
+    let failed = outcome == Passed::Failed;
     let mut judged = Judged {
         report: PolicyReport {
             name: policy.name.clone(),
@@ -331,11 +370,10 @@ fn assemble(
                 Mode::Enforce => "enforce",
                 Mode::Warn => "warn",
             },
-            outcome: passed.into(),
+            outcome,
             authorities: Vec::new(),
             reasons: reason::most_specific(own_reasons.clone()),
         },
-        passed,
         signers: Vec::new(),
         attestations,
         checks: Vec::new(),
@@ -343,26 +381,45 @@ fn assemble(
         valid_until: None,
     };
     for (authority, findings) in policy.authorities.iter().zip(findings) {
-        let vouches = !findings.signatures.is_empty()
-            || findings.passes_unverified
-            || judged
-                .attestations
-                .iter()
-                .any(|a| findings.attestations.iter().any(|v| v.signer == a.signer));
+        let attests = judged
+            .attestations
+            .iter()
+            .any(|a| findings.attestations.iter().any(|v| v.signer == a.signer));
+        let outcome = match (
+            !findings.signatures.is_empty() || attests,
+            findings.passes_unproven(),
+        ) {
+            (true, _) => Passed::Passed,
+            (false, true) => Passed::Unproven,
+            (false, false) => Passed::Failed,
+        };
+        // Beside what proves something, what does not is noise: anybody may add it.
+        if outcome == Passed::Unproven {
+            for unproven in findings.unproven {
+                judged.valid_until = earliest(judged.valid_until, unproven.valid_until);
+                judged.checks.extend(unproven.checks);
+            }
+            judged.checks.extend(findings.unseen.unwrap_or_default());
+        }
         for verified in findings.signatures.into_iter().chain(findings.attestations) {
             judged.valid_until = earliest(judged.valid_until, verified.valid_until);
             judged.signers.push(verified.signer);
             judged.checks.extend(verified.checks);
         }
-        judged.checks.extend(findings.checks);
+        if failed && outcome == Passed::Failed {
+            judged.checks.extend(findings.failed_checks);
+        }
         let failures = reason::most_specific(findings.failures);
-        if !passed {
+        if failed {
             judged.reasons.extend(failures.iter().cloned());
         }
         judged.report.authorities.push(AuthorityReport {
             name: authority.name.clone(),
-            outcome: Passed::from(vouches),
-            reasons: if vouches { Vec::new() } else { failures },
+            outcome,
+            reasons: match outcome {
+                Passed::Failed => failures,
+                Passed::Passed | Passed::Unproven => Vec::new(),
+            },
         });
     }
     judged
@@ -380,6 +437,7 @@ struct Draft {
     verdict: Verdict,
     enforced_failed: bool,
     warned: bool,
+    unproven: bool,
 }
 
 impl Draft {
@@ -405,6 +463,7 @@ impl Draft {
             },
             enforced_failed: false,
             warned: false,
+            unproven: false,
         }
     }
 
@@ -427,10 +486,11 @@ impl Draft {
     }
 
     fn add(&mut self, policy: &Policy, judged: Judged) {
-        match (judged.passed, policy.mode) {
-            (true, _) => {}
-            (false, Mode::Enforce) => self.enforced_failed = true,
-            (false, Mode::Warn) => self.warned = true,
+        match (judged.report.outcome, policy.mode) {
+            (Passed::Passed, _) => {}
+            (Passed::Unproven, _) => self.unproven = true,
+            (Passed::Failed, Mode::Enforce) => self.enforced_failed = true,
+            (Passed::Failed, Mode::Warn) => self.warned = true,
         }
         let verdict = &mut self.verdict;
         verdict.policies.push(judged.report);
@@ -445,17 +505,22 @@ impl Draft {
         let verdict = &mut self.verdict;
         verdict.signers.sort();
         verdict.signers.dedup();
-        verdict.checks.sort();
+        // The failed first: of too many, those that matter stay.
+        verdict
+            .checks
+            .sort_by_cached_key(|check| (check.result != CheckResult::Failed, check.clone()));
         verdict.checks.dedup();
+        verdict.checks.truncate(limits::CHECKS);
         if self.enforced_failed || self.warned {
             verdict.reasons.extend(found.broken.iter().cloned());
             verdict.reasons.extend(found.ignored.iter().cloned());
         }
         verdict.reasons = reason::most_specific(std::mem::take(&mut verdict.reasons));
-        verdict.outcome = match (self.enforced_failed, self.warned) {
-            (true, _) => refusal(&verdict.reasons),
-            (false, true) => Outcome::Warned,
-            (false, false) => Outcome::Verified,
+        verdict.outcome = match (self.enforced_failed, self.warned, self.unproven) {
+            (true, _, _) => refusal(&verdict.reasons),
+            (false, true, _) => Outcome::Warned,
+            (false, false, true) => Outcome::Unproven,
+            (false, false, false) => Outcome::Verified,
         };
         verdict.verified = !verdict.policies.is_empty() && verdict.outcome.admits();
         self.verdict

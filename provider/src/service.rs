@@ -476,7 +476,7 @@ impl Service {
         let everywhere = fetched.places.covers(Wanted::ALL);
         let young = inner.age(fetched.at) < inner.lives.deny;
         let final_refusal = everywhere && young;
-        if !judged.verified && !final_refusal {
+        if judged.outcome.lacks_proof() && !final_refusal {
             // What does not fit the cache is fetched anew: not beside itself.
             drop(fetched);
             fetched = self.fetched(question, evidence, image, Wanted::ALL).await?;

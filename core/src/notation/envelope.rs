@@ -68,6 +68,8 @@ pub(super) struct VerifiedEnvelope<'a> {
     pub(super) attributes: SignedAttributes,
     /// The certificate chain.
     pub(super) chain: Chain,
+    /// The fingerprint of the leaf's key.
+    pub(super) key_fingerprint: String,
 }
 
 impl Envelope {
@@ -145,6 +147,7 @@ impl Envelope {
             envelope: self,
             attributes,
             chain,
+            key_fingerprint: key.fingerprint(),
         })
     }
 }

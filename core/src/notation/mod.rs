@@ -135,7 +135,7 @@ pub(crate) fn judge(
     if trust.level.is_skip() {
         return Ok(Judgement::NotApplicable);
     }
-    let mut report = Report::new(&trust.level, &context.authority_name);
+    let mut report = Report::new(&trust.level, &context.authority_name, Some(signed.artifact));
     // (1) integrity
     let integrity = report.check(CheckKind::Integrity, || integrity(signed, context));
     let Some((verified, payload)) = integrity else {
@@ -147,8 +147,8 @@ pub(crate) fn judge(
         authenticity(&verified.chain, &anchors, &trust.trusted_identities)
     });
     // (3) expiry
-    report.until(verified.attributes.expiry.map(|expiry| expiry.plus(-1)));
-    report.check(CheckKind::Expiry, || expiry(&verified, context.now));
+    let until = report.check(CheckKind::Expiry, || expiry(&verified, context.now));
+    report.until(until.flatten());
     // (4) authentic timestamp
     let tsa_anchors = match needs_timestamp(&verified, trust, context.now) {
         true => Some(self::anchors(StoreKind::Tsa, trust, context)?),
@@ -165,11 +165,11 @@ pub(crate) fn judge(
     });
     report.until(time.as_ref().and_then(|time| time.until));
     report.until(revocation.flatten());
-    let authentic = report.passed(CheckKind::Authenticity);
-    let times = time
-        .filter(|_| authentic)
-        .map(|time| time.times)
-        .unwrap_or_default();
+    if !report.passed(CheckKind::Authenticity) {
+        // Whatever else it says, a stranger may have said it.
+        return Ok(report.unproven(payload.metadata));
+    }
+    let times = time.map(|time| time.times).unwrap_or_default();
     Ok(report.judgement(|checks, valid_until| Verified {
         signer: signer(signed, &verified, payload, times, context),
         content: VerifiedContent::ImageSignature,
@@ -180,7 +180,7 @@ pub(crate) fn judge(
 
 /// The checks of an authority whose level is `skip`.
 pub(crate) fn skipped(trust: &NotationAuthority, authority_name: &str) -> Vec<Check> {
-    Report::new(&trust.level, authority_name).all_skipped()
+    Report::new(&trust.level, authority_name, None).all_skipped()
 }
 
 /// What vouches for the time of a signature.
@@ -269,13 +269,15 @@ fn authenticity(
 }
 
 /// A signature counts before its expiry, not at it.
-fn expiry(verified: &VerifiedEnvelope<'_>, now: UnixTime) -> Result<(), Reason> {
+///
+/// Gives the last moment at which it still counts.
+fn expiry(verified: &VerifiedEnvelope<'_>, now: UnixTime) -> Result<Option<UnixTime>, Reason> {
     match verified.attributes.expiry {
         Some(expiry) if expiry <= now => Err(Reason::new(
             Code::SignatureExpired,
             format!("the signature expired at {expiry}"),
         )),
-        _ => Ok(()),
+        expiry => Ok(expiry.map(|expiry| expiry.plus(-1))),
     }
 }
 
@@ -360,6 +362,7 @@ fn signer(
         scheme: signed.envelope.algorithm.name().to_owned(),
         key: None,
         fingerprint: Some(leaf.fingerprint().hex()),
+        key_fingerprint: Some(verified.key_fingerprint.clone()),
         issuer: None,
         subject: None,
         subject_type: None,

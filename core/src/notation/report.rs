@@ -1,7 +1,10 @@
 //! The outcome of the checks, each enforced, logged or skipped.
 
+use std::collections::BTreeMap;
+
 use super::level::CheckKind;
-use crate::candidate::{Judgement, Verified};
+use crate::candidate::{Judgement, Unproven, Verified};
+use crate::digest::Digest;
 use crate::policy::{Action, NotationLevel};
 use crate::reason::Reason;
 use crate::time::UnixTime;
@@ -11,6 +14,7 @@ use crate::verdict::{Check, CheckResult};
 pub(super) struct Report<'a> {
     level: &'a NotationLevel,
     authority: &'a str,
+    artifact: Option<Digest>,
     checks: Vec<Check>,
     passed: Vec<CheckKind>,
     failures: Vec<Reason>,
@@ -18,11 +22,16 @@ pub(super) struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    /// Without any checks.
-    pub(super) fn new(level: &'a NotationLevel, authority: &'a str) -> Self {
+    /// Without any checks, about the signature of this artifact.
+    pub(super) fn new(
+        level: &'a NotationLevel,
+        authority: &'a str,
+        artifact: Option<Digest>,
+    ) -> Self {
         Self {
             level,
             authority,
+            artifact,
             checks: Vec::new(),
             passed: Vec::new(),
             failures: Vec::new(),
@@ -81,6 +90,18 @@ impl<'a> Report<'a> {
         }
     }
 
+    /// The judgement of a signature by nobody known: unproven unless an enforced check failed.
+    pub(super) fn unproven(self, annotations: BTreeMap<String, String>) -> Judgement {
+        if !self.failures.is_empty() {
+            return self.failed();
+        }
+        Judgement::Unproven(Unproven {
+            annotations,
+            checks: self.checks,
+            valid_until: self.valid_until,
+        })
+    }
+
     /// The judgement of a signature whose checks cannot go on.
     pub(super) fn failed(self) -> Judgement {
         Judgement::Failed {
@@ -99,6 +120,7 @@ impl<'a> Report<'a> {
 
     fn record(&mut self, kind: CheckKind, result: CheckResult, detail: Option<String>) {
         self.checks.push(Check {
+            artifact: self.artifact,
             name: format!("{}: {}", self.authority, kind.name()),
             action: self.level.action(kind),
             result,

@@ -101,7 +101,7 @@ impl Reader<'_> {
                 count: 1,
                 of: (0..names.len()).collect(),
             }),
-            Some(field) => require(&field, names.as_ref()),
+            Some(field) => require(&field, authorities.as_deref(), names.as_ref()),
         };
         if let (Some(Require::AttestationsOnly), Some([])) = (&require, attestations.as_deref()) {
             spec.problem("require: attestationsOnly needs at least one entry in attestations");
@@ -574,7 +574,11 @@ fn indices(list: &Field<'_>, names: &[String]) -> Option<Vec<usize>> {
     Some(indices)
 }
 
-fn require(field: &Field<'_>, names: Option<&Vec<String>>) -> Option<Require> {
+fn require(
+    field: &Field<'_>,
+    authorities: Option<&[Authority]>,
+    names: Option<&Vec<String>>,
+) -> Option<Require> {
     if let super::yaml::Kind::Scalar { .. } = field.node.kind {
         return field
             .one_of(&[("attestationsOnly", ())])
@@ -600,7 +604,35 @@ fn require(field: &Field<'_>, names: Option<&Vec<String>>) -> Option<Require> {
         ));
         return None;
     }
+    if count > 1
+        && let Some((one, other, key)) = shared_key(authorities?, &of)
+    {
+        at_least.problem(format!(
+            "the authorities {one:?} and {other:?} both have the key sha256:{key}: its holder is one \
+             signer, and never counts twice; give each its own key, or ask for a count of 1"
+        ));
+        return None;
+    }
     Some(Require::AtLeast { count, of })
+}
+
+/// Two of these authorities that have a key in common.
+fn shared_key<'a>(authorities: &'a [Authority], of: &[usize]) -> Option<(&'a str, &'a str, String)> {
+    let mut holders = BTreeMap::new();
+    for authority in of.iter().filter_map(|index| authorities.get(*index)) {
+        let AuthorityKind::Key(trust) = &authority.trust else {
+            continue;
+        };
+        for key in &trust.keys {
+            let holder = *holders
+                .entry(key.key.fingerprint())
+                .or_insert(authority.name.as_str());
+            if holder != authority.name {
+                return Some((holder, &authority.name, key.key.fingerprint()));
+            }
+        }
+    }
+    None
 }
 
 fn rule(field: &Field<'_>, names: &[String]) -> Option<AttestationRule> {

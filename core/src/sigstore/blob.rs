@@ -58,7 +58,7 @@ pub fn verify_blob(
     Ok(match case.judge(&entity, authority)? {
         Judgement::Passed(verified) => Ok(verified.signer),
         Judgement::Failed { reasons, .. } => Err(most_specific(reasons)),
-        Judgement::NotApplicable => Err(vec![Reason::new(
+        Judgement::NotApplicable | Judgement::Unproven(_) => Err(vec![Reason::new(
             Code::SignatureKindMismatch,
             format!(
                 "the bundle is not signed in the way that the authority {:?} signs, by a key or by a \

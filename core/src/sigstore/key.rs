@@ -68,6 +68,7 @@ fn verify(
             scheme: scheme.name().to_owned(),
             key: Some(key.name.clone()),
             fingerprint: Some(key.key.fingerprint()),
+            key_fingerprint: None,
             issuer: None,
             subject: None,
             subject_type: None,

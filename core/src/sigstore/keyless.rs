@@ -55,7 +55,7 @@ fn verify(
     let identity = CertificateIdentity::read(leaf)?;
     identity.matches_any(&authority.identities)?;
     // (2) the signature
-    let scheme = signed_by(entity, leaf, case)?;
+    let (scheme, key) = signed_by(entity, leaf, case)?;
     // (3) the witnesses
     let claim = Claim {
         content: &entity.content,
@@ -85,6 +85,7 @@ fn verify(
             scheme: scheme.name().to_owned(),
             key: None,
             fingerprint: Some(leaf.fingerprint()),
+            key_fingerprint: Some(key),
             issuer: Some(identity.issuer),
             subject: Some(identity.subject),
             subject_type: Some(identity.subject_type.name().to_owned()),
@@ -100,7 +101,12 @@ fn verify(
     })
 }
 
-fn signed_by(entity: &SignedEntity, leaf: &Certificate, case: &Case<'_>) -> Result<Scheme, Reason> {
+/// The scheme, and the fingerprint of the key.
+fn signed_by(
+    entity: &SignedEntity,
+    leaf: &Certificate,
+    case: &Case<'_>,
+) -> Result<(Scheme, String), Reason> {
     entity.content.check_hint(&case.subject)?;
     let key = leaf.public_key().map_err(|error| {
         Reason::new(
@@ -108,7 +114,7 @@ fn signed_by(entity: &SignedEntity, leaf: &Certificate, case: &Case<'_>) -> Resu
             format!("the signing certificate's key: {error}"),
         )
     })?;
-    entity.content.verify(&key, &case.subject).map_err(|error| {
+    let scheme = entity.content.verify(&key, &case.subject).map_err(|error| {
         Reason::new(
             Code::SignatureInvalid,
             format!(
@@ -116,7 +122,8 @@ fn signed_by(entity: &SignedEntity, leaf: &Certificate, case: &Case<'_>) -> Resu
                 entity.artifact
             ),
         )
-    })
+    })?;
+    Ok((scheme, key.fingerprint()))
 }
 
 /// The path to one of the root's authorities that held at all of the times.

@@ -45,6 +45,7 @@ impl Style {
         match passed {
             Passed::Passed => self.good("✓"),
             Passed::Failed => self.bad("✗"),
+            _ => self.doubtful("?"),
         }
     }
 }

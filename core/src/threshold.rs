@@ -1,0 +1,246 @@
+//! Thresholds: how many authorities are satisfied by **distinct** signers.
+//!
+//! One signature may satisfy several authorities, and one signer may sign as often as he
+//! likes: he still is one. So each authority is given a signer of its own where that is
+//! possible, and what counts is how many can be given one at once (a maximum matching of a
+//! bipartite graph). What somebody calls an authority does not matter.
+
+use std::collections::BTreeMap;
+
+use crate::verdict::Signer;
+
+/// What tells that two signatures are by the same signer.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Mark<'a> {
+    /// The key that signed (fingerprint of its SubjectPublicKeyInfo).
+    Key(&'a str),
+    /// Whom a Sigstore certificate names: issuer and subject. Its key is new each time.
+    Identity(&'a str, &'a str),
+}
+
+/// The marks of a signer: at least one, and all of them his.
+fn marks(signer: &Signer) -> impl Iterator<Item = Mark<'_>> {
+    let key = signer.key_fingerprint.as_deref();
+    // Of a managed key, the fingerprint is that of the key.
+    let key = key.or(signer.fingerprint.as_deref()).map(Mark::Key);
+    let identity = match (&signer.issuer, &signer.subject) {
+        (Some(issuer), Some(subject)) => Some(Mark::Identity(issuer, subject)),
+        _ => None,
+    };
+    key.into_iter().chain(identity)
+}
+
+/// To how many of the authorities a signer can be assigned that no other of them has.
+///
+/// Each entry of `accepted` is an authority with the signers that it accepts. Two of them are
+/// the same signer if they have a key or an identity in common, and so if a third has one in
+/// common with each.
+pub(crate) fn distinct_signers<'a>(
+    accepted: impl IntoIterator<Item = impl IntoIterator<Item = &'a Signer>>,
+) -> usize {
+    let mut people = People::default();
+    let authorities: Vec<Vec<usize>> = accepted
+        .into_iter()
+        .map(|signers| signers.into_iter().map(|s| people.of(s)).collect())
+        .collect();
+    let options: Vec<Vec<usize>> = authorities
+        .iter()
+        .map(|signers| {
+            let mut found: Vec<_> = signers.iter().map(|who| people.root(*who)).collect();
+            found.sort_unstable();
+            found.dedup();
+            // More than there are authorities cannot all be taken by others.
+            found.truncate(authorities.len());
+            found
+        })
+        .collect();
+    matching(&options)
+}
+
+/// Signers, where those with a mark in common are one.
+#[derive(Default)]
+struct People<'a> {
+    known: BTreeMap<Mark<'a>, usize>,
+    /// For each number its older equal, or itself.
+    older: Vec<usize>,
+}
+
+impl<'a> People<'a> {
+    fn of(&mut self, signer: &'a Signer) -> usize {
+        let who = self.older.len();
+        self.older.push(who);
+        for mark in marks(signer) {
+            let other = *self.known.entry(mark).or_insert(who);
+            let (a, b) = (self.root(who), self.root(other));
+            if let Some(older) = self.older.get_mut(a.max(b)) {
+                *older = a.min(b);
+            }
+        }
+        who
+    }
+
+    fn root(&self, mut who: usize) -> usize {
+        while let Some(older) = self.older.get(who).filter(|older| **older != who) {
+            who = *older;
+        }
+        who
+    }
+}
+
+/// The size of a maximum matching (augmenting paths): `options` are the signers that each
+/// authority could be given.
+fn matching(options: &[Vec<usize>]) -> usize {
+    let mut given = BTreeMap::new();
+    (0..options.len())
+        .filter(|authority| {
+            let mut tried = vec![false; options.len()];
+            find(*authority, options, &mut given, &mut tried)
+        })
+        .count()
+}
+
+/// Gives the authority a signer, if need be one that another can do without.
+fn find(
+    authority: usize,
+    options: &[Vec<usize>],
+    given: &mut BTreeMap<usize, usize>,
+    tried: &mut [bool],
+) -> bool {
+    match tried.get_mut(authority) {
+        Some(seen) if !*seen => *seen = true,
+        _ => return false,
+    }
+    let signers = options.get(authority).map_or(&[][..], Vec::as_slice);
+    for signer in signers {
+        let free = match given.get(signer).copied() {
+            None => true,
+            Some(other) => find(other, options, given, tried),
+        };
+        if free {
+            given.insert(*signer, authority);
+            return true;
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::Digest;
+    use crate::verdict::SignerKind;
+
+    fn signer(key: Option<&str>, identity: Option<(&str, &str)>) -> Signer {
+        Signer {
+            kind: SignerKind::Key,
+            authority: String::new(),
+            format: String::new(),
+            artifact: Digest::sha256(b""),
+            scheme: String::new(),
+            key: None,
+            fingerprint: None,
+            key_fingerprint: key.map(str::to_owned),
+            issuer: identity.map(|(issuer, _)| issuer.to_owned()),
+            subject: identity.map(|(_, subject)| subject.to_owned()),
+            subject_type: None,
+            claims: BTreeMap::new(),
+            x509_subject: None,
+            annotations: BTreeMap::new(),
+            times: Vec::new(),
+            logs: Vec::new(),
+        }
+    }
+
+    fn keys(accepted: &[Vec<usize>]) -> usize {
+        let people: Vec<_> = (0..8)
+            .map(|i| signer(Some(&format!("key {i}")), None))
+            .collect();
+        let signers = |of: &Vec<usize>| {
+            of.iter()
+                .filter_map(|i| people.get(*i))
+                .collect::<Vec<&Signer>>()
+        };
+        distinct_signers(accepted.iter().map(signers))
+    }
+
+    /// Tries every assignment.
+    fn brute_force(accepted: &[Vec<usize>], taken: &mut Vec<usize>) -> usize {
+        let Some((first, rest)) = accepted.split_first() else {
+            return 0;
+        };
+        let mut best = brute_force(rest, taken);
+        for signer in first {
+            if !taken.contains(signer) {
+                taken.push(*signer);
+                best = best.max(1 + brute_force(rest, taken));
+                taken.pop();
+            }
+        }
+        best
+    }
+
+    /// Every graph of up to four authorities and four signers.
+    #[test]
+    fn as_many_are_satisfied_as_any_assignment_satisfies_f5() {
+        for (authorities, signers) in [(1, 4), (2, 4), (3, 4), (4, 3), (4, 4)] {
+            for graph in 0_u32..1 << (authorities * signers) {
+                let accepted: Vec<Vec<usize>> = (0..authorities)
+                    .map(|a| {
+                        (0..signers)
+                            .filter(|s| graph >> (a * signers + s) & 1 == 1)
+                            .collect()
+                    })
+                    .collect();
+                let expected = brute_force(&accepted, &mut Vec::new());
+                assert_eq!(keys(&accepted), expected, "{accepted:?}");
+                let backwards: Vec<Vec<usize>> = accepted
+                    .iter()
+                    .rev()
+                    .map(|signers| signers.iter().rev().copied().collect())
+                    .collect();
+                assert_eq!(keys(&backwards), expected, "{backwards:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_or_an_identity_in_common_is_one_signer_f5() {
+        let (ci, dev) = (Some(("issuer", "ci")), Some(("issuer", "dev")));
+        let count = |signers: &[Signer]| distinct_signers(signers.iter().map(|s| [s]));
+        for (signers, expected) in [
+            (vec![signer(Some("a"), None), signer(Some("a"), None)], 1),
+            (vec![signer(Some("a"), None), signer(Some("b"), None)], 2),
+            // Short-lived keys of one identity.
+            (vec![signer(Some("a"), ci), signer(Some("b"), ci)], 1),
+            (vec![signer(Some("a"), ci), signer(Some("b"), dev)], 2),
+            // One key under two identities, and a managed key in a certificate.
+            (vec![signer(Some("a"), ci), signer(Some("a"), dev)], 1),
+            (vec![signer(Some("a"), ci), signer(Some("a"), None)], 1),
+            // The third has something in common with each.
+            (
+                vec![
+                    signer(Some("a"), ci),
+                    signer(Some("b"), dev),
+                    signer(Some("a"), dev),
+                ],
+                1,
+            ),
+        ] {
+            let mut orders = vec![signers.clone(), signers.clone()];
+            if let Some(last) = orders.last_mut() {
+                last.reverse();
+            }
+            for order in orders {
+                assert_eq!(count(&order), expected, "{order:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_authority_with_many_signers_leaves_the_rare_ones_to_others() {
+        assert_eq!(keys(&[vec![0, 1, 2, 3, 4, 5, 6, 7], vec![0], vec![1]]), 3);
+        assert_eq!(keys(&[vec![0, 1, 2, 3, 4, 5, 6, 7], vec![0], vec![0]]), 2);
+        assert_eq!(keys(&[]), 0);
+        assert_eq!(keys(&[vec![], vec![]]), 0);
+    }
+}
