@@ -3,8 +3,13 @@
 //! `nginx` becomes `docker.io/library/nginx:latest`. The grammar is that of
 //! `distribution/reference`: ASCII only, lower-case repositories, bounded length.
 //! Look-alike names (Unicode, upper case, a trailing dot) are refused, not folded.
+//!
+//! One place has one spelling: [`RegistryHost`] has the rule. Image names, policies, scopes and
+//! credentials all go through it, so that no other spelling of a registry leaves a policy or
+//! finds another credential.
 
 use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -27,8 +32,101 @@ pub struct Reference {
 /// Where an image lives: registry host, optional port, and path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Repository {
-    host: String,
+    host: RegistryHost,
     path: String,
+}
+
+/// A registry, as image names begin with it: host and optional port, `r.example.com:5000`.
+///
+/// Whatever its spelling was, it is the one of its place:
+/// * the port 443 is left out, unless nothing else shows that a name is a host (`registry:443`);
+/// * the names by which Docker Hub is reached are `docker.io`;
+/// * IPv6 addresses are as RFC 5952 writes them, and IPv4 addresses in them are IPv4 addresses.
+///
+/// Refused, since it would be another spelling: upper case, a dot at the end, ports with leading
+/// zeros, numbers that resolvers take for IPv4 addresses (`127.1`, `0x7f.0.0.1`), and labels
+/// that are Punycode of plain ASCII (`xn--example-`, RUSTSEC-2024-0421).
+///
+/// Not known here: which registries are spoken to without TLS. Their usual port is 80, and
+/// `r.example.com:80` stays what it is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RegistryHost(String);
+
+/// The names by which Docker Hub is reached.
+const DOCKER_HUB: [&str; 4] = [
+    "docker.io",
+    "index.docker.io",
+    "registry-1.docker.io",
+    "registry.hub.docker.com",
+];
+
+impl RegistryHost {
+    /// The one spelling.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether this is Docker Hub.
+    pub fn is_docker_hub(&self) -> bool {
+        self.0 == "docker.io"
+    }
+
+    fn docker_hub() -> Self {
+        Self("docker.io".to_owned())
+    }
+}
+
+impl fmt::Display for RegistryHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for RegistryHost {
+    type Err = ReferenceError;
+
+    fn from_str(text: &str) -> Result<Self, ReferenceError> {
+        let wrong = || ReferenceError::Host(text.chars().take(300).collect());
+        if !is_host(text) {
+            return Err(wrong());
+        }
+        let (name, port) = match text.strip_prefix('[') {
+            Some(rest) => {
+                let (address, after) = rest.split_once(']').ok_or_else(wrong)?;
+                let address: Ipv6Addr = address.parse().map_err(|_| wrong())?;
+                let name = match address.to_ipv4_mapped() {
+                    Some(address) => address.to_string(),
+                    None => format!("[{address}]"),
+                };
+                let port = match after {
+                    "" => None,
+                    _ => Some(after.strip_prefix(':').ok_or_else(wrong)?),
+                };
+                (name, port)
+            }
+            None => {
+                let (name, port) = match text.split_once(':') {
+                    Some((name, port)) => (name, Some(port)),
+                    None => (text, None),
+                };
+                if !is_host_name(name) {
+                    return Err(wrong());
+                }
+                (name.to_owned(), port)
+            }
+        };
+        let port = port
+            .map(|port| read_port(port).ok_or_else(wrong))
+            .transpose()?;
+        let usual = port.is_none_or(|port| port == 443);
+        if usual && DOCKER_HUB.contains(&name.as_str()) {
+            return Ok(Self::docker_hub());
+        }
+        Ok(Self(match port {
+            Some(port) if !usual || !is_host(&name) => format!("{name}:{port}"),
+            _ => name,
+        }))
+    }
 }
 
 impl Reference {
@@ -59,7 +157,7 @@ impl Reference {
 impl Repository {
     /// The registry: host and optional port, as `registry.example.com:5000`.
     pub fn host(&self) -> &str {
-        &self.host
+        self.host.as_str()
     }
 
     /// The path inside the registry, as `library/nginx`.
@@ -116,20 +214,18 @@ impl FromStr for Repository {
 
     fn from_str(name: &str) -> Result<Self, ReferenceError> {
         let (host, path) = match name.split_once('/') {
-            Some((first, path)) if is_host(first) => (first, path),
-            _ => ("docker.io", name),
+            Some((first, path)) if is_host(first) => (first.parse()?, path),
+            _ => (RegistryHost::docker_hub(), name),
         };
-        check_host(host)?;
         check_path(path)?;
-        let docker_hub = matches!(host, "docker.io" | "index.docker.io");
-        let path = if docker_hub && !path.contains('/') {
+        let path = if host.is_docker_hub() && !path.contains('/') {
             format!("library/{path}")
         } else {
             path.to_owned()
         };
-        let host = if docker_hub { "docker.io" } else { host }.to_owned();
-        if host.len() + 1 + path.len() > 255 {
-            return Err(ReferenceError::TooLong(host.len() + 1 + path.len()));
+        let bytes = host.0.len() + 1 + path.len();
+        if bytes > 255 {
+            return Err(ReferenceError::TooLong(bytes));
         }
         Ok(Self { host, path })
     }
@@ -206,47 +302,32 @@ fn split_tag(text: &str) -> (&str, Option<&str>) {
 }
 
 /// Docker's rule: the first component is a host if it could not be a path.
-fn is_host(component: &str) -> bool {
+pub(crate) fn is_host(component: &str) -> bool {
     component == "localhost" || component.contains(['.', ':'])
 }
 
-fn check_host(host: &str) -> Result<(), ReferenceError> {
-    let wrong = || ReferenceError::Host(host.to_owned());
-    let (name, port) = match host.strip_prefix('[') {
-        Some(rest) => {
-            let (address, after) = rest.split_once(']').ok_or_else(wrong)?;
-            address.parse::<std::net::Ipv6Addr>().map_err(|_| wrong())?;
-            let port = match after {
-                "" => None,
-                _ => Some(after.strip_prefix(':').ok_or_else(wrong)?),
-            };
-            (None, port)
-        }
-        None => match host.split_once(':') {
-            Some((name, port)) => (Some(name), Some(port)),
-            None => (Some(host), None),
-        },
+/// A DNS name of lower-case letters, digits and dashes, or an IPv4 address.
+fn is_host_name(name: &str) -> bool {
+    let label = |l: &str| {
+        !l.is_empty()
+            && l.len() <= 63
+            && !l.starts_with('-')
+            && !l.ends_with('-')
+            && l.bytes()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-')
     };
-    if let Some(name) = name {
-        let label = |l: &str| {
-            !l.is_empty()
-                && l.len() <= 63
-                && !l.starts_with('-')
-                && !l.ends_with('-')
-                && l.bytes()
-                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-')
-        };
-        if !name.split('.').all(label) {
-            return Err(wrong());
-        }
-    }
-    if let Some(port) = port {
-        let digits = !port.is_empty() && port.bytes().all(|c| c.is_ascii_digit());
-        if !digits || !port.parse::<u16>().is_ok_and(|p| p > 0) || port.starts_with('0') {
-            return Err(wrong());
-        }
-    }
-    Ok(())
+    // What ends in a number is an IPv4 address to URL parsers and resolvers, in every form.
+    let last = name.rsplit('.').next().unwrap_or_default();
+    let hexadecimal = last
+        .strip_prefix("0x")
+        .is_some_and(|digits| digits.bytes().all(|c| c.is_ascii_hexdigit()));
+    let number = hexadecimal || last.bytes().all(|c| c.is_ascii_digit());
+    name.split('.').all(label) && (!number || name.parse::<Ipv4Addr>().is_ok())
+}
+
+fn read_port(text: &str) -> Option<u16> {
+    let plain = !text.starts_with('0') && text.bytes().all(|c| c.is_ascii_digit());
+    text.parse().ok().filter(|_| plain)
 }
 
 /// `path-component *("/" path-component)`, where a component is runs of `[a-z0-9]`
@@ -318,6 +399,10 @@ mod tests {
             ),
             ("[::1]:5000/app", "[::1]:5000/app:latest"),
             ("r.example.com/a--b/c", "r.example.com/a--b/c:latest"),
+            (
+                "xn--mnchen-3ya.example/a",
+                "xn--mnchen-3ya.example/a:latest",
+            ),
         ] {
             assert_eq!(normal(given), expected);
             assert_eq!(normal(expected), expected, "normal forms stay");
@@ -330,6 +415,105 @@ mod tests {
             normal(&format!("nginx:1@{digest}")),
             format!("docker.io/library/nginx:1@{digest}")
         );
+    }
+
+    #[test]
+    fn one_place_has_one_spelling_atk_19_f7() {
+        for (spellings, expected) in [
+            (
+                &["r.example.com/app:1", "r.example.com:443/app:1"][..],
+                "r.example.com/app:1",
+            ),
+            (
+                &[
+                    "nginx:1",
+                    "library/nginx:1",
+                    "docker.io/nginx:1",
+                    "docker.io:443/library/nginx:1",
+                    "index.docker.io/library/nginx:1",
+                    "index.docker.io:443/library/nginx:1",
+                    "registry-1.docker.io/library/nginx:1",
+                    "registry-1.docker.io:443/library/nginx:1",
+                    "registry.hub.docker.com/library/nginx:1",
+                ],
+                "docker.io/library/nginx:1",
+            ),
+            (
+                &[
+                    "[::1]/app:1",
+                    "[::1]:443/app:1",
+                    "[0:0:0:0:0:0:0:1]/app:1",
+                    "[0::0:1]/app:1",
+                    "[0000::0001]:443/app:1",
+                ],
+                "[::1]/app:1",
+            ),
+            (
+                &["[fe80::abcd]:5000/app:1", "[FE80::ABCD]:5000/app:1"],
+                "[fe80::abcd]:5000/app:1",
+            ),
+            (
+                &[
+                    "127.0.0.1:5000/app:1",
+                    "[::ffff:127.0.0.1]:5000/app:1",
+                    "[::FFFF:7f00:1]:5000/app:1",
+                ],
+                "127.0.0.1:5000/app:1",
+            ),
+            (
+                &["localhost/app:1", "localhost:443/app:1"],
+                "localhost/app:1",
+            ),
+            // Without the port it would be a repository of Docker Hub.
+            (&["registry:443/app:1"], "registry:443/app:1"),
+            (&["r.example.com:80/app:1"], "r.example.com:80/app:1"),
+            (&["docker.io:5000/app:1"], "docker.io:5000/app:1"),
+        ] {
+            for spelling in spellings {
+                assert_eq!(normal(spelling), expected, "{spelling}");
+            }
+            assert_eq!(normal(expected), expected, "normal forms stay");
+        }
+    }
+
+    /// Whatever is read is written in a form that is read as the same.
+    #[test]
+    fn normal_forms_are_fixed_points() {
+        let names = [
+            "r.example.com",
+            "localhost",
+            "registry",
+            "docker.io",
+            "index.docker.io",
+            "registry-1.docker.io",
+            "registry.hub.docker.com",
+            "127.0.0.1",
+            "[::1]",
+            "[::ffff:10.0.0.1]",
+            "[::10.0.0.1]",
+            "[2001:DB8:0:0:1:0:0:1]",
+            "xn--a-1.example",
+        ];
+        let ports = ["", ":1", ":80", ":443", ":444", ":65535"];
+        let paths = ["app", "library/app", "a/b/c"];
+        let mut read = 0;
+        for name in names {
+            for port in ports {
+                for path in paths {
+                    let Ok(reference) = format!("{name}{port}/{path}:1").parse::<Reference>()
+                    else {
+                        continue;
+                    };
+                    read += 1;
+                    let again: Reference = reference.to_string().parse().unwrap();
+                    assert_eq!(again, reference);
+                    let host = reference.repository().host();
+                    assert_eq!(host.parse::<RegistryHost>().unwrap().as_str(), host);
+                    assert!(!host.ends_with(":443") || host == "registry:443");
+                }
+            }
+        }
+        assert!(read > 200, "{read}");
     }
 
     #[test]
@@ -354,6 +538,19 @@ mod tests {
             "r.example.com:99999/app",
             "r.example.com:/app",
             "-r.example.com/app",
+            "r.example.com:0443/app",
+            "r.example.com:+443/app",
+            "r.example.com.:443/app",
+            "xn--example-.org/app",
+            "xn--.org/app",
+            "127.1:5000/app",
+            "127.0.0.01/app",
+            "0x7f.0.0.1/app",
+            "2130706433:5000/app",
+            "r.example.0x/app",
+            "[::1%25eth0]/app",
+            "[::1]5000/app",
+            "[127.0.0.1]/app",
             "[::zz]/app",
             "user@r.example.com/app",
             "nginx:",

@@ -44,7 +44,7 @@ pub(super) fn read(mut fields: Fields<'_>) -> Option<Vec<Policy>> {
 #[derive(Default)]
 struct Seen<'a> {
     names: BTreeSet<&'a str>,
-    scopes: BTreeSet<&'a str>,
+    scopes: BTreeSet<String>,
 }
 
 /// How a statement's signatures are verified.
@@ -152,20 +152,22 @@ fn scopes<'a>(list: &Field<'a>, seen: &mut Seen<'a>) -> Option<Vec<ImagePattern>
     let alone = items.len() == 1;
     let read = |item: &Field<'a>| {
         let text = item.text()?;
-        if !seen.scopes.insert(text) {
+        let pattern = match text {
+            "*" if alone => ImagePattern::any(),
+            "*" => {
+                item.problem("the scope \"*\" must stand alone");
+                return None;
+            }
+            _ => item.checked(ImagePattern::repository)?,
+        };
+        // However it is spelled.
+        if !seen.scopes.insert(pattern.as_str().to_owned()) {
             item.problem(format!(
                 "the scope {text:?} occurs in another statement or twice in this one"
             ));
             return None;
         }
-        match text {
-            "*" if alone => Some(ImagePattern::any()),
-            "*" => {
-                item.problem("the scope \"*\" must stand alone");
-                None
-            }
-            _ => item.checked(ImagePattern::repository),
-        }
+        Some(pattern)
     };
     let read: Vec<_> = items.iter().map(read).collect();
     read.into_iter().collect()

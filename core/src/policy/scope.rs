@@ -1,6 +1,7 @@
 //! Which images and namespaces a policy covers.
 
 use crate::evidence::{Request, Subject};
+use crate::reference::{self, Reference, ReferenceError, RegistryHost, Repository};
 
 /// The images and namespaces that a policy covers.
 #[derive(Clone, Debug)]
@@ -33,14 +34,7 @@ impl Scope {
     }
 
     fn covers_image(&self, subject: &Subject) -> bool {
-        let repository = subject.reference.repository().to_string();
-        let digest = subject.digest();
-        let mut names = vec![format!("{repository}@{digest}")];
-        if let Some(tag) = subject.reference.tag() {
-            names.push(format!("{repository}:{tag}"));
-            names.push(format!("{repository}:{tag}@{digest}"));
-        }
-        names.push(repository);
+        let names = names(&subject.reference.at(subject.digest()));
         let matches = |pattern: &ImagePattern| names.iter().any(|name| pattern.matches(name));
         self.images.iter().any(matches) && !self.except.iter().any(matches)
     }
@@ -59,10 +53,37 @@ pub struct NamespacePattern(String);
 
 /// Why a text is not a pattern.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected a pattern of {alphabet} and '*', found {found:?}")]
-pub struct PatternError {
-    alphabet: &'static str,
-    found: String,
+#[non_exhaustive]
+pub enum PatternError {
+    /// Characters that no name has.
+    #[error("expected a pattern of {alphabet} and '*', found {found:?}")]
+    Alphabet {
+        /// What names consist of.
+        alphabet: &'static str,
+        /// What was there.
+        found: String,
+    },
+    /// The registry, written out, is none.
+    #[error(transparent)]
+    Registry(#[from] ReferenceError),
+    /// A registry without a path.
+    #[error("expected a registry and a path such as {0}/**, found no path")]
+    NoPath(String),
+    /// No name can match it.
+    #[error("no {what} can match this pattern{}", instead(.called))]
+    MatchesNothing {
+        /// `image` or `namespace`.
+        what: &'static str,
+        /// How what it seems to mean is called.
+        called: Option<String>,
+    },
+}
+
+fn instead(called: &Option<String>) -> String {
+    called
+        .as_ref()
+        .map(|name| format!(": it is called {name}"))
+        .unwrap_or_default()
 }
 
 /// A text that is no fully qualified repository.
@@ -77,19 +98,52 @@ impl ImagePattern {
     ///
     /// `*` alone means the official images of Docker Hub, `*/*` its users' images,
     /// `**` every image, as in ClusterImagePolicy; a pattern whose first part is no
-    /// host is one of Docker Hub.
+    /// host is one of Docker Hub. A registry without wildcards may be spelled as in image
+    /// names ([`RegistryHost`]).
     ///
     /// # Errors
-    /// If it is empty or has characters that image names and patterns do not have.
+    /// If it is empty, has characters that image names and patterns do not have, or cannot match
+    /// any image: a policy that never applies protects nothing.
     pub fn new(text: &str) -> Result<Self, PatternError> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || "-_:/*.@[]".contains(c);
         if text.is_empty() || !text.chars().all(allowed) {
-            return Err(PatternError {
+            return Err(PatternError::Alphabet {
                 alphabet: "letters, digits, '-', '_', '.', '/', ':', '@'",
-                found: text.to_owned(),
+                found: text.chars().take(300).collect(),
             });
         }
-        Ok(Self(qualify(text)))
+        let pattern = Self(qualify(text)?);
+        match pattern.matches_some_image() {
+            true => Ok(pattern),
+            false => Err(PatternError::MatchesNothing {
+                what: "image",
+                called: text
+                    .parse::<Reference>()
+                    .ok()
+                    .map(|reference| reference.repository().to_string()),
+            }),
+        }
+    }
+
+    /// Whether there is an image that matches, found by filling in the wildcards.
+    fn matches_some_image(&self) -> bool {
+        let (name, digest) = match self.0.split_once('@') {
+            Some((name, digest)) => (name, Some(digest)),
+            None => (self.0.as_str(), None),
+        };
+        let digests = match digest {
+            Some(pattern) => sample_digests(pattern),
+            None => vec![String::new()],
+        };
+        let matches = |text: String| {
+            text.parse::<Reference>()
+                .is_ok_and(|image| names(&image).iter().any(|name| self.matches(name)))
+        };
+        sample_names(name).any(|name| {
+            digests
+                .iter()
+                .any(|digest| matches(format!("{name}{digest}")))
+        })
     }
 
     /// The pattern that matches every image.
@@ -97,24 +151,18 @@ impl ImagePattern {
         Self("**".to_owned())
     }
 
-    /// The pattern of one repository, as `registry.example.com/acme/app`, taken as it is.
+    /// The pattern of one repository, as `registry.example.com/acme/app`. The registry may be
+    /// spelled as in image names; the path is taken as it is.
     ///
     /// # Errors
     /// If it is no fully qualified repository, or has a wildcard.
     pub fn repository(name: &str) -> Result<Self, RepositoryPatternError> {
-        let label = |c: char| c.is_ascii_alphanumeric() || "-.:".contains(c);
-        let component = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-._".contains(c);
-        match name.split_once('/') {
-            Some((host, path))
-                if !host.is_empty()
-                    && host.chars().all(label)
-                    && path
-                        .split('/')
-                        .all(|part| !part.is_empty() && part.chars().all(component)) =>
-            {
-                Ok(Self(name.to_owned()))
-            }
-            _ => Err(RepositoryPatternError(name.chars().take(200).collect())),
+        let wrong = || RepositoryPatternError(name.chars().take(200).collect());
+        let (host, path) = name.split_once('/').ok_or_else(wrong)?;
+        let repository: Repository = name.parse().map_err(|_| wrong())?;
+        match reference::is_host(host) && repository.path() == path {
+            true => Ok(Self(repository.to_string())),
+            false => Err(wrong()),
         }
     }
 
@@ -133,17 +181,28 @@ impl NamespacePattern {
     /// Reads a pattern.
     ///
     /// # Errors
-    /// If it is empty or has characters that namespaces and patterns do not have.
+    /// If it is empty, has characters that namespaces and patterns do not have, or cannot match
+    /// any namespace (RFC 1123: at most 63 characters, a letter or digit at both ends).
     pub fn new(text: &str) -> Result<Self, PatternError> {
         let allowed =
             |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '*';
         if text.is_empty() || !text.chars().all(allowed) {
-            return Err(PatternError {
+            return Err(PatternError::Alphabet {
                 alphabet: "lower-case letters, digits, '-'",
-                found: text.to_owned(),
+                found: text.chars().take(300).collect(),
             });
         }
-        Ok(Self(text.to_owned()))
+        let is_namespace = |name: String| {
+            (1..=63).contains(&name.len()) && !name.starts_with('-') && !name.ends_with('-')
+        };
+        let fill = |with: &str| text.replace("**", "*").replace('*', with);
+        match is_namespace(fill("a")) || is_namespace(fill("")) {
+            true => Ok(Self(text.to_owned())),
+            false => Err(PatternError::MatchesNothing {
+                what: "namespace",
+                called: None,
+            }),
+        }
     }
 
     /// Whether the whole of `name` matches.
@@ -152,18 +211,97 @@ impl NamespacePattern {
     }
 }
 
-/// Adds Docker Hub to a pattern without a host.
-fn qualify(text: &str) -> String {
+/// Gives a pattern without a host that of Docker Hub, and a host its one spelling.
+fn qualify(text: &str) -> Result<String, PatternError> {
     if text.starts_with("**") {
-        return text.to_owned();
+        return Ok(text.to_owned());
     }
-    match text.split_once('/') {
-        None => format!("docker.io/library/{text}"),
-        Some(("index.docker.io", rest)) => format!("docker.io/{rest}"),
-        Some((first, _)) if first == "localhost" || first.contains(['.', ':']) => text.to_owned(),
+    Ok(match text.split_once('/') {
+        None => {
+            let name = text.split([':', '@']).next().unwrap_or_default();
+            // Official images have no dots: this was to be a registry.
+            if reference::is_host(name) {
+                return Err(PatternError::NoPath(name.to_owned()));
+            }
+            format!("docker.io/library/{text}")
+        }
+        Some((host, rest)) if reference::is_host(host) && !host.contains('*') => {
+            format!("{}/{rest}", host.parse::<RegistryHost>()?)
+        }
+        Some((host, _)) if reference::is_host(host) => text.to_owned(),
         // `*/app` could mean any host; as in ClusterImagePolicy it does not.
         Some(_) => format!("docker.io/{text}"),
+    })
+}
+
+/// The names by which patterns know an image.
+fn names(image: &Reference) -> Vec<String> {
+    let repository = image.repository().to_string();
+    let mut names = Vec::new();
+    if let Some(digest) = image.digest() {
+        names.push(format!("{repository}@{digest}"));
     }
+    if let Some(tag) = image.tag() {
+        names.push(format!("{repository}:{tag}"));
+        if let Some(digest) = image.digest() {
+            names.push(format!("{repository}:{tag}@{digest}"));
+        }
+    }
+    names.push(repository);
+    names
+}
+
+/// Beyond this many wildcards, all are filled in alike.
+const FILLED_APART: u32 = 6;
+
+/// Names that may match: a letter and a digit fit wherever a wildcard can stand for anything,
+/// but for a port (a digit) and the end of a host (a letter).
+fn sample_names(pattern: &str) -> impl Iterator<Item = String> {
+    let parts: Vec<String> = pattern
+        .replace("**", "*")
+        .split('*')
+        .map(str::to_owned)
+        .collect();
+    let wildcards = u32::try_from(parts.len().saturating_sub(1)).unwrap_or(u32::MAX);
+    let ways: u64 = match wildcards <= FILLED_APART {
+        true => 1 << wildcards,
+        false => 2,
+    };
+    (0..ways).map(move |way| {
+        let mut name = String::new();
+        for (i, part) in parts.iter().enumerate() {
+            if i > 0 {
+                let digit = match wildcards <= FILLED_APART {
+                    true => way >> (i - 1) & 1 == 1,
+                    false => way == 1,
+                };
+                name.push(if digit { '1' } else { 'a' });
+            }
+            name.push_str(part);
+        }
+        name
+    })
+}
+
+/// Digests, with their `@`, that may match this pattern of digests.
+fn sample_digests(pattern: &str) -> Vec<String> {
+    let Some((before, after)) = pattern.split_once('*') else {
+        return vec![format!("@{pattern}")];
+    };
+    let after = after.replace('*', "");
+    let fill = |algorithm: &str, digits: usize| {
+        let start = match before.starts_with(algorithm) {
+            true => before.to_owned(),
+            false => format!("{algorithm}:"),
+        };
+        let taken = start.len() - algorithm.len() - 1 + after.len();
+        let missing = digits.checked_sub(taken)?;
+        Some(format!("@{start}{}{after}", "a".repeat(missing)))
+    };
+    [fill("sha256", 64), fill("sha512", 128)]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// Matches `*` (no separator) and `**` (anything) in time `O(pattern × name)`.
@@ -243,8 +381,118 @@ mod tests {
     }
 
     #[test]
+    fn registries_have_one_spelling_in_patterns_too_f7() {
+        for (pattern, expected) in [
+            ("r.example.com:443/prod/**", "r.example.com/prod/**"),
+            ("index.docker.io/acme/*", "docker.io/acme/*"),
+            ("registry-1.docker.io:443/**", "docker.io/**"),
+            ("[0:0::1]:5000/**", "[::1]:5000/**"),
+            ("[::FFFF:10.0.0.1]/**", "10.0.0.1/**"),
+        ] {
+            assert_eq!(ImagePattern::new(pattern).unwrap().as_str(), expected);
+        }
+        for (scope, expected) in [
+            ("r.example.com:443/acme/app", "r.example.com/acme/app"),
+            ("index.docker.io/acme/app", "docker.io/acme/app"),
+        ] {
+            assert_eq!(ImagePattern::repository(scope).unwrap().as_str(), expected);
+        }
+    }
+
+    #[test]
+    fn what_matches_nothing_is_no_pattern_f21() {
+        for pattern in [
+            "docker.io/nginx",
+            "docker.io/*",
+            "index.docker.io",
+            "registry.example.com",
+            "Registry.example.com/**",
+            "registry.example.com:0443/**",
+            "*.example.com:443/**",
+            "*.Example.com/**",
+            "registry.example.com./**",
+            "registry.example.com/Prod/**",
+            "registry.example.com/prod/",
+            "registry.example.com//app",
+            "registry.example.com/-*",
+            "registry.example.com/app:",
+            "registry.example.com/app@sha256:abc",
+            "registry.example.com/app@md5:*",
+            "registry.example.com/app@*@*",
+            "[::1/**",
+            "127.1/**",
+        ] {
+            assert!(ImagePattern::new(pattern).is_err(), "{pattern}");
+        }
+        for pattern in [
+            "**",
+            "*",
+            "*/*",
+            "**/app",
+            "nginx:1.25",
+            "docker.io/**",
+            "docker.io/library/*",
+            "docker.io/library*/**",
+            "*.example.com/**",
+            "*.example.*/**",
+            "registry.*:*/**",
+            "127.0.0.1:*/prod/**",
+            "registry.example.com:5000/*:v*",
+            "*:5000/app",
+            "**@sha256:*",
+            "registry.example.com/app@sha256:abc*",
+            "registry.example.com/app:*@*",
+            "registry.example.com/app@sha512:*f",
+            "a*b*c*d*e*f*g*h*",
+        ] {
+            let found = ImagePattern::new(pattern);
+            assert!(found.is_ok(), "{pattern}: {found:?}");
+        }
+        for scope in [
+            "Registry.example.com/acme/app",
+            "registry.example.com:0443/acme/app",
+            "docker.io/nginx",
+            "acme/app",
+        ] {
+            assert!(ImagePattern::repository(scope).is_err(), "{scope}");
+        }
+        for namespace in ["-prod", "prod-", "*-", &"a".repeat(64)] {
+            assert!(NamespacePattern::new(namespace).is_err(), "{namespace}");
+        }
+        for namespace in ["*", "prod-*", "*-prod", "a*b", "**"] {
+            assert!(NamespacePattern::new(namespace).is_ok(), "{namespace}");
+        }
+    }
+
+    /// Every image is matched by the pattern that is its own name, and every name that a
+    /// pattern's wildcards could be filled in for is one that the pattern matches.
+    #[test]
+    fn an_image_is_matched_by_its_own_name_however_it_is_spelled_adv_53() {
+        let hosts = [
+            "",
+            "docker.io/",
+            "index.docker.io:443/",
+            "r.example.com:443/",
+            "[0::1]:5000/",
+        ];
+        for host in hosts {
+            for rest in ["acme/app", "acme/app:1", "a/b/c:v1.2"] {
+                let text = format!("{host}{rest}");
+                let image: Reference = text.parse().unwrap();
+                let pattern = ImagePattern::new(&text).unwrap();
+                assert!(
+                    names(&image).iter().any(|name| pattern.matches(name)),
+                    "{text}"
+                );
+                let all = ImagePattern::new(&format!("{}/**", image.repository().host())).unwrap();
+                assert!(names(&image).iter().any(|name| all.matches(name)), "{text}");
+            }
+        }
+    }
+
+    #[test]
     fn hostile_patterns_take_linear_time() {
-        let pattern = ImagePattern::new(&format!("**{}x", "a**".repeat(100))).unwrap();
+        let pattern = ImagePattern::new(&format!("**{}x", "a**".repeat(60))).unwrap();
         assert!(!pattern.matches(&"a".repeat(255)));
     }
 }

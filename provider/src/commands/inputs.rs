@@ -1,11 +1,13 @@
 //! What `verify`, `evidence` and `replay` have in common: policies, trust and registries.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sealgate_core::policy::NoMatch;
 use sealgate_core::policy::file::{self, PolicyFile};
+use sealgate_core::reference::RegistryHost;
 use sealgate_core::{Policies, Reference, TrustMaterial, UnixTime};
 use serde_json::{Value, json};
 
@@ -245,25 +247,21 @@ impl Inputs {
             ..Config::default()
         });
         let ca = self.merged_ca()?;
-        let named = images.iter().map(|image| image.repository().host());
-        let mut hosts: Vec<_> = self
-            .plain_http
-            .iter()
-            .map(String::as_str)
-            .chain(named)
-            .collect();
-        hosts.sort_unstable();
-        hosts.dedup();
+        let without_tls = self.plain_http.iter().map(|host| canonical(host));
+        let without_tls: BTreeSet<_> = without_tls.collect();
+        let named = images.iter().map(|i| i.repository().host().to_owned());
+        let hosts: BTreeSet<_> = named.chain(without_tls.iter().cloned()).collect();
         for host in hosts {
-            let plain_http = self.plain_http.iter().any(|plain| plain == host);
+            let plain_http = without_tls.contains(&host);
             let ca = ca.as_ref().map(|file| file.path().to_owned());
-            match config.registries.iter_mut().find(|r| r.host == host) {
+            let mut listed = config.registries.iter_mut();
+            match listed.find(|r| canonical(&r.host) == host) {
                 Some(registry) => {
                     registry.plain_http |= plain_http;
                     registry.ca = ca.or_else(|| registry.ca.take());
                 }
                 None => config.registries.push(Registry {
-                    host: host.to_owned(),
+                    host,
                     plain_http,
                     ca,
                     ..Registry::default()
@@ -293,6 +291,14 @@ impl Inputs {
         let file = tempfile::NamedTempFile::new().map_err(failed)?;
         fs::write(file.path(), all).map_err(failed)?;
         Ok(Some(file))
+    }
+}
+
+/// The one spelling of a registry; what is none is told later.
+fn canonical(host: &str) -> String {
+    match host.parse::<RegistryHost>() {
+        Ok(host) => host.to_string(),
+        Err(_) => host.to_owned(),
     }
 }
 

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use sealgate_core::reference::RegistryHost;
+
 use super::yaml::Step;
 use super::{ClientAuth, Config, Listener, TokenReview};
 
@@ -123,7 +125,7 @@ fn check_trust_roots(config: &Config, wrong: &mut Vec<Wrong>) {
 }
 
 fn check_registries(config: &Config, wrong: &mut Vec<Wrong>) {
-    let mut seen = BTreeSet::new();
+    let (mut seen, mut hosts) = (BTreeSet::new(), BTreeSet::new());
     for (index, registry) in config.registries.iter().enumerate() {
         let mut push = |field: &str, message: String| {
             wrong.push(Wrong {
@@ -131,17 +133,29 @@ fn check_registries(config: &Config, wrong: &mut Vec<Wrong>) {
                 message,
             });
         };
-        let host = &registry.host;
-        // A host is whatever an image name can begin with.
-        let parsed = format!("{host}/x").parse::<sealgate_core::Reference>();
-        if !parsed.is_ok_and(|reference| reference.repository().host() == host) {
+        let written = &registry.host;
+        let host = match written.parse::<RegistryHost>() {
+            Ok(host) => host.to_string(),
+            Err(_) => {
+                let message =
+                    format!("expected a host such as registry.example.com:5000, found {written:?}");
+                push("host", message);
+                continue;
+            }
+        };
+        if registry.plain_http && written.ends_with(":443") && !host.ends_with(":443") {
             push(
-                "host",
-                format!("expected a host such as registry.example.com:5000, found {host:?}"),
+                "plainHttp",
+                format!("{written:?} means TLS: without it the usual port is 80, as {host:?}"),
             );
         }
-        if !seen.insert(host) {
-            push("host", format!("{host:?} is listed twice"));
+        // Without TLS, port 80 is the usual one.
+        let place = match registry.plain_http {
+            true => host.strip_suffix(":80").unwrap_or(&host),
+            false => &host,
+        };
+        if !seen.insert((place.to_owned(), registry.plain_http)) || !hosts.insert(host.clone()) {
+            push("host", format!("{written:?} is listed twice"));
         }
         if registry.plain_http && registry.ca.is_some() {
             push(

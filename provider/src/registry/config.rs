@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rustls_pki_types::CertificateDer;
 
-use sealgate_core::reference::Repository;
+use sealgate_core::reference::RegistryHost;
 
 use super::credentials::Credential;
 
@@ -67,7 +67,7 @@ impl RegistryConfig {
     /// If `host` is not a host with an optional port, as image references have it.
     pub fn new(host: &str) -> Result<Self, HostError> {
         Ok(Self {
-            host: check_host(host)?,
+            host: canonical_host(host)?,
             plain_http: false,
             ca: None,
             auth: Auth::default(),
@@ -76,7 +76,7 @@ impl RegistryConfig {
         })
     }
 
-    /// The host, as image references have it.
+    /// The host, in the one spelling of its place.
     pub fn host(&self) -> &str {
         &self.host
     }
@@ -153,14 +153,14 @@ impl Default for Patience {
 #[error("expected a registry host such as registry.example.com:5000, found {0:?}")]
 pub struct HostError(String);
 
-fn check_host(host: &str) -> Result<String, HostError> {
-    let wrong = || HostError(host.chars().take(120).collect());
-    let repository: Repository = format!("{host}/x").parse().map_err(|_| wrong())?;
-    // `foo/x` has no host: it is a repository of Docker Hub.
-    let itself = repository.host() == host && repository.path().ends_with('x');
-    (itself && !host.contains('/'))
-        .then(|| host.to_owned())
-        .ok_or_else(wrong)
+/// The one spelling of a host, as image references have it.
+///
+/// # Errors
+/// If it is not a host with an optional port.
+fn canonical_host(host: &str) -> Result<String, HostError> {
+    host.parse::<RegistryHost>()
+        .map(|host| host.to_string())
+        .map_err(|_| HostError(host.chars().take(120).collect()))
 }
 
 #[cfg(test)]
@@ -178,6 +178,14 @@ mod tests {
             "r.example.com",
         ] {
             assert_eq!(RegistryConfig::new(good).unwrap().host(), good);
+        }
+        for (alias, expected) in [
+            ("index.docker.io", "docker.io"),
+            ("registry-1.docker.io:443", "docker.io"),
+            ("r.example.com:443", "r.example.com"),
+            ("[0:0::1]:5000", "[::1]:5000"),
+        ] {
+            assert_eq!(RegistryConfig::new(alias).unwrap().host(), expected);
         }
         for bad in [
             "",

@@ -1,7 +1,7 @@
 //! Docker's `config.json`, which Secrets of type `kubernetes.io/dockerconfigjson` hold, too.
 //!
 //! Hosts match exactly: a credential for `ghcr.io` is none for `ghcr.io.evil.example`,
-//! `xghcr.io` or `ghcr.io:444`. An entry may name a path (`r.example.com/team`) and then is for
+//! `xghcr.io` or `ghcr.io:444`. `ghcr.io:443` is another spelling of it. An entry may name a path (`r.example.com/team`) and then is for
 //! the repositories below it; the longest counts. Wildcards match nothing.
 
 use std::collections::BTreeMap;
@@ -11,15 +11,13 @@ use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use sealgate_core::json;
-use sealgate_core::reference::Repository;
+use sealgate_core::reference::{RegistryHost, Repository};
 use serde::Deserialize;
 
 use super::credentials::Credential;
 use super::watched::ReadError;
 
-/// Under these names `docker login` has kept credentials of Docker Hub.
-const DOCKER_HUB: [&str; 3] = ["index.docker.io", "docker.io", "registry-1.docker.io"];
-/// And this is what helpers know it by.
+/// What helpers know Docker Hub by.
 const DOCKER_HUB_SERVER: &str = "https://index.docker.io/v1/";
 
 /// A configuration, checked.
@@ -110,7 +108,7 @@ impl DockerConfig {
             program: program.clone(),
             server: server(repository.host()),
         };
-        if let Some(program) = self.helpers.get(canonical(repository.host())) {
+        if let Some(program) = self.helpers.get(repository.host()) {
             return Some(helper(program));
         }
         let covering = self
@@ -162,7 +160,7 @@ impl Place {
             .unwrap_or((bare.unwrap_or(key), ""));
         let path = path.trim_end_matches('/');
         Self {
-            host: canonical(host).to_owned(),
+            host: canonical(host),
             path: match path {
                 "v1" | "v2" => String::new(),
                 path => path.to_owned(),
@@ -174,21 +172,21 @@ impl Place {
         let rest = repository.path().strip_prefix(self.path.as_str());
         let at_a_boundary = rest
             .is_some_and(|rest| self.path.is_empty() || rest.is_empty() || rest.starts_with('/'));
-        self.host == canonical(repository.host()) && at_a_boundary
+        self.host == repository.host() && at_a_boundary
     }
 }
 
-/// The names of Docker Hub are one host; every other name is its own.
-fn canonical(host: &str) -> &str {
-    match DOCKER_HUB.contains(&host) {
-        true => "docker.io",
-        false => host,
+/// The one spelling of a host. What is none (a wildcard, say) stays as it is, and matches nothing.
+fn canonical(host: &str) -> String {
+    match host.parse::<RegistryHost>() {
+        Ok(host) => host.to_string(),
+        Err(_) => host.to_owned(),
     }
 }
 
 /// What helpers know a host by.
 pub(crate) fn server(host: &str) -> String {
-    match canonical(host) {
+    match host {
         "docker.io" => DOCKER_HUB_SERVER.to_owned(),
         host => host.to_owned(),
     }
@@ -233,11 +231,11 @@ mod tests {
     fn hosts_match_exactly_adv_22() {
         let config = config(r#"{"auths":{"ghcr.io":{"username":"u","password":"p"}}}"#);
         assert_eq!(user(&config, "ghcr.io/a"), Some("u".into()));
+        assert_eq!(user(&config, "ghcr.io:443/a"), Some("u".into()));
         for other in [
             "ghcr.io.evil.test/a",
             "xghcr.io/a",
             "ghcr.io:444/a",
-            "ghcr.io:443/a",
             "evil.test/ghcr.io",
         ] {
             assert_eq!(user(&config, other), None, "{other}");
@@ -250,6 +248,8 @@ mod tests {
             "https://index.docker.io/v1/",
             "docker.io",
             "index.docker.io",
+            "registry-1.docker.io:443",
+            "registry.hub.docker.com",
         ] {
             let config = config(&format!(r#"{{"auths":{{"{key}":{{"auth":"dTpw"}}}}}}"#));
             assert_eq!(user(&config, "nginx"), Some("u".into()), "{key}");
