@@ -62,6 +62,11 @@ pub const SIMPLE_SIGNING_BYTES: usize = 64 << 10;
 /// Bytes of one message in a verdict, so that hostile text stays short.
 pub const MESSAGE_BYTES: usize = 1024;
 
+/// Steps that the conditions on one attestation may take: elements gone through, values
+/// compared, sixteen bytes of text looked at. The largest SBOMs have some ten thousand
+/// packages; a step takes up to a microsecond.
+pub const CONDITION_STEPS: usize = 2_000_000;
+
 /// Checks (of signatures) listed in one verdict.
 pub const CHECKS: usize = 64;
 

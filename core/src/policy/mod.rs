@@ -335,7 +335,7 @@ pub struct Condition {
     /// The expression as it was written.
     source: String,
     /// The expression, compiled.
-    program: std::sync::Arc<cel::Program>,
+    compiled: std::sync::Arc<condition::Compiled>,
 }
 
 impl Policy {
@@ -354,6 +354,14 @@ impl Policies {
             text.push_str(&policy.revision.to_string());
         }
         Digest::sha256(text.as_bytes())
+    }
+
+    /// Whether any policy looks at namespaces. If none does, every namespace has the same
+    /// verdict.
+    pub fn by_namespace(&self) -> bool {
+        self.policies
+            .iter()
+            .any(|policy| !policy.scope.namespaces.is_empty())
     }
 
     /// The policy of this name.

@@ -180,25 +180,31 @@ impl<'a> Fields<'a> {
         self.entries.iter().any(|(key, _, _)| *key == name)
     }
 
-    /// Takes a field that may be absent. `null` is absent.
+    /// Takes a field that may be absent. One that is there and empty (`null`) is a problem: what
+    /// it was to demand would silently not be demanded.
     pub(super) fn take(&mut self, name: &str) -> Option<Field<'a>> {
         let index = self.entries.iter().position(|(key, _, _)| *key == name)?;
-        let (_, _, node) = self.entries.remove(index);
+        let (_, line, node) = self.entries.remove(index);
         let path = match self.path.is_empty() {
             true => name.to_owned(),
             false => format!("{}.{name}", self.path),
         };
+        if matches!(node.kind, Kind::Null) {
+            let message =
+                "expected a value, found nothing; leave the field out to have its default";
+            self.log.add(line, &path, message.to_owned());
+            return None;
+        }
         let log = self.log;
-        (!matches!(node.kind, Kind::Null)).then_some(Field { node, path, log })
+        Some(Field { node, path, log })
     }
 
     /// Takes a field that must be there.
     pub(super) fn need(&mut self, name: &str) -> Option<Field<'a>> {
-        let field = self.take(name);
-        if field.is_none() {
+        if !self.has(name) {
             self.problem(format!("expected a field {name:?}, found none"));
         }
-        field
+        self.take(name)
     }
 
     /// Reports a problem with the mapping as a whole.

@@ -617,7 +617,10 @@ fn require(
 }
 
 /// Two of these authorities that have a key in common.
-fn shared_key<'a>(authorities: &'a [Authority], of: &[usize]) -> Option<(&'a str, &'a str, String)> {
+fn shared_key<'a>(
+    authorities: &'a [Authority],
+    of: &[usize],
+) -> Option<(&'a str, &'a str, String)> {
     let mut holders = BTreeMap::new();
     for authority in of.iter().filter_map(|index| authorities.get(*index)) {
         let AuthorityKind::Key(trust) = &authority.trust else {

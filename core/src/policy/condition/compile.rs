@@ -1,0 +1,242 @@
+//! Compiles an expression: whatever it does that may cost much goes through an operation that
+//! counts ([`super::operations`]).
+
+use cel::Program;
+use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, LiteralValue, SelectExpr, operators};
+use cel::common::types::CelInt;
+use regex::Regex;
+
+use super::operations::{self, Patterns};
+use super::{ConditionError, MAX_DEPTH, PATTERN_BYTES, meter};
+
+/// An expression that counts its steps, and the patterns that it spells out.
+#[derive(Debug)]
+pub(in super::super) struct Compiled {
+    pub(super) expression: IdedExpr,
+    pub(super) patterns: Patterns,
+}
+
+impl Compiled {
+    pub(super) fn new(source: &str) -> Result<Self, ConditionError> {
+        let program =
+            Program::compile(source).map_err(|error| ConditionError::Syntax(error.to_string()))?;
+        let mut expression = program.expression().clone();
+        let mut compiler = Compiler {
+            patterns: Vec::new(),
+            names: vec!["predicate".to_owned()],
+        };
+        compiler.visit(&mut expression, 0)?;
+        Ok(Self {
+            expression,
+            patterns: Patterns(compiler.patterns.into()),
+        })
+    }
+}
+
+struct Compiler {
+    patterns: Vec<Regex>,
+    /// The variables in scope.
+    names: Vec<String>,
+}
+
+impl Compiler {
+    fn visit(&mut self, expression: &mut IdedExpr, depth: usize) -> Result<(), ConditionError> {
+        if depth > MAX_DEPTH {
+            return Err(ConditionError::TooDeep);
+        }
+        let depth = depth + 1;
+        match &mut expression.expr {
+            Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) => Ok(()),
+            Expr::Select(SelectExpr { operand, .. }) => self.visit(operand, depth),
+            Expr::List(list) => list.elements.iter_mut().try_for_each(|element| {
+                self.visit(element, depth)?;
+                pay(element, operations::KEEP);
+                Ok(())
+            }),
+            Expr::Map(map) => map
+                .entries
+                .iter_mut()
+                .try_for_each(|entry| self.entry(&mut entry.expr, depth)),
+            Expr::Struct(structure) => structure
+                .entries
+                .iter_mut()
+                .try_for_each(|entry| self.entry(&mut entry.expr, depth)),
+            Expr::Comprehension(comprehension) => {
+                self.visit(&mut comprehension.iter_range, depth)?;
+                pay(&mut comprehension.iter_range, operations::EACH);
+                self.visit(&mut comprehension.accu_init, depth)?;
+                let known = self.names.len();
+                self.names.push(comprehension.iter_var.clone());
+                self.names.extend(comprehension.iter_var2.clone());
+                self.names.push(comprehension.accu_var.clone());
+                self.visit(&mut comprehension.loop_cond, depth)?;
+                self.visit(&mut comprehension.loop_step, depth)?;
+                self.visit(&mut comprehension.result, depth)?;
+                self.names.truncate(known);
+                Ok(())
+            }
+            Expr::Call(call) => self.call(call, depth),
+        }
+    }
+
+    fn entry(&mut self, entry: &mut EntryExpr, depth: usize) -> Result<(), ConditionError> {
+        match entry {
+            EntryExpr::StructField(field) => {
+                self.visit(&mut field.value, depth)?;
+                pay(&mut field.value, operations::KEEP);
+            }
+            EntryExpr::MapEntry(entry) => {
+                self.visit(&mut entry.key, depth)?;
+                self.visit(&mut entry.value, depth)?;
+                pay(&mut entry.value, operations::KEEP);
+            }
+        }
+        Ok(())
+    }
+
+    fn call(&mut self, call: &mut CallExpr, depth: usize) -> Result<(), ConditionError> {
+        // `optional.of(x)`: what stands before the dot is no value, but a part of the name.
+        let target_is_value = call
+            .target
+            .as_ref()
+            .is_some_and(|target| root(target).is_none_or(|name| self.is_variable(name)));
+        if let Some(target) = &mut call.target {
+            self.visit(target, depth)?;
+        }
+        for argument in &mut call.args {
+            self.visit(argument, depth)?;
+        }
+        if call.func_name == "matches" {
+            return self.matches(call);
+        }
+        match call.func_name.as_str() {
+            operators::LOGICAL_AND
+            | operators::LOGICAL_OR
+            | operators::LOGICAL_NOT
+            | operators::NOT_STRICTLY_FALSE
+            | operators::CONDITIONAL
+            | operators::INDEX
+            | operators::OPT_INDEX
+            | operators::OPT_SELECT => {}
+            operators::EQUALS => counted(call, operations::EQUALS),
+            operators::NOT_EQUALS => counted(call, operations::DIFFERS),
+            operators::IN => counted(call, operations::WITHIN),
+            operators::ADD => {
+                for argument in &mut call.args {
+                    pay(argument, operations::ADDEND);
+                }
+            }
+            _ => {
+                if let Some(target) = call.target.as_mut().filter(|_| target_is_value) {
+                    pay(target, operations::KEEP);
+                }
+                for argument in &mut call.args {
+                    pay(argument, operations::KEEP);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// `text.matches(pattern)` or `matches(text, pattern)`.
+    fn matches(&mut self, call: &mut CallExpr) -> Result<(), ConditionError> {
+        let mut arguments: Vec<_> = call
+            .target
+            .take()
+            .map(|target| *target)
+            .into_iter()
+            .collect();
+        arguments.append(&mut call.args);
+        let [_, pattern] = arguments.as_slice() else {
+            return Err(ConditionError::Syntax(
+                "matches takes a text and a pattern".to_owned(),
+            ));
+        };
+        let literal = match &pattern.expr {
+            Expr::Literal(LiteralValue::String(pattern)) => Some(pattern.inner().to_owned()),
+            _ => None,
+        };
+        match literal {
+            Some(pattern) => {
+                let number = self.compile(&pattern)?;
+                arguments.truncate(1);
+                arguments.push(Expr::Literal(LiteralValue::Int(CelInt::from(number))).into_ided());
+                arguments.push(variable(operations::PATTERNS));
+                operations::MATCHES.clone_into(&mut call.func_name);
+            }
+            None => operations::FINDS.clone_into(&mut call.func_name),
+        }
+        arguments.push(variable(meter::NAME));
+        call.args = arguments;
+        Ok(())
+    }
+
+    /// The number of the pattern.
+    fn compile(&mut self, pattern: &str) -> Result<i64, ConditionError> {
+        let compiled = regex::RegexBuilder::new(pattern)
+            .size_limit(PATTERN_BYTES)
+            .build()
+            .map_err(|error| ConditionError::Pattern {
+                pattern: pattern.to_owned(),
+                why: error.to_string(),
+            })?;
+        self.patterns.push(compiled);
+        Ok(i64::try_from(self.patterns.len() - 1).unwrap_or(i64::MAX))
+    }
+
+    fn is_variable(&self, name: &str) -> bool {
+        self.names.iter().any(|known| known == name)
+    }
+}
+
+/// The name that a chain of fields begins with; none of anything else.
+fn root(expression: &IdedExpr) -> Option<&str> {
+    match &expression.expr {
+        Expr::Ident(name) => Some(name),
+        Expr::Select(select) if !select.test => root(&select.operand),
+        _ => None,
+    }
+}
+
+/// Puts an operator's operation in its place.
+fn counted(call: &mut CallExpr, operation: &str) {
+    operation.clone_into(&mut call.func_name);
+    call.args.push(variable(meter::NAME));
+}
+
+/// Lets an operation take the value first. What an expression spells out is paid for by its
+/// length; what it builds up is a variable that nothing in it can name.
+fn pay(value: &mut IdedExpr, operation: &str) {
+    let free = match &value.expr {
+        Expr::Literal(_) => true,
+        Expr::List(_) => operation == operations::ADDEND,
+        Expr::Ident(name) => name.starts_with('@'),
+        _ => false,
+    };
+    if free {
+        return;
+    }
+    let id = value.id;
+    let inner = std::mem::take(value);
+    value.id = id;
+    value.expr = Expr::Call(CallExpr {
+        func_name: operation.to_owned(),
+        target: None,
+        args: vec![inner, variable(meter::NAME)],
+    });
+}
+
+fn variable(name: &str) -> IdedExpr {
+    Expr::Ident(name.to_owned()).into_ided()
+}
+
+/// An expression that stands nowhere in the source.
+trait IntoIded {
+    fn into_ided(self) -> IdedExpr;
+}
+
+impl IntoIded for Expr {
+    fn into_ided(self) -> IdedExpr {
+        IdedExpr { id: 0, expr: self }
+    }
+}

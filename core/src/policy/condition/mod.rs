@@ -1,0 +1,188 @@
+//! Conditions on predicates, in the Common Expression Language (CEL).
+//!
+//! The one variable is `predicate`. Evaluation has no clock, no IO and no state, and its result
+//! is the same everywhere: maps are gone through in the order of their keys, and messages show
+//! no values. `text.matches(pattern)` finds the pattern anywhere in the text, as CEL defines it,
+//! in linear time; there are no functions of time.
+//!
+//! What a condition costs is counted while it is evaluated ([`meter`]), and bounded
+//! ([`limits::CONDITION_STEPS`](crate::limits::CONDITION_STEPS)): an element of a list that is
+//! gone through is a step, sixteen bytes of text that are looked at are one. Patterns that the
+//! expression spells out are compiled when the policy is read; others must be short.
+
+mod compile;
+mod meter;
+mod operations;
+mod values;
+
+use std::sync::{Arc, LazyLock};
+
+use cel::common::types::CelBool;
+use cel::{Context, Env, ExecutionError, Value};
+
+use super::Condition;
+use crate::limits;
+use crate::reason::{Code, Reason};
+
+use meter::{Meter, Overrun};
+
+pub(super) use compile::Compiled;
+
+/// The most bytes of an expression.
+const MAX_BYTES: usize = 4096;
+
+/// How deep an expression may nest.
+const MAX_DEPTH: usize = 100;
+
+/// The most bytes of a compiled pattern.
+const PATTERN_BYTES: usize = 1 << 20;
+
+impl Condition {
+    /// Reads an expression, and compiles the patterns that it spells out.
+    ///
+    /// # Errors
+    /// If it is empty, longer than 4096 bytes, nested deeper than 100 levels, not CEL, or has a
+    /// pattern that is none or compiles to more than 1 MiB.
+    pub fn new(source: &str) -> Result<Self, ConditionError> {
+        if source.trim().is_empty() {
+            return Err(ConditionError::Empty);
+        }
+        if source.len() > MAX_BYTES {
+            return Err(ConditionError::TooLong(source.len()));
+        }
+        Ok(Self {
+            source: source.to_owned(),
+            compiled: Arc::new(Compiled::new(source)?),
+        })
+    }
+}
+
+/// Why a text is not a condition.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConditionError {
+    /// Nothing.
+    #[error("expected a CEL expression, found an empty string")]
+    Empty,
+    /// More than 4096 bytes.
+    #[error("expected a CEL expression of at most {MAX_BYTES} bytes, found {0}")]
+    TooLong(usize),
+    /// Nested too deep.
+    #[error("expected a CEL expression of at most {MAX_DEPTH} nested levels, found more")]
+    TooDeep,
+    /// Not CEL.
+    #[error("not a CEL expression: {0}")]
+    Syntax(String),
+    /// A pattern that is none, or too large.
+    #[error("the pattern {pattern:?} cannot be used: {why}")]
+    Pattern {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+/// Whether every condition is true of this predicate.
+///
+/// # Errors
+/// `condition_failed` if one is false, `condition_error` if one cannot be evaluated or
+/// gives no boolean: a field that is absent is no proof. `limit_exceeded` if they take more
+/// steps than they may.
+pub(crate) fn check(conditions: &[Condition], predicate: &serde_json::Value) -> Result<(), Reason> {
+    check_within(conditions, predicate, limits::CONDITION_STEPS)
+}
+
+fn check_within(
+    conditions: &[Condition],
+    predicate: &serde_json::Value,
+    steps: usize,
+) -> Result<(), Reason> {
+    if conditions.is_empty() {
+        return Ok(());
+    }
+    let meter = Meter::new(steps);
+    let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
+    context.add_variable_as_val("predicate", values::of(predicate));
+    context.add_variable_as_val(meter::NAME, Box::new(meter.clone()));
+    conditions
+        .iter()
+        .try_for_each(|condition| condition.evaluate(&context, &meter))
+}
+
+/// The standard functions, and those that count.
+static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| {
+    let mut env = Env::stdlib();
+    operations::add_to(&mut env);
+    Arc::new(env)
+});
+
+impl Condition {
+    fn evaluate(&self, context: &Context<'_, '_>, meter: &Meter) -> Result<(), Reason> {
+        let mut scope = context.new_inner_scope();
+        scope.add_variable_as_val(
+            operations::PATTERNS,
+            Box::new(self.compiled.patterns.clone()),
+        );
+        let result = Value::resolve_val(&self.compiled.expression, &scope);
+        // Whatever became of the rest: `true || failing` is true, but not proved in time.
+        match meter.overrun() {
+            Some(Overrun::Steps) => {
+                return Err(Reason::new(
+                    Code::LimitExceeded,
+                    format!(
+                        "the condition {:?} takes more than the {} steps that the conditions on one \
+                         attestation may take",
+                        self.source,
+                        limits::CONDITION_STEPS
+                    ),
+                ));
+            }
+            Some(Overrun::Pattern) => {
+                return Err(self.error("a pattern in the predicate is none, or too large"));
+            }
+            None => {}
+        }
+        let value = result.map_err(|error| self.error(&explain(&error)))?;
+        match value.downcast_ref::<CelBool>().map(|value| *value.inner()) {
+            Some(true) => Ok(()),
+            Some(false) => Err(Reason::new(
+                Code::ConditionFailed,
+                format!("the condition {:?} is false", self.source),
+            )),
+            None => Err(self.error(&format!(
+                "expected true or false, found a value of type {}",
+                value.get_type().name()
+            ))),
+        }
+    }
+
+    fn error(&self, why: &str) -> Reason {
+        Reason::new(
+            Code::ConditionError,
+            format!("the condition {:?} cannot be evaluated: {why}", self.source),
+        )
+    }
+}
+
+/// What went wrong, without any value: values are data of others, and maps among them would be
+/// printed in another order each time.
+fn explain(error: &ExecutionError) -> String {
+    match error {
+        ExecutionError::NoSuchKey(_) => "a field or key that it asks for is absent",
+        ExecutionError::IndexOutOfBounds(_) => "a list has no element at an index that it asks for",
+        ExecutionError::DivisionByZero(_) | ExecutionError::RemainderByZero(_) => {
+            "it divides by zero"
+        }
+        ExecutionError::Overflow(..) => "a number grows beyond what it can hold",
+        ExecutionError::DuplicateKey(_) => "a map has a key twice",
+        // Names and types alone.
+        ExecutionError::NoSuchOverload(error) => return error.to_string(),
+        ExecutionError::UndeclaredReference(name) => return format!("there is no {name:?}"),
+        _ => "a value is of a type that an operation does not take",
+    }
+    .to_owned()
+}
+
+#[cfg(test)]
+mod tests;

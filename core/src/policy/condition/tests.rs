@@ -1,0 +1,230 @@
+#![allow(clippy::unwrap_used)]
+
+use serde_json::{Value, json};
+
+use super::*;
+
+fn holds(source: &str, predicate: &Value) -> Result<(), Reason> {
+    check(&[Condition::new(source).unwrap()], predicate)
+}
+
+#[track_caller]
+fn code(source: &str, predicate: &Value) -> &'static str {
+    match holds(source, predicate) {
+        Ok(()) => "true",
+        Err(reason) => reason.code.as_str(),
+    }
+}
+
+#[test]
+fn expressions_mean_what_cel_says() {
+    let predicate = json!({
+        "s": "abc", "n": 3, "neg": -3, "f": 1.5, "t": true, "nothing": null, "big": u64::MAX,
+        "l": [1, 2, 3], "words": ["x", "yy"], "empty": [],
+        "m": {"a": 1, "b": {"c": [{"d": "deep"}]}}, "o": [{"k": 1}, {"k": 2}],
+    });
+    for source in [
+        "predicate.s == 'abc' && predicate.n == 3 && predicate.neg == -3 && predicate.f == 1.5",
+        "predicate.s != 'abd' && predicate.t && predicate.nothing == null && 1 == 1.0",
+        "predicate.big == 18446744073709551615u",
+        "predicate.l == [1, 2, 3] && [1, 2, 3] == predicate.l && predicate.l != [3, 2, 1]",
+        "predicate.m.b == {'c': [{'d': 'deep'}]} && {'c': [{'d': 'deep'}]} == predicate.m.b",
+        "predicate.m != {'a': 1} && {'a': 1} != predicate.m && predicate.m != predicate.l",
+        "predicate.m.b.c[0].d == 'deep' && predicate['m']['a'] == 1",
+        "2 in predicate.l && !(4 in predicate.l) && 'a' in predicate.m && !('z' in predicate.m)",
+        "[1] in [[1], [2]] && {'k': 2} in predicate.o && !(1 in predicate.m)",
+        "size(predicate.l) == 3 && predicate.m.size() == 2 && size(predicate.s) == 3",
+        "has(predicate.m.a) && !has(predicate.m.z) && !has(predicate.m.b.z)",
+        "predicate.l.all(x, x > 0) && predicate.l.exists(x, x == 3) && predicate.l.exists_one(x, x == 2)",
+        "predicate.empty.all(x, false) && !predicate.empty.exists(x, true)",
+        "predicate.l.map(x, x * 2u) == [2, 4, 6] && predicate.l.filter(x, x > 1) == [2, 3]",
+        "predicate.l + [4] == [1, 2, 3, 4] && [0] + predicate.l == [0, 1, 2, 3]",
+        "predicate.l + predicate.words == [1, 2, 3, 'x', 'yy'] && predicate.s + 'd' == 'abcd'",
+        "predicate.o.map(x, x.k) == [1, 2] && predicate.o.filter(x, x.k == 2)[0] == {'k': 2}",
+        "predicate.s.startsWith('a') && predicate.s.endsWith('c') && predicate.s.contains('b')",
+        "predicate.s.matches('^a.c$') && matches(predicate.s, 'b') && !predicate.s.matches('x')",
+        "predicate.s.matches(predicate.words[0]) == false && 'xx'.matches(predicate.words[0])",
+        "predicate.m.map(k, k) == ['a', 'b'] && predicate.m.all(k, k != 'z')",
+        "{'z': 1, 'a': 2, 'm': 3}.map(k, k) == ['a', 'm', 'z']",
+        "predicate.t ? true : predicate.absent",
+        // An error beside what decides is none, as CEL has it.
+        "predicate.o.exists(x, x.absent == 1 || x.k == 2)",
+        "string(predicate.n) == '3' && int(predicate.s.size()) == 3 && type(predicate.l) == list",
+        "predicate.nothing == null ? predicate.n % 2u == 1u : false",
+    ] {
+        assert_eq!(
+            code(source, &predicate),
+            "true",
+            "{source}: {:?}",
+            holds(source, &predicate)
+        );
+    }
+    for (source, expected) in [
+        ("predicate.n == 4", "condition_failed"),
+        ("predicate.absent == 1", "condition_error"),
+        ("predicate.n", "condition_error"),
+        ("predicate.l", "condition_error"),
+        ("predicate.l[7] == 1", "condition_error"),
+        ("predicate.l + predicate.m == []", "condition_error"),
+        ("[1] + {'a': 1} == []", "condition_error"),
+        ("predicate.m + 1 == 2", "condition_error"),
+        ("predicate.n / 0u == 1u", "condition_error"),
+        ("predicate.n.matches('x')", "condition_error"),
+        ("unknown == 1", "condition_error"),
+        ("predicate.l.all(x, x.matches('x'))", "condition_error"),
+        ("1 in 2", "condition_error"),
+    ] {
+        assert_eq!(code(source, &predicate), expected, "{source}");
+    }
+}
+
+#[test]
+fn the_same_question_has_one_answer_and_shows_no_values_f8() {
+    let predicate = json!({
+        "m": {"a": "good", "b": "bad", "c": "ugly", "d": "secret-value"},
+        "n": {"x": [1, {"y": "secret-value"}]},
+    });
+    for (source, expected) in [
+        ("predicate.m.map(k, predicate.m[k])[0] == 'good'", "true"),
+        ("predicate.m.map(k, k) == ['a', 'b', 'c', 'd']", "true"),
+        (
+            "predicate.m.filter(k, predicate.m[k] != 'good')[0] == 'b'",
+            "true",
+        ),
+        ("predicate.m + 1 == 2", "condition_error"),
+        (
+            "predicate.m.exists(k, predicate.m[k] > 1)",
+            "condition_error",
+        ),
+        ("predicate.m < predicate.n", "condition_error"),
+        ("predicate.m['zz'] == 1", "condition_error"),
+        ("predicate.m[predicate.n] == 1", "condition_error"),
+        (
+            "predicate.m.map(k, predicate.m[k])[9] == 1",
+            "condition_error",
+        ),
+        (
+            "{'a': predicate.m, 'b': predicate.n} + 1 == 2",
+            "condition_error",
+        ),
+        ("predicate.m", "condition_error"),
+        ("size(predicate.m.d, predicate.m) == 1", "condition_error"),
+        ("string(predicate.m) == ''", "condition_error"),
+    ] {
+        let first = holds(source, &predicate);
+        for _ in 0..50 {
+            assert_eq!(holds(source, &predicate), first, "{source}");
+        }
+        assert_eq!(code(source, &predicate), expected, "{source}: {first:?}");
+        let shown = format!("{first:?}");
+        assert!(!shown.contains("secret-value"), "{shown}");
+    }
+}
+
+#[test]
+fn patterns_are_compiled_when_the_policy_is_read_f14() {
+    let large = "predicate.s.matches('^(a|b):[\\\\w.-]{1,200}@[\\\\w.-]{1,200}$')";
+    for (source, expected) in [
+        (large, "cannot be used"),
+        ("predicate.s.matches('(')", "cannot be used"),
+        ("predicate.s.matches()", "takes a text and a pattern"),
+        (
+            "predicate.s.matches('a', 'b')",
+            "takes a text and a pattern",
+        ),
+    ] {
+        let error = Condition::new(source).unwrap_err().to_string();
+        assert!(error.contains(expected), "{source}: {error}");
+    }
+    // Those of the data are bounded, and one that is none is no mere "false".
+    let hostile = json!({"s": "abc", "p": ["x{1,1000}{1,100}", "a".repeat(300), "("]});
+    for index in 0..3 {
+        for source in [
+            format!("predicate.s.matches(predicate.p[{index}])"),
+            format!("predicate.s.matches(predicate.p[{index}]) || true"),
+            format!("[1, 2].exists(x, x == 2 || predicate.s.matches(predicate.p[{index}]))"),
+        ] {
+            assert_eq!(code(&source, &hostile), "condition_error", "{source}");
+        }
+    }
+}
+
+#[test]
+fn what_a_condition_costs_is_bounded_f14() {
+    let packages: Vec<_> = (0..20_000)
+        .map(|i| json!({"name": format!("package-{i}"), "v": [1, 2, 3]}))
+        .collect();
+    let predicate = json!({"p": packages, "text": "x".repeat(1 << 20)});
+    // An ordinary condition on a large SBOM.
+    for source in [
+        "predicate.p.all(x, x.name.matches('^package-[0-9]+$'))",
+        "!predicate.p.exists(x, x.name == 'log4j')",
+        "predicate.p.filter(x, x.name.startsWith('package-1')).size() == 11111",
+        "predicate.text.contains('y') == false",
+    ] {
+        assert_eq!(code(source, &predicate), "true", "{source}");
+    }
+    let nested = "predicate.p.all(x, !predicate.p.exists(y, x.name == y.name + 'z'))";
+    assert_eq!(code(nested, &predicate), "limit_exceeded");
+    // All conditions on one attestation together.
+    let one = Condition::new("predicate.p.all(x, x.v == [1, 2, 3])").unwrap();
+    let some = vec![one.clone(); 5];
+    let many = vec![one; 40];
+    assert_eq!(check(&some, &predicate), Ok(()));
+    assert_eq!(
+        check(&many, &predicate).unwrap_err().code,
+        Code::LimitExceeded
+    );
+}
+
+#[test]
+fn whatever_may_cost_much_is_counted_f14() {
+    const STEPS: usize = 20_000;
+    let packages: Vec<_> = (0..500)
+        .map(|i| json!({"name": format!("package-{i}"), "v": [1, 2, 3]}))
+        .collect();
+    let predicate = json!({"p": packages, "text": "x".repeat(1 << 14)});
+    for source in [
+        "predicate.p.all(x, !predicate.p.exists(y, x.name == y.name + 'z'))",
+        "predicate.p.all(x, predicate == predicate)",
+        "predicate.p.all(x, !predicate.text.contains(x.name))",
+        "predicate.p.all(x, predicate.text + predicate.text != '')",
+        "predicate.p.all(x, predicate.text.matches('^x+$'))",
+        "predicate.p.all(x, x.name.matches(x.name))",
+        "predicate.p.map(x, x).all(y, predicate.p.map(z, z).size() > 0)",
+        "[predicate.p.map(x, x)].all(l, l.all(a, l.all(b, true)))",
+        "[predicate.p.map(x, x)].all(l, l.all(a, [l] != [a]))",
+        "predicate.p.all(x, predicate.p in [1, 2, predicate.p])",
+        "[predicate.text].map(a, a + a).map(a, a + a).map(a, a + a).map(a, a + a).map(a, a + a).map(a, a + a).size() == 1",
+        "[[1,2,3,4,5,6,7,8,9,0]].all(a, a.all(b, a.all(c, a.all(d, a.all(e, a.all(f, a.all(g, true)))))))",
+        // Whatever else would decide.
+        "predicate.p.all(x, predicate.p.all(y, true)) || true",
+    ] {
+        let condition = [Condition::new(source).unwrap()];
+        let reason = check_within(&condition, &predicate, STEPS).unwrap_err();
+        assert_eq!(reason.code, Code::LimitExceeded, "{source}: {reason}");
+    }
+}
+
+#[test]
+fn expressions_are_bounded_in_size_and_depth() {
+    let nested = |n: usize| format!("{}true{}", "(".repeat(n), ")".repeat(n));
+    let chained = |n: usize| format!("predicate{} == 1", ".a".repeat(n));
+    for source in [
+        format!("1 == {}", vec!["1"; 2000].join("+")),
+        chained(1500),
+        nested(1500),
+        "x".repeat(5000),
+        String::new(),
+        " ".to_owned(),
+        "predicate..x".to_owned(),
+        "@meter == 1".to_owned(),
+        "@keep(predicate)".to_owned(),
+    ] {
+        assert!(Condition::new(&source).is_err(), "{:.60}", source);
+    }
+    assert_eq!(code(&nested(20), &json!({})), "true");
+    assert_eq!(code(&chained(90), &json!({})), "condition_error");
+    let all: Vec<_> = (0..60).map(|i| format!("predicate.a != {i}")).collect();
+    assert_eq!(code(&all.join(" && "), &json!({"a": 99})), "true");
+}

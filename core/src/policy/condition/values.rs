@@ -1,0 +1,309 @@
+//! A predicate as CEL sees it: nothing is copied but numbers, and maps are in the order of
+//! their keys.
+//!
+//! `cel`'s own maps hash their keys with a random seed, and copy their whole content whenever
+//! one is bound to a name.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use cel::ExecutionError;
+use cel::common::traits::{Adder, Container, Indexer, Iterable, Iterator as Lender, Sizer, Zeroer};
+use cel::common::types::{
+    CelBool, CelDouble, CelInt, CelList, CelNull, CelString, CelUInt, LIST_TYPE, MAP_TYPE, Type,
+};
+use cel::common::value::{CowVal, Val};
+use serde_json::Value;
+
+/// The value of CEL for a value of JSON. Positive integers are `uint`, negative ones `int`.
+pub(super) fn of<'v>(json: &'v Value) -> Box<dyn Val + 'v> {
+    match json {
+        Value::Null => Box::new(CelNull),
+        Value::Bool(value) => Box::new(CelBool::from(*value)),
+        Value::Number(number) => match (number.as_u64(), number.as_i64()) {
+            (Some(value), _) => Box::new(CelUInt::from(value)),
+            (None, Some(value)) => Box::new(CelInt::from(value)),
+            (None, None) => Box::new(CelDouble::from(number.as_f64().unwrap_or(f64::NAN))),
+        },
+        Value::String(text) => Box::new(CelString::from(text.as_str())),
+        Value::Array(items) => Box::new(List(items.iter().map(of).collect())),
+        Value::Object(fields) => Box::new(Map(Arc::new(
+            fields
+                .iter()
+                .map(|(key, value)| (key.as_str(), (CelString::from(key.as_str()), of(value))))
+                .collect(),
+        ))),
+    }
+}
+
+/// A list. Cheap to clone.
+#[derive(Clone, Debug)]
+struct List<'v>(Arc<[Box<dyn Val + 'v>]>);
+
+/// A map. Cheap to clone.
+#[derive(Clone, Debug)]
+struct Map<'v>(Arc<Entries<'v>>);
+
+/// The key as a value, and what it has.
+type Entries<'v> = BTreeMap<&'v str, (CelString<'v>, Box<dyn Val + 'v>)>;
+
+impl Val for List<'_> {
+    fn get_type(&self) -> &Type {
+        &LIST_TYPE
+    }
+
+    fn cel_type() -> &'static Type {
+        &LIST_TYPE
+    }
+
+    fn as_adder<'b, 'w>(&'b self) -> Option<&'b (dyn Adder + 'w)>
+    where
+        Self: 'w,
+    {
+        Some(self)
+    }
+
+    fn as_container(&self) -> Option<&dyn Container> {
+        Some(self)
+    }
+
+    fn as_indexer<'b, 'w>(&'b self) -> Option<&'b (dyn Indexer + 'w)>
+    where
+        Self: 'w,
+    {
+        Some(self)
+    }
+
+    fn as_iterable<'b, 'w>(&'b self) -> Option<&'b (dyn Iterable + 'w)>
+    where
+        Self: 'w,
+    {
+        Some(self)
+    }
+
+    fn as_sizer(&self) -> Option<&dyn Sizer> {
+        Some(self)
+    }
+
+    fn as_zeroer(&self) -> Option<&dyn Zeroer> {
+        Some(self)
+    }
+
+    fn clone_as_boxed<'w>(&self) -> Box<dyn Val + 'w>
+    where
+        Self: 'w,
+    {
+        Box::new(self.clone())
+    }
+}
+
+impl Adder for List<'_> {
+    fn add<'b, 'w>(&'b self, rhs: &(dyn Val + 'w)) -> Result<CowVal<'b, 'w>, ExecutionError>
+    where
+        Self: 'w,
+    {
+        let mut rest = rhs.as_iterable().ok_or_else(|| mistyped(rhs))?.iter();
+        let mut items: Vec<Box<dyn Val + 'w>> = self.0.iter().map(|i| i.clone_as_boxed()).collect();
+        while let Some(item) = rest.next() {
+            items.push(item.clone_as_boxed());
+        }
+        Ok(CowVal::owned(CelList::from(items)))
+    }
+}
+
+impl Container for List<'_> {
+    // `in` is looked up by an operation of ours, which counts.
+    fn contains(&self, _value: &dyn Val) -> Result<bool, ExecutionError> {
+        Err(mistyped(self))
+    }
+}
+
+impl Indexer for List<'_> {
+    fn get<'b, 'w>(&'b self, index: &dyn Val) -> Result<CowVal<'b, 'w>, ExecutionError>
+    where
+        Self: 'w,
+    {
+        match position(index)?.and_then(|index| self.0.get(index)) {
+            Some(item) => Ok(CowVal::Borrowed(item.as_ref())),
+            None => Err(ExecutionError::IndexOutOfBounds(cel::Value::Null)),
+        }
+    }
+
+    fn steal<'w>(self: Box<Self>, index: &dyn Val) -> Result<Box<dyn Val + 'w>, ExecutionError>
+    where
+        Self: 'w,
+    {
+        self.get(index).map(CowVal::into_owned)
+    }
+}
+
+/// The position that a number names, if there can be one.
+fn position(index: &dyn Val) -> Result<Option<usize>, ExecutionError> {
+    if let Some(index) = index.downcast_ref::<CelInt>() {
+        Ok(usize::try_from(*index.inner()).ok())
+    } else if let Some(index) = index.downcast_ref::<CelUInt>() {
+        Ok(usize::try_from(*index.inner()).ok())
+    } else {
+        Err(mistyped(index))
+    }
+}
+
+impl Iterable for List<'_> {
+    fn iter<'b, 'w>(&'b self) -> Box<dyn Lender<'b, 'w> + 'b>
+    where
+        Self: 'w,
+    {
+        Box::new(Items(self.0.iter()))
+    }
+}
+
+impl Sizer for List<'_> {
+    fn size(&self) -> CelInt {
+        size(self.0.len())
+    }
+}
+
+impl Zeroer for List<'_> {
+    fn is_zero_value(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+struct Items<'b, 'v>(std::slice::Iter<'b, Box<dyn Val + 'v>>);
+
+impl<'b, 'v: 'w, 'w> Lender<'b, 'w> for Items<'b, 'v> {
+    fn next(&mut self) -> Option<&'b (dyn Val + 'w)> {
+        let item = self.0.next()?;
+        Some(item.as_ref())
+    }
+}
+
+impl Val for Map<'_> {
+    fn get_type(&self) -> &Type {
+        &MAP_TYPE
+    }
+
+    fn cel_type() -> &'static Type {
+        &MAP_TYPE
+    }
+
+    fn as_container(&self) -> Option<&dyn Container> {
+        Some(self)
+    }
+
+    fn as_indexer<'b, 'w>(&'b self) -> Option<&'b (dyn Indexer + 'w)>
+    where
+        Self: 'w,
+    {
+        Some(self)
+    }
+
+    fn as_iterable<'b, 'w>(&'b self) -> Option<&'b (dyn Iterable + 'w)>
+    where
+        Self: 'w,
+    {
+        Some(self)
+    }
+
+    fn as_sizer(&self) -> Option<&dyn Sizer> {
+        Some(self)
+    }
+
+    fn as_zeroer(&self) -> Option<&dyn Zeroer> {
+        Some(self)
+    }
+
+    fn clone_as_boxed<'w>(&self) -> Box<dyn Val + 'w>
+    where
+        Self: 'w,
+    {
+        Box::new(self.clone())
+    }
+}
+
+impl<'v> Map<'v> {
+    fn find(&self, key: &dyn Val) -> Result<Option<&(dyn Val + 'v)>, ExecutionError> {
+        match key.downcast_ref::<CelString>() {
+            Some(key) => Ok(self.0.get(key.inner()).map(|(_, value)| value.as_ref())),
+            // Numbers and booleans may be keys of maps, and no key of JSON is one.
+            None if is_key(key) => Ok(None),
+            None => Err(mistyped(key)),
+        }
+    }
+}
+
+fn is_key(key: &dyn Val) -> bool {
+    key.downcast_ref::<CelInt>().is_some()
+        || key.downcast_ref::<CelUInt>().is_some()
+        || key.downcast_ref::<CelDouble>().is_some()
+        || key.downcast_ref::<CelBool>().is_some()
+}
+
+impl Container for Map<'_> {
+    fn contains(&self, key: &dyn Val) -> Result<bool, ExecutionError> {
+        self.find(key).map(|found| found.is_some())
+    }
+}
+
+impl Indexer for Map<'_> {
+    fn get<'b, 'w>(&'b self, key: &dyn Val) -> Result<CowVal<'b, 'w>, ExecutionError>
+    where
+        Self: 'w,
+    {
+        match self.find(key)? {
+            Some(value) => Ok(CowVal::Borrowed(value)),
+            None => Err(ExecutionError::no_such_key("field")),
+        }
+    }
+
+    fn steal<'w>(self: Box<Self>, key: &dyn Val) -> Result<Box<dyn Val + 'w>, ExecutionError>
+    where
+        Self: 'w,
+    {
+        self.get(key).map(CowVal::into_owned)
+    }
+}
+
+impl Iterable for Map<'_> {
+    fn iter<'b, 'w>(&'b self) -> Box<dyn Lender<'b, 'w> + 'b>
+    where
+        Self: 'w,
+    {
+        Box::new(Keys(self.0.values()))
+    }
+}
+
+impl Sizer for Map<'_> {
+    fn size(&self) -> CelInt {
+        size(self.0.len())
+    }
+}
+
+impl Zeroer for Map<'_> {
+    fn is_zero_value(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// In the order of the keys.
+struct Keys<'b, 'v>(
+    std::collections::btree_map::Values<'b, &'v str, (CelString<'v>, Box<dyn Val + 'v>)>,
+);
+
+impl<'b, 'v: 'w, 'w> Lender<'b, 'w> for Keys<'b, 'v> {
+    fn next(&mut self) -> Option<&'b (dyn Val + 'w)> {
+        let (key, _) = self.0.next()?;
+        Some(key)
+    }
+}
+
+fn size(length: usize) -> CelInt {
+    CelInt::from(i64::try_from(length).unwrap_or(i64::MAX))
+}
+
+pub(super) fn mistyped(value: &dyn Val) -> ExecutionError {
+    ExecutionError::UnexpectedType {
+        got: value.get_type().name().to_owned(),
+        want: "another type".to_owned(),
+    }
+}
