@@ -2,7 +2,7 @@
 
 use const_oid::{AssociatedOid, ObjectIdentifier};
 use der::asn1::{
-    AnyRef, BmpString, Ia5StringRef, PrintableStringRef, TeletexStringRef, Utf8StringRef,
+    AnyRef, BitString, BmpString, Ia5StringRef, PrintableStringRef, TeletexStringRef, Utf8StringRef,
 };
 use der::{Decode as _, Encode as _, Reader as _, SliceReader, Tag, Tagged as _};
 use spki::AlgorithmIdentifierOwned;
@@ -107,7 +107,7 @@ impl Certificate {
     /// The content of `subjectPublicKey`.
     pub(crate) fn public_key_bits(&self) -> &[u8] {
         let info = &self.parsed.tbs_certificate.subject_public_key_info;
-        info.subject_public_key.raw_bytes()
+        info.subject_public_key.as_bytes().unwrap_or_default()
     }
 
     /// The subject key identifier, where the certificate has one.
@@ -124,7 +124,7 @@ impl Certificate {
                 found: issuer.subject(),
             });
         }
-        let signature = self.parsed.signature.raw_bytes();
+        let signature = whole_bytes(&self.parsed.signature)?;
         issuer.verify(&self.parsed.signature_algorithm, &self.tbs, signature)
     }
 
@@ -307,6 +307,12 @@ impl SignedDataError {
             _ => Code::CertificateChainInvalid,
         }
     }
+}
+
+/// The bytes of a signature. Unused bits at its end are under no signature: with them, one
+/// certificate would have many fingerprints.
+pub(super) fn whole_bytes(bits: &BitString) -> Result<&[u8], SignedDataError> {
+    bits.as_bytes().ok_or(SignedDataError::Signature)
 }
 
 /// The first element inside a DER sequence, as it was encoded: what the signature of

@@ -13,7 +13,7 @@ use crate::verdict::VerifiedTime;
 /// Verifies the countersignature of an envelope.
 ///
 /// 1. There is one.
-/// 2. It verifies, and was made by a trusted timestamp authority.
+/// 2. It verifies, was made by a trusted timestamp authority, and not in the future.
 /// 3. The whole interval of its time lies within the validity of every signing certificate.
 /// 4. No certificate of the timestamp authority is revoked, whatever the level (CVE-2024-56138).
 pub(super) fn countersigned(
@@ -31,6 +31,16 @@ pub(super) fn countersigned(
     })?;
     // (2) token
     let token = token::verify(token, &envelope.signature, anchors)?;
+    if token.time() > context.now {
+        return Err(Reason::new(
+            Code::TimestampInvalid,
+            format!(
+                "the timestamp's time is {}, and now is {}",
+                token.time(),
+                context.now
+            ),
+        ));
+    }
     // (3) signing certificates
     for certificate in verified.chain.certificates() {
         if !token.is_within(certificate) {

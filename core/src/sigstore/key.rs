@@ -59,7 +59,10 @@ fn verify(
     // (4) the artifact
     let (content, annotations) = entity.content.bind(&case.subject)?;
     Ok(Verified {
-        valid_until: key.valid_for.end.filter(|_| witnessed.times.is_empty()),
+        valid_until: {
+            let key_ends = key.valid_for.end.filter(|_| witnessed.times.is_empty());
+            key_ends.into_iter().chain(witnessed.until).min()
+        },
         signer: Signer {
             kind: SignerKind::Key,
             authority: case.authority_name.clone(),

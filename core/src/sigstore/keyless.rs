@@ -71,9 +71,13 @@ fn verify(
     // (4) the path
     let path = path(leaf, others, root, &times)?;
     // (5) certificate transparency
-    if let Some(issuer) = path.issuer() {
-        sct::verify(leaf, issuer, root, authority.certificate_transparency)?;
-    }
+    let issuer = path.issuer().ok_or_else(|| {
+        Reason::new(
+            Code::CertificateUntrusted,
+            "the signing certificate is itself the one that is trusted, and has no issuer",
+        )
+    })?;
+    sct::verify(leaf, issuer, root, authority.certificate_transparency)?;
     // (6) the artifact
     let (content, annotations) = entity.content.bind(&case.subject)?;
     Ok(Verified {
@@ -114,15 +118,18 @@ fn signed_by(
             format!("the signing certificate's key: {error}"),
         )
     })?;
-    let scheme = entity.content.verify(&key, &case.subject).map_err(|error| {
-        Reason::new(
-            Code::SignatureInvalid,
-            format!(
-                "the signature in {} is not by its certificate: {error}",
-                entity.artifact
-            ),
-        )
-    })?;
+    let scheme = entity
+        .content
+        .verify(&key, &case.subject)
+        .map_err(|error| {
+            Reason::new(
+                Code::SignatureInvalid,
+                format!(
+                    "the signature in {} is not by its certificate: {error}",
+                    entity.artifact
+                ),
+            )
+        })?;
     Ok((scheme, key.fingerprint()))
 }
 

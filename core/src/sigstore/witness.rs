@@ -27,6 +27,8 @@ pub(super) struct Witnessed {
     pub(super) times: BTreeSet<VerifiedTime>,
     /// Where it is logged.
     pub(super) logs: BTreeSet<LogPosition>,
+    /// When a log that is judged by `now` no longer counts.
+    pub(super) until: Option<UnixTime>,
     log_operators: BTreeSet<String>,
     timestamp_operators: BTreeSet<String>,
     /// Why others were not counted.
@@ -57,8 +59,11 @@ impl Witnessed {
         for entry in &entity.log_entries {
             let seen = entry
                 .verify(claim, root, now)
-                .and_then(|logged| check_retirement(logged, &timestamped));
-            let counted = seen.map(|logged| witnessed.add_log_entry(&logged));
+                .and_then(|logged| check_retirement(logged, &timestamped, now));
+            let counted = seen.map(|logged| {
+                let by_now = logged.time.is_none() && timestamped.is_empty();
+                witnessed.add_log_entry(&logged, by_now);
+            });
             witnessed.unless_untrusted(counted)?;
         }
         witnessed.check(thresholds)?;
@@ -86,12 +91,19 @@ impl Witnessed {
         });
     }
 
-    fn add_log_entry(&mut self, entry: &LoggedEntry<'_>) {
+    fn add_log_entry(&mut self, entry: &LoggedEntry<'_>, by_now: bool) {
+        if let Some(end) = entry.log.valid_for.end.filter(|_| by_now) {
+            self.until = Some(self.until.map_or(end, |until| until.min(end)));
+        }
         self.log_operators.insert(entry.log.operator.clone());
         self.logs.insert(LogPosition {
             log: entry.log.name.clone(),
             id: hex::encode(&entry.log.id),
-            index: entry.index.to_string(),
+            index: entry.index.map(|index| index.to_string()),
+            shard_index: entry
+                .shard_index
+                .filter(|_| entry.index.is_none())
+                .map(|index| index.to_string()),
         });
         self.times.extend(entry.time.map(|time| VerifiedTime {
             time,
@@ -196,19 +208,28 @@ pub(super) fn reason_of(error: &TimestampError) -> Reason {
     Reason::new(code, error.to_string())
 }
 
-/// An entry without a time of its own must come from a time at which the log counted: a
-/// retired log's key may be in anybody's hands.
+/// An entry without a time of its own must come from a time at which the log counted, and if
+/// nobody tells one, the log must count now: a retired log's key may be in anybody's hands.
 fn check_retirement<'a>(
     entry: LoggedEntry<'a>,
     timestamped: &[UnixTime],
+    now: UnixTime,
 ) -> Result<LoggedEntry<'a>, Reason> {
     let window = entry.log.valid_for;
-    match timestamped.iter().find(|time| !window.contains(**time)) {
+    let times = match timestamped.is_empty() {
+        true => &[now][..],
+        false => timestamped,
+    };
+    match times.iter().find(|time| !window.contains(**time)) {
         Some(time) if entry.time.is_none() => Err(Reason::new(
             Code::LogOutsideValidity,
             format!(
-                "the log {} counts {window}, and the signature was made at {time}",
-                entry.log.name
+                "the log {} counts {window}, and {}",
+                entry.log.name,
+                match timestamped.is_empty() {
+                    true => format!("the signature has no verified time; now is {time}"),
+                    false => format!("the signature was made at {time}"),
+                }
             ),
         )),
         _ => Ok(entry),

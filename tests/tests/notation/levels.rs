@@ -1,14 +1,15 @@
 //! Levels: every check under every level, and overrides.
 
 use sealgate_core::policy::Action;
-use sealgate_core::verdict::CheckResult;
-use sealgate_core::{Policies, TrustMaterial, Verdict};
-use sealgate_tests::notation::{Format, NOW, YEAR};
+use sealgate_core::verdict::{CheckResult, Passed};
+use sealgate_core::{Policies, TrustMaterial, Verdict, limits};
+use sealgate_tests::notation::{Certificate, Envelope, Format, NOW, Profile, YEAR};
 use sealgate_tests::pack::Pack;
 use serde_json::{Value, json};
 
 use crate::scene::{
-    Signer, accepted, check, image, judge, judge_at, logged, policy, refused, trust, with_envelope,
+    SIGNER, Signer, accepted, check, image, judge, judge_at, logged, payload_with, policy, refused,
+    trust, unproven, with_envelope,
 };
 
 fn at_level(level: &str) -> Policies {
@@ -80,7 +81,10 @@ fn follows(fault: &Fault, verdict: &Verdict, action: Action) {
     match action {
         Action::Enforce => refused(verdict, fault.code),
         Action::Log => {
-            accepted(verdict);
+            match fault.check {
+                "authenticity" => unproven(verdict),
+                _ => accepted(verdict),
+            }
             logged(verdict, fault.check, fault.code);
         }
         Action::Skip => {
@@ -159,8 +163,8 @@ fn the_level_skip_lets_in_unverified_and_says_so() {
     ]);
     for pack in [image(), Signer::new().signed(Format::Jws)] {
         let verdict = judge(&pack, &policies, &trust(&[]));
-        accepted(&verdict);
-        assert!(verdict.signers.is_empty());
+        unproven(&verdict);
+        assert_eq!(verdict.policies[0].outcome, Passed::Unproven);
         assert_eq!(verdict.checks.len(), 5);
         for check in &verdict.checks {
             assert_eq!(
@@ -211,4 +215,147 @@ fn equal_inputs_give_equal_bytes() {
         let once = judge(&fault.pack, &policies, &fault.trust).to_json();
         assert_eq!(once, judge(&fault.pack, &policies, &fault.trust).to_json());
     }
+}
+
+/// Somebody who calls himself like the trusted signer.
+fn stranger(metadata: &Value) -> Pack {
+    let evil = Certificate::self_signed(&Profile::signer(SIGNER));
+    let pack = image();
+    let body = payload_with(&pack, metadata);
+    let envelope = Envelope::x509(Format::Jws, &[&evil], body).sign(&evil.key);
+    with_envelope(pack, Format::Jws, &envelope)
+}
+
+#[test]
+fn audit_shows_nothing_of_a_stranger_and_says_that_nothing_is_proved_f10_adv_37() {
+    let signer = Signer::new();
+    let huge = json!({"note": "x".repeat(1 << 20)});
+    let verdict = judge(&stranger(&huge), &at_level("audit"), &signer.trust());
+    unproven(&verdict);
+    logged(&verdict, "authenticity", "certificate_untrusted");
+    assert_eq!(verdict.policies[0].authorities[0].outcome, Passed::Unproven);
+    assert!(
+        verdict.to_json().len() < 8192,
+        "{}",
+        verdict.to_json().len()
+    );
+    // The trusted signer's own signature is proof, at this level, too; and a stranger's beside
+    // it is noise.
+    let own = signer.signed(Format::Cose);
+    accepted(&judge(&own, &at_level("audit"), &signer.trust()));
+    let mut both = stranger(&Value::Null);
+    both.evidence_mut()
+        .artifacts
+        .extend(own.evidence().artifacts.clone());
+    let verdict = judge(&both, &at_level("audit"), &signer.trust());
+    accepted(&verdict);
+    assert_eq!(verdict.signers.len(), 1);
+    let artifact = own.evidence().artifacts[0].manifest.digest();
+    assert!(
+        verdict
+            .checks
+            .iter()
+            .all(|check| check.artifact == Some(artifact))
+    );
+    // Without the signature that the level asks for nothing is let in.
+    refused(
+        &judge(&image(), &at_level("audit"), &signer.trust()),
+        "no_signatures",
+    );
+}
+
+#[test]
+fn noise_makes_no_checks_beside_a_good_signature_f13_adv_48() {
+    let signer = Signer::new();
+    let mut pack = signer.signed(Format::Jws);
+    let clean = judge(&pack, &at_level("strict"), &signer.trust());
+    accepted(&clean);
+    let good = pack.evidence().artifacts[0].manifest.digest();
+    let mut noise = image();
+    for i in 0..100 {
+        let evil = Certificate::self_signed(
+            &Profile::signer(&format!("C=US, ST=WA, O=acme, CN=n{i}"))
+                .with(|p| p.validity = (NOW - YEAR, NOW - 1 - i)),
+        );
+        let body = payload_with(&noise, &Value::Null);
+        let envelope = Envelope::x509(Format::Jws, &[&evil], body)
+            .expiring(NOW - 60 - i)
+            .sign(&evil.key);
+        noise = with_envelope(noise, Format::Jws, &envelope);
+    }
+    pack.evidence_mut()
+        .artifacts
+        .extend(noise.evidence().artifacts.clone());
+    let noisy = judge(&pack, &at_level("strict"), &signer.trust());
+    accepted(&noisy);
+    assert_eq!(noisy.checks, clean.checks);
+    assert!(
+        noisy
+            .checks
+            .iter()
+            .all(|check| check.artifact == Some(good))
+    );
+    // Refused, the noise is shown: so much, the failed first, each with its artifact.
+    let refusal = judge(&noise, &at_level("strict"), &signer.trust());
+    assert_eq!(refusal.checks.len(), limits::CHECKS);
+    assert!(
+        refusal
+            .checks
+            .iter()
+            .all(|check| check.result == CheckResult::Failed)
+    );
+    assert!(
+        refusal
+            .checks
+            .iter()
+            .all(|check| check.artifact.is_some_and(|a| a != good))
+    );
+}
+
+#[test]
+fn a_verdict_is_never_valid_until_the_past_f16() {
+    let signer = Signer::new();
+    for expired in [NOW, NOW - 60] {
+        let pack = signer.signed_with(Format::Jws, |e| e.expiring(expired));
+        let verdict = judge(&pack, &at_level("permissive"), &signer.trust());
+        accepted(&verdict);
+        logged(&verdict, "expiry", "signature_expired");
+        assert!(
+            verdict
+                .valid_until
+                .is_none_or(|until| until.seconds() >= NOW)
+        );
+    }
+    let pack = signer.signed_with(Format::Jws, |e| e.expiring(NOW + 60));
+    let verdict = judge(&pack, &at_level("permissive"), &signer.trust());
+    assert_eq!(verdict.valid_until.unwrap().seconds(), NOW + 59);
+}
+
+#[test]
+fn a_signer_is_known_by_bytes_that_are_signed_f25() {
+    let signer = Signer::new();
+    let pack = image();
+    let genuine = signer.envelope(Format::Jws, &pack);
+    let mut prints = std::collections::BTreeSet::new();
+    // The end of the certificate: its signature, and the count of unused bits.
+    let der = &signer.leaf.der;
+    for bit in (der.len() - 80) * 8..der.len() * 8 {
+        let mut der = der.clone();
+        der[bit / 8] ^= 1 << (bit % 8);
+        let envelope = genuine
+            .clone()
+            .with(|e| e.chain[0] = der)
+            .sign(&signer.leaf.key);
+        let pack = with_envelope(image(), Format::Jws, &envelope);
+        let verdict = judge(&pack, &at_level("strict"), &signer.trust());
+        prints.extend(verdict.signers.iter().map(|s| s.fingerprint.clone()));
+    }
+    assert_eq!(prints.len(), 0, "{prints:?}");
+    let verdict = judge(
+        &signer.signed(Format::Jws),
+        &at_level("strict"),
+        &signer.trust(),
+    );
+    let key = sealgate_core::crypto::PublicKey::from_der(&signer.leaf.key.spki()).unwrap();
+    assert_eq!(verdict.signers[0].key_fingerprint, Some(key.fingerprint()));
 }

@@ -180,3 +180,24 @@ fn broken_envelopes_are_decided_alike() {
         }
     }
 }
+
+/// A length beyond what wasm can address: what the decoder says of it differs.
+#[test]
+fn what_a_decoder_says_is_in_no_verdict_f22() {
+    let root = Certificate::self_signed(&Profile::authority("C=US, ST=WA, O=acme, CN=root"));
+    for envelope in [
+        &[0xd2, 0x84, 0x5b, 0, 0, 0, 9, 0, 0, 0, 0][..],
+        &[0xd2, 0x84, 0x40, 0xbb, 0, 0, 0, 9, 0, 0, 0, 0],
+        &[0xd2, 0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+        &[0xd2],
+        &[],
+    ] {
+        let pack = with_envelope(image(), Format::Cose, envelope);
+        decides(
+            &pack,
+            &statement_with(&[]),
+            &[("ca:acme", &root)],
+            "envelope_malformed",
+        );
+    }
+}

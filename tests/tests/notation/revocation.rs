@@ -225,11 +225,41 @@ fn lists_are_asked_only_when_ocsp_does_not_know() {
     let revoking = list(&signer, &Crl::new(vec![Entry::new(&signer.leaf, None)]));
     accepted(&verdict(&signer, vec![good, revoking.clone()]));
     accepted(&verdict(&signer, vec![unknown.clone(), empty.clone()]));
-    accepted(&verdict(&signer, vec![empty]));
     refused(
         &verdict(&signer, vec![unknown, revoking]),
         "certificate_revoked",
     );
+}
+
+#[test]
+fn an_answer_that_was_taken_out_is_none_that_failed_f17() {
+    let signer = by_both();
+    let revoked = response(&signer, &Ocsp::new(Status::Revoked));
+    let empty = list(&signer, &Crl::new(Vec::new()));
+    let both = vec![revoked, empty.clone()];
+    refused(&verdict(&signer, both), "certificate_revoked");
+    refused(&verdict(&signer, vec![empty.clone()]), "revocation_unknown");
+    // One that was asked and did not answer is no reason to refuse.
+    let mut failed = response(&signer, &Ocsp::new(Status::Good));
+    failed.outcome = Err("no answer before the deadline".to_owned());
+    accepted(&verdict(&signer, vec![failed, empty.clone()]));
+    // Of two responders both must have been asked.
+    let other = "http://ocsp2.example.com/";
+    let two = Signer::with(
+        |_| {},
+        |_| {},
+        |p| {
+            p.ocsp = vec![other.to_owned(), OCSP.to_owned()];
+            p.crl = vec![CRL.to_owned()];
+        },
+    );
+    let good = response(&two, &Ocsp::new(Status::Good));
+    let list = list(&two, &Crl::new(Vec::new()));
+    let one = vec![good.clone(), list];
+    refused(&verdict(&two, one), "revocation_unknown");
+    let mut first = good.clone();
+    first.url = other.to_owned();
+    accepted(&verdict(&two, vec![first, good]));
 }
 
 #[test]

@@ -121,6 +121,9 @@ pub(crate) fn statement_with(changes: &[(&str, Value)]) -> Value {
     for (pointer, value) in changes {
         match pointer.split_once('/') {
             Some((outer, inner)) => statement[outer][inner] = value.clone(),
+            None if value.is_null() => {
+                statement.as_object_mut().unwrap().remove(*pointer);
+            }
             None => statement[*pointer] = value.clone(),
         }
     }
@@ -174,6 +177,14 @@ pub(crate) fn refused(verdict: &Verdict, code: &str) {
     assert!(!verdict.verified, "accepted, expected {code}");
     let first = verdict.reasons.first().unwrap();
     assert_eq!(first.code.as_str(), code, "{:#?}", verdict.reasons);
+}
+
+/// Let in by what proves nothing.
+#[track_caller]
+pub(crate) fn unproven(verdict: &Verdict) {
+    assert!(verdict.verified, "{:#?}", verdict.reasons);
+    assert_eq!(verdict.outcome.name(), "unproven");
+    assert!(verdict.signers.is_empty());
 }
 
 /// The only check of this kind.

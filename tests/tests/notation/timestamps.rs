@@ -98,6 +98,18 @@ fn a_countersignature_vouches_for_the_time() {
 }
 
 #[test]
+fn a_countersignature_from_the_future_is_refused_f23() {
+    let stamped = Stamped::new();
+    let later = stamped.token().at(NOW + 30 * 24 * 3600);
+    refused(&stamped.judge(&later), "timestamp_invalid");
+    refused(
+        &stamped.judge(&stamped.token().at(NOW + 1)),
+        "timestamp_invalid",
+    );
+    accepted(&stamped.judge(&stamped.token().at(NOW)));
+}
+
+#[test]
 fn a_countersignature_outlives_the_certificates() {
     let stamped = Stamped::new();
     let pack = stamped.signed(Format::Cose, &stamped.token());

@@ -161,3 +161,25 @@ fn no_artifact_is_another_one_than_this_adv_18() {
         "signature_invalid"
     );
 }
+
+/// What a retired log says today, its key may have been made to say by anybody.
+#[test]
+fn a_retired_log_counts_for_no_managed_key_without_a_time_f20() {
+    let mut bench = Bench::new();
+    let key = Key::new(KeyKind::P256, "managed");
+    let verifier = Verifier::Key(&key);
+    let signed = Signed::message(&key, ARTIFACT);
+    let mut logged = bundle(&signed, &verifier);
+    let entry = bench.sigstore.rekor_v2.entry_v2(&signed.body_v2(&verifier));
+    add_entry(&mut logged, entry);
+    bench.authority = by_key(&key, Window::ALWAYS, true, USUAL);
+    bench.passes(&logged);
+    bench.root["tlogs"][1]["publicKey"]["validFor"]["end"] = SIGNED.plus(60).to_string().into();
+    bench.refuses(&logged, "log_outside_validity");
+    // With a time at which it counted, it counts.
+    add_timestamp(
+        &mut logged,
+        &bench.sigstore.tsa.token(signed.signature(), SIGNED),
+    );
+    bench.passes(&logged);
+}

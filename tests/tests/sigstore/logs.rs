@@ -232,3 +232,37 @@ fn a_tree_of_any_size_is_computed_without_overflow() {
         bench.refuses(&bundle, "inclusion_proof_invalid");
     }
 }
+
+/// Nothing signs the index of a Rekor v1 entry but its promise.
+#[test]
+fn only_an_index_that_is_proved_is_shown_f19() {
+    let bench = Bench::new();
+    let signer = bench.sigstore.signer();
+    let signed = Signed::message(&signer.key, ARTIFACT);
+    let mut bundle = bench.sigstore.bundle_v1(&signed, &signer);
+    let position = bench.passes(&bundle).logs.remove(0);
+    assert!(position.index.is_some() && position.shard_index.is_none());
+    let entry = &mut bundle["verificationMaterial"]["tlogEntries"][0];
+    let proved = entry["inclusionProof"]["logIndex"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    entry
+        .as_object_mut()
+        .unwrap()
+        .remove("inclusionPromise")
+        .unwrap();
+    entry
+        .as_object_mut()
+        .unwrap()
+        .remove("integratedTime")
+        .unwrap();
+    entry["logIndex"] = "123456789".into();
+    add_timestamp(
+        &mut bundle,
+        &bench.sigstore.tsa.token(signed.signature(), SIGNED),
+    );
+    let position = bench.passes(&bundle).logs.remove(0);
+    assert_eq!(position.index, None);
+    assert_eq!(position.shard_index, Some(proved));
+}

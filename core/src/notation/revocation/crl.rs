@@ -9,7 +9,7 @@ use x509_cert::ext::pkix::crl::dp::IssuingDistributionPoint;
 use x509_cert::ext::pkix::{BaseCrlNumber, CrlNumber, CrlReason, FreshestCrl};
 
 use super::super::certificate::{
-    Certificate, distribution_urls, first_element, point_urls, unix_time,
+    Certificate, distribution_urls, first_element, point_urls, unix_time, whole_bytes,
 };
 use super::{Answers, Status, in_force, malformed, read_invalidity_date, spares};
 use crate::evidence::RevocationKind;
@@ -93,8 +93,9 @@ pub(super) fn revoked<'a>(
         lists.flat_map(|crl| crl.list.tbs_cert_list.revoked_certificates.iter().flatten());
     for entry in entries.filter(|entry| entry.serial_number == *certificate.serial_number()) {
         let entry = Entry::read(entry)?;
+        // A later entry may revoke from the start.
         if spares(entry.invalidity_date, signing_time) {
-            return Ok(None);
+            continue;
         }
         match entry.reason {
             Some(CrlReason::CertificateHold | CrlReason::RemoveFromCRL) => {
@@ -145,7 +146,7 @@ impl Crl {
             .verify(
                 &list.signature_algorithm,
                 &signed,
-                list.signature.raw_bytes(),
+                whole_bytes(&list.signature).map_err(|e| e.to_string())?,
             )
             .map_err(|error| error.to_string())?;
         let until = in_force(

@@ -95,7 +95,8 @@ pub(super) fn check_chain(
 
 /// What is known about one certificate; `None`: it names no way to ask, so it cannot be revoked.
 ///
-/// OCSP first; the lists only if OCSP says neither good nor revoked.
+/// OCSP first; the lists only if every responder **was asked** and none said good or revoked: an
+/// answer that is not there at all may have been taken out because it said "revoked".
 fn check(
     certificate: &Certificate,
     issuer: &Certificate,
@@ -106,14 +107,23 @@ fn check(
         return Ok(None);
     }
     let mut problems = Vec::new();
+    let mut unasked = false;
     for url in certificate.ocsp_urls() {
+        // Others cannot be asked by anybody.
+        unasked |= request::is_http(&url) && !answers.has(RevocationKind::Ocsp, &url, certificate);
         let status = answers
             .bytes(RevocationKind::Ocsp, &url, certificate)
             .and_then(|der| ocsp::status(der, certificate, issuer, signing_time, answers.now));
         match status {
+            Ok(Status::Good { .. }) if unasked => {
+                problems.push(format!("OCSP at {url}: good, but another was not asked"));
+            }
             Ok(status) => return Ok(Some(status)),
             Err(why) => problems.push(format!("OCSP at {url}: {why}")),
         }
+    }
+    if unasked {
+        return Err(problems.join("; "));
     }
     for url in certificate.crl_urls() {
         let status = answers

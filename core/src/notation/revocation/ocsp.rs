@@ -11,7 +11,7 @@ use x509_ocsp::{
     OcspResponseStatus, Request, ResponderId, TbsRequest,
 };
 
-use super::super::certificate::{Certificate, first_element};
+use super::super::certificate::{Certificate, first_element, whole_bytes};
 use super::{Status, in_force, malformed, read_invalidity_date, seconds, spares};
 use crate::crypto::Hash;
 use crate::time::UnixTime;
@@ -122,7 +122,7 @@ fn check_signature(
     issuer: &Certificate,
     now: UnixTime,
 ) -> Result<(), String> {
-    let signature = basic.signature.raw_bytes();
+    let signature = whole_bytes(&basic.signature).map_err(|error| error.to_string())?;
     let signed_by = |responder: &Certificate| {
         responder
             .verify(&basic.signature_algorithm, signed, signature)

@@ -193,7 +193,8 @@ impl Requests {
     }
 }
 
-fn is_http(url: &str) -> bool {
+/// Whether this is a URL that is followed.
+pub(super) fn is_http(url: &str) -> bool {
     url.get(..7)
         .is_some_and(|scheme| scheme.eq_ignore_ascii_case("http://"))
 }

@@ -58,8 +58,11 @@ pub(crate) struct Proof {
 pub(crate) struct LoggedEntry<'a> {
     /// The log.
     pub(super) log: &'a Log,
-    /// The index in the log.
-    pub(super) index: u64,
+    /// The index in the log, where that is proved: by the log's promise or, in Rekor v2, by the
+    /// inclusion proof.
+    pub(super) index: Option<u64>,
+    /// The index in its shard, where an inclusion proof shows it.
+    pub(super) shard_index: Option<u64>,
     /// The integrated time, where the log signed it.
     pub(super) time: Option<UnixTime>,
 }
@@ -136,9 +139,11 @@ impl LogEntry {
             Some(promise) => Some(promise::verify(self, promise, log, now)?),
             None => None,
         };
+        let proved = self.promise.is_some() || matches!(kind, Kind::HashedRekordV002);
         Ok(LoggedEntry {
             log,
-            index: self.index,
+            index: proved.then_some(self.index),
+            shard_index: self.proof.as_ref().map(|proof| proof.index),
             time,
         })
     }
