@@ -7,6 +7,7 @@
 //! The serialised form, the *evidence pack*, is documented in [`pack`].
 
 pub mod pack;
+mod question;
 
 use std::sync::Arc;
 
@@ -14,7 +15,12 @@ use crate::digest::Digest;
 use crate::reference::Reference;
 use crate::time::UnixTime;
 
+pub use question::{Carried, QuestionError};
+
 /// What was asked, and all the bytes found to answer it.
+///
+/// The question in it is the asker's: evidence that somebody carried is [`Carried`] until it
+/// is known to answer it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evidence {
     /// The question.
@@ -36,8 +42,11 @@ pub struct Request {
     pub image: String,
     /// The Kubernetes namespace that wants to run it.
     pub namespace: Option<String>,
-    /// The one policy to judge by, instead of all that match.
+    /// The one policy to judge by, instead of all that cover the image; it must cover it.
     pub policy: Option<String>,
+    /// Whether `policy` judges images outside of its scope, too: where whoever runs sealgate
+    /// named it, as the provider's route `/v1/validate/{policy}` does, and no asker.
+    pub beyond_scope: bool,
 }
 
 /// The image: the manifest (or index) that a digest names.

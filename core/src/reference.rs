@@ -418,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn one_place_has_one_spelling_atk_19_f7() {
+    fn one_place_has_one_spelling_atk_19_rt_7() {
         for (spellings, expected) in [
             (
                 &["r.example.com/app:1", "r.example.com:443/app:1"][..],
@@ -474,6 +474,23 @@ mod tests {
             }
             assert_eq!(normal(expected), expected, "normal forms stay");
         }
+    }
+
+    /// `xn--example-` is `example` to some readers of names, and a name of its own to others.
+    #[test]
+    fn punycode_of_plain_names_is_no_spelling_adv_75() {
+        for bad in [
+            "xn--example-.org/app",
+            "r.xn--example-.org:5000/app",
+            "xn--.org/app",
+            "XN--example-9za.org/app",
+        ] {
+            assert!(bad.parse::<Reference>().is_err(), "{bad}");
+        }
+        assert_eq!(
+            normal("xn--mnchen-3ya.example/a"),
+            "xn--mnchen-3ya.example/a:latest"
+        );
     }
 
     /// Whatever is read is written in a form that is read as the same.
@@ -541,8 +558,6 @@ mod tests {
             "r.example.com:0443/app",
             "r.example.com:+443/app",
             "r.example.com.:443/app",
-            "xn--example-.org/app",
-            "xn--.org/app",
             "127.1:5000/app",
             "127.0.0.01/app",
             "0x7f.0.0.1/app",

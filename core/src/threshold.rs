@@ -181,7 +181,7 @@ mod tests {
 
     /// Every graph of up to four authorities and four signers.
     #[test]
-    fn as_many_are_satisfied_as_any_assignment_satisfies_f5() {
+    fn as_many_are_satisfied_as_any_assignment_satisfies_rt_5() {
         for (authorities, signers) in [(1, 4), (2, 4), (3, 4), (4, 3), (4, 4)] {
             for graph in 0_u32..1 << (authorities * signers) {
                 let accepted: Vec<Vec<usize>> = (0..authorities)
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_or_an_identity_in_common_is_one_signer_f5() {
+    fn a_key_or_an_identity_in_common_is_one_signer_rt_5() {
         let (ci, dev) = (Some(("issuer", "ci")), Some(("issuer", "dev")));
         let count = |signers: &[Signer]| distinct_signers(signers.iter().map(|s| [s]));
         for (signers, expected) in [

@@ -27,6 +27,8 @@ pub struct Verdict {
     pub schema_version: u32,
     /// The image.
     pub image: Image,
+    /// What was asked beside the image.
+    pub request: Asked,
     /// Whether the image may run: every enforced policy that covers it passed, and at
     /// least one policy covers it.
     pub verified: bool,
@@ -57,6 +59,19 @@ impl Verdict {
         // Every map has string keys and every value is plain data: this cannot fail.
         serde_json::to_vec(self).unwrap_or_default()
     }
+}
+
+/// What was asked beside the image.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Asked {
+    /// The namespace. Absent if none was given, or if no policy looks at namespaces: the verdict
+    /// is the same for all of them then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// The policy, if one was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
 }
 
 /// The image of a verdict.
@@ -181,7 +196,6 @@ pub enum Passed {
     Failed,
 }
 
-
 /// Somebody whose signature was verified.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -263,8 +277,12 @@ pub struct LogPosition {
     pub log: String,
     /// The log's id, hex.
     pub id: String,
-    /// The index in the log. A string: it may exceed 2^53.
-    pub index: String,
+    /// The index in the log, where the log vouches for it. A string: it may exceed 2^53.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index: Option<String>,
+    /// The index in the log's shard, where that alone is proved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shard_index: Option<String>,
 }
 
 /// A verified attestation.
@@ -279,7 +297,9 @@ pub struct Attestation {
     pub signer: Signer,
     /// The SHA-256 digest of the verified statement.
     pub statement_digest: Digest,
-    /// The SHA-256 digest of the predicate, canonicalised (RFC 8785).
+    /// The SHA-256 digest of the predicate, canonicalised (RFC 8785). Integers are doubles there:
+    /// predicates that differ in integers beyond 2^53 alone share it. `statement_digest` tells them
+    /// apart.
     pub predicate_digest: Digest,
     /// The predicate.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -19,14 +19,15 @@ use crate::time::UnixTime;
 use crate::trust::TrustMaterial;
 use crate::undecided::Undecided;
 use crate::verdict::{
-    Attestation, AuthorityReport, Check, CheckResult, Image, Outcome, Passed, PolicyReport,
+    Asked, Attestation, AuthorityReport, Check, CheckResult, Image, Outcome, Passed, PolicyReport,
     SCHEMA_VERSION, Signer, Verdict,
 };
 
 /// Judges an image by its evidence.
 ///
 /// 1. The image's manifest must have the digest that was asked for.
-/// 2. The policies that cover the image are found; there must be one.
+/// 2. The policies that cover the image are found; there must be one. If the question names
+///    a policy, it must be that one.
 /// 3. The artifacts are read into candidates: signed things, not verified yet.
 /// 4. Each authority of each policy judges each candidate. A candidate passes when its
 ///    signature, its signer and its times verify **and** its payload names this digest.
@@ -47,7 +48,7 @@ pub fn verify(
     now: UnixTime,
 ) -> Result<Verdict, Undecided> {
     let digest = evidence.subject.digest();
-    let mut draft = Draft::new(evidence, digest, trust.revision_for(policies));
+    let mut draft = Draft::new(evidence, policies, digest, trust.revision_for(policies));
 
     // (1) the image
     if let Some(reason) = image_mismatch(evidence, digest) {
@@ -80,15 +81,18 @@ fn image_mismatch(evidence: &Evidence, digest: Digest) -> Option<Reason> {
 }
 
 fn covering<'a>(evidence: &Evidence, policies: &'a Policies) -> Result<Vec<&'a Policy>, Undecided> {
-    match &evidence.request.policy {
+    let request = &evidence.request;
+    let covers =
+        |policy: &&Policy| request.beyond_scope || policy.scope.covers(&evidence.subject, request);
+    match &request.policy {
         Some(name) => match policies.named(name) {
-            Some(policy) => Ok(vec![policy]),
+            Some(policy) => Ok(Some(policy).into_iter().filter(covers).collect()),
             None => Err(Undecided::PolicyUnknown(name.clone())),
         },
         None => Ok(policies
             .policies
             .iter()
-            .filter(|policy| policy.scope.covers(&evidence.subject, &evidence.request))
+            .filter(|policy| policy.scope.covers(&evidence.subject, request))
             .collect()),
     }
 }
@@ -441,15 +445,28 @@ struct Draft {
 }
 
 impl Draft {
-    fn new(evidence: &Evidence, digest: Digest, trust_revision: Digest) -> Self {
+    fn new(
+        evidence: &Evidence,
+        policies: &Policies,
+        digest: Digest,
+        trust_revision: Digest,
+    ) -> Self {
+        let request = &evidence.request;
         Self {
             verdict: Verdict {
                 schema_version: SCHEMA_VERSION,
                 image: Image {
-                    requested: evidence.request.image.clone(),
+                    requested: request.image.clone(),
                     reference: evidence.subject.reference.at(digest).to_string(),
                     digest,
                     media_type: evidence.subject.media_type.clone(),
+                },
+                request: Asked {
+                    namespace: request
+                        .namespace
+                        .clone()
+                        .filter(|_| policies.by_namespace()),
+                    policy: request.policy.clone(),
                 },
                 verified: false,
                 outcome: Outcome::NoPolicy,
@@ -474,11 +491,19 @@ impl Draft {
     }
 
     fn without_policy(mut self, evidence: &Evidence, no_match: NoMatch) -> Verdict {
-        self.verdict.reasons.push(Reason::new(
-            Code::NoPolicy,
-            format!("no policy covers {}", evidence.subject.reference),
-        ));
-        if no_match == NoMatch::DangerAllowUnverified {
+        let image = &evidence.subject.reference;
+        let named = &evidence.request.policy;
+        let message = match named {
+            None => format!("no policy covers {image}"),
+            Some(name) => {
+                format!("the policy {name:?}, which was asked for, does not cover {image} here")
+            }
+        };
+        self.verdict
+            .reasons
+            .push(Reason::new(Code::NoPolicy, message));
+        // Others may cover it: to name one that does not is no way out.
+        if named.is_none() && no_match == NoMatch::DangerAllowUnverified {
             self.verdict.outcome = Outcome::NotCovered;
             self.verdict.verified = true;
         }

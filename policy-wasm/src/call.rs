@@ -2,6 +2,9 @@
 //!
 //! ```json
 //! {
+//!   "image": "registry.example.com/app:1.0",
+//!   "namespace": "prod",
+//!   "policy": "release",
 //!   "evidence": { … an evidence pack … },
 //!   "policies": ["apiVersion: sealgate.dev/v1alpha1\nkind: TrustPolicy\n…", { … the same as JSON … }],
 //!   "trustRoots": {"corp": { … a trusted_root.json … }},
@@ -10,6 +13,11 @@
 //! }
 //! ```
 //!
+//! `image`, `namespace` and `policy` are the question, and the caller's own: an evidence pack
+//! that says it answers another is refused (`question_mismatch`), since whoever carried it must
+//! not choose which policies apply. `namespace` and `policy` may be absent; a policy that is
+//! named must cover the image. Run `verdict.image.reference`, and nothing else.
+//!
 //! `trustRoots` and `trustStores` may be absent; `public-good`, `staging` and `github` are
 //! built in. The response is `{"verdict": …}` or `{"error": {"code": …, "message": …}}`.
 //! A forged signature is a verdict; an error means that nothing was decided.
@@ -17,6 +25,7 @@
 use std::collections::BTreeMap;
 
 use sealgate_core::evidence::pack::PackError;
+use sealgate_core::evidence::{QuestionError, Request};
 use sealgate_core::policy::NoMatch;
 use sealgate_core::policy::file::{self, PolicyFile, Problem};
 use sealgate_core::sigstore::SigstoreRoot;
@@ -65,6 +74,8 @@ enum CallError {
     Request(String),
     #[error("evidence: {0}")]
     Evidence(#[from] PackError),
+    #[error(transparent)]
+    Question(#[from] QuestionError),
     #[error("policies: {}", lines(.0))]
     Policies(Vec<Problem>),
     #[error("trustRoots: {name}: {why}")]
@@ -83,6 +94,7 @@ impl CallError {
     fn code(&self) -> &'static str {
         match self {
             Self::Request(_) => "request_malformed",
+            Self::Evidence(PackError::Question(error)) | Self::Question(error) => error.code(),
             Self::Evidence(_) => "evidence_malformed",
             Self::Policies(_) => "policy_invalid",
             Self::TrustRoot { .. } => "trust_root_invalid",
@@ -119,6 +131,11 @@ fn lines(problems: &[Problem]) -> String {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct RequestWire<'a> {
+    image: String,
+    #[serde(default)]
+    namespace: Option<String>,
+    #[serde(default)]
+    policy: Option<String>,
     #[serde(borrow)]
     evidence: &'a RawValue,
     policies: Vec<PolicyWire>,
@@ -141,7 +158,13 @@ fn judge(request: &[u8]) -> Result<Verdict, CallError> {
     let malformed = |error: String| CallError::Request(error);
     let wire: RequestWire<'_> =
         json::parse(request).map_err(|error| malformed(error.to_string()))?;
-    let evidence = Evidence::from_pack(wire.evidence.get().as_bytes())?;
+    let asked = Request {
+        image: wire.image,
+        namespace: wire.namespace,
+        policy: wire.policy,
+        beyond_scope: false,
+    };
+    let evidence = Evidence::from_pack(wire.evidence.get().as_bytes())?.answering(asked)?;
     let policies = policies(wire.policies)?;
     let mut trust = trust(wire.trust_roots, wire.trust_stores)?;
     trust.add_built_in_for(&policies);

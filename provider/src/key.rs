@@ -6,7 +6,8 @@
 //! JSON                  {"image": "nginx", "namespace": "prod", "policy": "release"}
 //! ```
 //!
-//! An image may begin with an IPv6 host in brackets; a namespace has no colon.
+//! An image may begin with an IPv6 host in brackets; a namespace has no colon. For mutation
+//! a key is a field of somebody's object, and so only the first form is read there.
 
 use std::borrow::Cow;
 
@@ -28,7 +29,8 @@ pub struct Question {
 }
 
 impl Question {
-    /// Reads a key. `policy` is the policy that the route names, if it does.
+    /// Reads a key. `policy` is the policy that the route names, if it does: it judges images
+    /// beyond its scope, too. One that the key names must cover the image.
     ///
     /// Not checked: whether the policy exists.
     ///
@@ -42,6 +44,7 @@ impl Question {
             return Err(KeyError::TooLong(key.len()));
         }
         let parts = Parts::split(key)?;
+        let beyond_scope = policy.is_some();
         let policy = match (policy, parts.policy) {
             (Some(route), Some(own)) if route != own => {
                 return Err(KeyError::TwoPolicies(route.to_owned(), own.into_owned()));
@@ -49,7 +52,27 @@ impl Question {
             (Some(route), _) => Some(route.to_owned()),
             (None, own) => own.map(Cow::into_owned),
         };
-        Self::new(&parts.image, parts.namespace.as_deref(), policy.as_deref())
+        let mut question = Self::new(&parts.image, parts.namespace.as_deref(), policy.as_deref())?;
+        question.request.beyond_scope = beyond_scope;
+        Ok(question)
+    }
+
+    /// Reads a key that is an image and nothing else: where keys are fields of objects that
+    /// anybody may write, a key must not choose its namespace or policy.
+    ///
+    /// # Errors
+    /// If it is not an image, or has one of the longer forms.
+    pub fn from_image(key: &str) -> Result<Self, KeyError> {
+        if key.is_empty() {
+            return Err(KeyError::Empty);
+        }
+        if key.len() > MAX_BYTES {
+            return Err(KeyError::TooLong(key.len()));
+        }
+        Self::new(key, None, None).map_err(|error| match key.starts_with(['{', '[']) {
+            true => KeyError::NotPlain(shorten(key)),
+            false => error,
+        })
     }
 
     /// A question about an image.
@@ -73,6 +96,7 @@ impl Question {
                 image: image.to_owned(),
                 namespace: namespace.map(str::to_owned),
                 policy: policy.map(str::to_owned),
+                beyond_scope: false,
             },
             reference,
         })
@@ -97,6 +121,9 @@ pub enum KeyError {
         /// What is wrong with it.
         error: ReferenceError,
     },
+    /// More than an image, where keys are images alone.
+    #[error("expected an image name alone, without namespace or policy, found {0:?}")]
+    NotPlain(String),
     /// Not the name of a namespace.
     #[error("expected a Kubernetes namespace, found {0:?}")]
     Namespace(String),
@@ -120,7 +147,7 @@ impl KeyError {
         match self {
             Self::Empty => "key_empty",
             Self::TooLong(_) => "key_too_long",
-            Self::Image { .. } => "image_unparsable",
+            Self::Image { .. } | Self::NotPlain(_) => "image_unparsable",
             Self::Namespace(_) => "namespace_invalid",
             Self::Json(_) => "key_json_invalid",
             Self::TwoPolicies(..) => "policy_conflict",
@@ -231,6 +258,38 @@ mod tests {
                 "{key}"
             );
         }
+    }
+
+    #[test]
+    fn where_keys_are_images_alone_nothing_else_is_read_rt_11() {
+        for image in ["nginx", "[::1]:5000/app", "r.example.com/app:1"] {
+            let question = Question::from_image(image).unwrap();
+            assert_eq!(question.request.image, image);
+            assert_eq!(question.request.policy, None);
+        }
+        for key in [
+            r#"{"image":"nginx","policy":"lax"}"#,
+            r#"{"image":"nginx"}"#,
+            "[kube-system]nginx",
+            "[kube-system][::1]:5000/app",
+            "{",
+            "[",
+        ] {
+            let error = Question::from_image(key).unwrap_err();
+            assert!(matches!(error, KeyError::NotPlain(_)), "{key}: {error}");
+            assert_eq!(error.code(), "image_unparsable");
+        }
+        assert_eq!(Question::from_image("").unwrap_err().code(), "key_empty");
+    }
+
+    #[test]
+    fn only_the_route_takes_a_policy_beyond_its_scope_rt_6() {
+        let key = r#"{"image": "nginx", "policy": "strict"}"#;
+        let beyond = |key, route| Question::from_key(key, route).unwrap().request.beyond_scope;
+        assert!(!beyond("nginx", None));
+        assert!(!beyond(key, None));
+        assert!(beyond("nginx", Some("strict")));
+        assert!(beyond(key, Some("strict")));
     }
 
     #[test]

@@ -31,7 +31,11 @@ impl Question {
     pub fn request(&self) -> Vec<u8> {
         let evidence: Value =
             serde_json::from_slice(&self.evidence.to_pack()).expect("a pack is JSON");
+        let asked = &self.evidence.request;
         let request = json!({
+            "image": asked.image,
+            "namespace": asked.namespace,
+            "policy": asked.policy,
             "evidence": evidence,
             "policies": self.policies,
             "trustRoots": self.trust_roots,

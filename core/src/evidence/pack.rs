@@ -13,6 +13,10 @@
 //! }
 //! ```
 //!
+//! `request` says what the evidence was fetched for; `"beyondScope": true` in it, that the
+//! policy was named by a route. It is no more than the word of whoever carries the pack: see
+//! [`Carried`].
+//!
 //! There are no digests of the bytes in it: they are computed when it is read.
 //! Reading is bounded by [`limits`] and strict: an unknown field, a repeated key or
 //! an unknown source is an error, because a pack is written by a program.
@@ -23,7 +27,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::{
-    Artifact, Blob, Evidence, Omission, Request, RevocationAnswer, RevocationKind, Source, Subject,
+    Artifact, Blob, Carried, Evidence, Omission, QuestionError, Request, RevocationAnswer,
+    RevocationKind, Source, Subject,
 };
 use crate::crypto::Sha256Writer;
 use crate::digest::Digest;
@@ -55,8 +60,9 @@ impl Evidence {
     ///
     /// # Errors
     /// If it is larger than [`limits::PACK_BYTES`] (in base64: a third more), is not
-    /// a pack of version 1, or exceeds a limit on counts or sizes.
-    pub fn from_pack(bytes: &[u8]) -> Result<Self, PackError> {
+    /// a pack of version 1, exceeds a limit on counts or sizes, or does not agree with itself
+    /// about the image.
+    pub fn from_pack(bytes: &[u8]) -> Result<Carried, PackError> {
         let most = limits::PACK_BYTES / 3 * 4;
         if bytes.len() > most {
             return Err(PackError::TooLarge {
@@ -66,7 +72,7 @@ impl Evidence {
             });
         }
         let wire: PackWire = json::parse(bytes)?;
-        wire.try_into()
+        Ok(Carried::new(wire.try_into()?)?)
     }
 }
 
@@ -106,6 +112,9 @@ pub enum PackError {
     /// An artifact source that does not exist.
     #[error("unknown artifact source {0:?}")]
     Source(String),
+    /// The image that was asked about is not the one that it is about.
+    #[error(transparent)]
+    Question(#[from] QuestionError),
     /// A revocation answer with both or neither of data and error.
     #[error("a revocation answer has either data or an error")]
     Revocation,
@@ -157,6 +166,8 @@ struct RequestWire {
     namespace: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     policy: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    beyond_scope: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -214,6 +225,7 @@ impl From<&Evidence> for PackWire {
                 image: evidence.request.image.clone(),
                 namespace: evidence.request.namespace.clone(),
                 policy: evidence.request.policy.clone(),
+                beyond_scope: evidence.request.beyond_scope,
             },
             subject: SubjectWire {
                 reference: evidence.subject.reference.clone(),
@@ -268,6 +280,7 @@ impl TryFrom<PackWire> for Evidence {
                 image: wire.request.image,
                 namespace: wire.request.namespace,
                 policy: wire.request.policy,
+                beyond_scope: wire.request.beyond_scope,
             },
             subject: Subject {
                 reference: wire.subject.reference,

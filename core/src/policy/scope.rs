@@ -381,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn registries_have_one_spelling_in_patterns_too_f7() {
+    fn registries_have_one_spelling_in_patterns_too_rt_7() {
         for (pattern, expected) in [
             ("r.example.com:443/prod/**", "r.example.com/prod/**"),
             ("index.docker.io/acme/*", "docker.io/acme/*"),
@@ -400,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn what_matches_nothing_is_no_pattern_f21() {
+    fn what_matches_nothing_is_no_pattern_rt_21() {
         for pattern in [
             "docker.io/nginx",
             "docker.io/*",

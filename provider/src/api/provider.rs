@@ -10,15 +10,19 @@ use super::answers::Answered;
 use super::reply::{Rejection, Reply};
 use super::wire::{self, Item, ProviderRequest};
 use super::{Api, Asking};
-use crate::key::Question;
+use crate::key::{KeyError, Question};
 use crate::service::Decision;
 
 impl Api {
     /// A verdict per key.
     pub(super) async fn validate(&self, asking: Asking, body: Bytes) -> Result<Reply, Rejection> {
-        self.provide(asking, body, false, |answered| match &answered.answer {
-            Ok(decision) => Item::Value(decision.to_json().into()),
-            Err(error) => Item::wrong(error),
+        let policy = asking.policy.clone();
+        let read = |key: &str| Question::from_key(key, policy.as_deref());
+        self.provide(asking, body, false, read, |answered| {
+            match &answered.answer {
+                Ok(decision) => Item::Value(decision.to_json().into()),
+                Err(error) => Item::wrong(error),
+            }
         })
         .await
     }
@@ -27,9 +31,11 @@ impl Api {
     ///
     /// Only images that may run are pinned, so that what was verified is what runs. An image
     /// that no policy covers is refused, or passes **unchanged** if `noMatchPolicy` lets such
-    /// images in: nothing was verified about it.
+    /// images in: nothing was verified about it. Keys are image names alone: Gatekeeper takes them
+    /// from the object, whose author must not choose the namespace or the policy.
     pub(super) async fn mutate(&self, asking: Asking, body: Bytes) -> Result<Reply, Rejection> {
-        self.provide(asking, body, true, pinned).await
+        self.provide(asking, body, true, Question::from_image, pinned)
+            .await
     }
 
     pub(super) async fn provide(
@@ -37,6 +43,7 @@ impl Api {
         asking: Asking,
         body: Bytes,
         idempotent: bool,
+        read: impl Fn(&str) -> Result<Question, KeyError>,
         item: impl Fn(&Answered<'_>) -> Item<'static>,
     ) -> Result<Reply, Rejection> {
         let request = ProviderRequest::parse(&body).map_err(|error| {
@@ -47,8 +54,6 @@ impl Api {
         if keys.len() > self.limits.keys {
             return Err(Rejection::too_many(keys.len(), self.limits.keys));
         }
-        let policy = asking.policy.as_deref();
-        let read = |key: &str| Question::from_key(key, policy);
         let answered = self.answer_all(&asking, keys, read).await?;
         let items: Vec<_> = answered.iter().map(|one| (one.key, item(one))).collect();
         let items = items.iter().map(|(key, item)| (*key, item));

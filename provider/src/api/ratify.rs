@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::reply::{Rejection, Reply};
 use super::wire::Item;
 use super::{Api, Asking};
+use crate::key::Question;
 
 /// The version of the result's schema.
 const VERSION: &str = "0.2.0";
@@ -69,12 +70,15 @@ impl Api {
     /// A verification result per key.
     pub(super) async fn ratify(&self, asking: Asking, body: Bytes) -> Result<Reply, Rejection> {
         let trace = asking.id.clone();
-        self.provide(asking, body, false, |answered| match &answered.answer {
-            Ok(decision) => match result(&decision.judged.json, &trace) {
-                Ok(json) => Item::Value(json.into()),
-                Err(error) => Item::Error(format!("the verdict cannot be told: {error}")),
-            },
-            Err(error) => Item::wrong(error),
+        let read = |key: &str| Question::from_key(key, None);
+        self.provide(asking, body, false, read, |answered| {
+            match &answered.answer {
+                Ok(decision) => match result(&decision.judged.json, &trace) {
+                    Ok(json) => Item::Value(json.into()),
+                    Err(error) => Item::Error(format!("the verdict cannot be told: {error}")),
+                },
+                Err(error) => Item::wrong(error),
+            }
         })
         .await
     }
@@ -125,7 +129,13 @@ fn report(verdict: &Verdict, policy: &str, authority: &Authority) -> Value {
     let passed = authority.outcome == "passed";
     // Where nothing was found at all, only the verdict has a reason.
     let own = authority.reasons.iter().chain(&verdict.reasons);
-    let (message, code) = said(passed, own);
+    let (message, code) = match authority.outcome.as_str() {
+        "unproven" => (
+            "let in without proof: the policy does not ask who signed",
+            "",
+        ),
+        _ => said(passed, own),
+    };
     json!({
         "subject": verdict.image.reference,
         "referenceDigest": signer.map(|one| &one.artifact),
@@ -221,6 +231,24 @@ mod tests {
         let report = &told(&verdict)["verifierReports"][1];
         assert_eq!(report["isSuccess"], false);
         assert_eq!(report["errorReason"], "no_signatures");
+    }
+
+    #[test]
+    fn what_lets_in_without_proof_is_no_success_of_its_authority_rt_10() {
+        let mut verdict = verdict();
+        verdict["policies"][0]["authorities"][0]["outcome"] = "unproven".into();
+        verdict["signers"] = json!([]);
+        let told = told(&verdict);
+        assert_eq!(told["isSuccess"], true);
+        let report = &told["verifierReports"][0];
+        assert_eq!(report["isSuccess"], false);
+        assert_eq!(report["type"], "sealgate");
+        assert!(
+            report["message"]
+                .as_str()
+                .unwrap()
+                .starts_with("let in without proof")
+        );
     }
 
     #[test]

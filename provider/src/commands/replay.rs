@@ -3,20 +3,33 @@
 use std::path::PathBuf;
 
 use sealgate_core::Evidence;
+use sealgate_core::evidence::{Carried, Request};
 
 use super::inputs::Inputs;
 use super::usage::{self, UsageError};
-use super::verify::{self, Output};
+use super::verify::{self, NoVerdict, Output};
 use crate::cli::Exit;
 
 /// Judge evidence packs again, without network
 ///
 /// With the same policies, trust material and --now the verdict has the same bytes.
+///
+/// A pack says which question it answers, and the verdict shows that question. Where the pack
+/// comes from somebody else, ask your own: a pack that says it answers another one is refused.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ReplayArgs {
     /// Evidence packs, as `evidence` writes them
     #[arg(required = true, value_name = "PACK")]
     packs: Vec<PathBuf>,
+    /// The image that is asked about, instead of the one that the pack says
+    #[arg(long)]
+    image: Option<String>,
+    /// The namespace that wants to run it, instead of the one that the pack says
+    #[arg(long)]
+    namespace: Option<String>,
+    /// The one policy to judge by, instead of the one that the pack says; it must cover the image
+    #[arg(long, value_name = "NAME")]
+    policy_name: Option<String>,
     /// How to print verdicts
     #[arg(short, long, value_enum, default_value_t = Output::Tree)]
     output: Output,
@@ -36,10 +49,34 @@ impl ReplayArgs {
         for path in &self.packs {
             let wrong = |why: String| UsageError::new(format!("{}: {why}", path.display()));
             let bytes = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
-            let evidence = Evidence::from_pack(&bytes).map_err(|error| wrong(error.to_string()))?;
-            let answer = verify::verdict(&evidence, &rules);
-            worst = worst.max(verify::print(self.output, &evidence.request.image, &answer));
+            let carried = Evidence::from_pack(&bytes).map_err(|error| wrong(error.to_string()))?;
+            let asked = self.question(&carried);
+            let image = asked.image.clone();
+            let answer = match carried.answering(asked) {
+                Ok(evidence) => verify::verdict(&evidence, &rules),
+                Err(error) => Err(NoVerdict {
+                    code: error.code(),
+                    message: error.to_string(),
+                }),
+            };
+            worst = worst.max(verify::print(self.output, &image, &answer));
         }
         Ok(worst)
+    }
+
+    /// The pack's own question, but for what the command line asks.
+    fn question(&self, carried: &Carried) -> Request {
+        let mut asked = carried.question().clone();
+        if let Some(image) = &self.image {
+            asked.image.clone_from(image);
+        }
+        if self.namespace.is_some() {
+            asked.namespace.clone_from(&self.namespace);
+        }
+        if self.policy_name.is_some() {
+            asked.policy.clone_from(&self.policy_name);
+            asked.beyond_scope = false;
+        }
+        asked
     }
 }

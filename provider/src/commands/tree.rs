@@ -60,6 +60,12 @@ pub(super) fn verdict(verdict: &Verdict, style: Style) -> String {
     };
     out.push_str(&format!("{}: {word}\n", verdict.image.requested));
     out.push_str(&format!("│ {}\n", verdict.image.reference));
+    let asked = &verdict.request;
+    for (what, name) in [("namespace", &asked.namespace), ("policy", &asked.policy)] {
+        if let Some(name) = name {
+            out.push_str(&format!("│ asked for the {what} {name}\n"));
+        }
+    }
     let mut branches: Vec<Vec<String>> = Vec::new();
     for report in &verdict.policies {
         branches.push(policy(report, verdict, style));
@@ -153,7 +159,13 @@ fn signer_lines(signer: &Signer) -> Vec<String> {
     details
         .extend(times.map(|time| vec![format!("{} by {} {}", time.time, time.source, time.name)]));
     let logs = signer.logs.iter();
-    details.extend(logs.map(|log| vec![format!("{} index {}", log.log, log.index)]));
+    details.extend(logs.map(|log| {
+        vec![match (&log.index, &log.shard_index) {
+            (Some(index), _) => format!("{} index {index}", log.log),
+            (None, Some(index)) => format!("{} index {index} of a shard", log.log),
+            (None, None) => log.log.clone(),
+        }]
+    }));
     let claims = signer.annotations.iter();
     details.extend(claims.map(|(key, value)| vec![format!("annotation {key}={value}")]));
     lines.extend(leaves(details));

@@ -42,10 +42,7 @@ impl Rules {
             .as_bytes(),
         );
         Self {
-            by_namespace: policies
-                .policies
-                .iter()
-                .any(|policy| !policy.scope.namespaces.is_empty()),
+            by_namespace: policies.by_namespace(),
             policies_revision,
             trust_revision,
             revision,

@@ -231,7 +231,7 @@ async fn evidence_packs_lead_to_the_same_verdict_elsewhere() {
     let reply = world.post("/v1/evidence", body).await;
     assert_eq!(reply.status, StatusCode::OK);
     let pack = reply.body["evidence"][0].to_string();
-    let evidence = Evidence::from_pack(pack.as_bytes()).unwrap();
+    let evidence = Evidence::from_pack(pack.as_bytes()).unwrap().as_it_says();
 
     let file = sealgate_core::policy::file::PolicyFile {
         name: "p".to_owned(),

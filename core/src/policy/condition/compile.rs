@@ -2,7 +2,9 @@
 //! counts ([`super::operations`]).
 
 use cel::Program;
-use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, LiteralValue, SelectExpr, operators};
+use cel::common::ast::{
+    CallExpr, EntryExpr, Expr, IdedExpr, LiteralValue, MapExpr, SelectExpr, StructExpr, operators,
+};
 use cel::common::types::CelInt;
 use regex::Regex;
 
@@ -20,12 +22,16 @@ impl Compiled {
     pub(super) fn new(source: &str) -> Result<Self, ConditionError> {
         let program =
             Program::compile(source).map_err(|error| ConditionError::Syntax(error.to_string()))?;
+        // Before anything goes through it in depth.
+        if depth(program.expression()) > MAX_DEPTH {
+            return Err(ConditionError::TooDeep);
+        }
         let mut expression = program.expression().clone();
         let mut compiler = Compiler {
             patterns: Vec::new(),
             names: vec!["predicate".to_owned()],
         };
-        compiler.visit(&mut expression, 0)?;
+        compiler.visit(&mut expression)?;
         Ok(Self {
             expression,
             patterns: Patterns(compiler.patterns.into()),
@@ -40,71 +46,67 @@ struct Compiler {
 }
 
 impl Compiler {
-    fn visit(&mut self, expression: &mut IdedExpr, depth: usize) -> Result<(), ConditionError> {
-        if depth > MAX_DEPTH {
-            return Err(ConditionError::TooDeep);
-        }
-        let depth = depth + 1;
+    fn visit(&mut self, expression: &mut IdedExpr) -> Result<(), ConditionError> {
         match &mut expression.expr {
             Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) => Ok(()),
-            Expr::Select(SelectExpr { operand, .. }) => self.visit(operand, depth),
+            Expr::Select(SelectExpr { operand, .. }) => self.visit(operand),
             Expr::List(list) => list.elements.iter_mut().try_for_each(|element| {
-                self.visit(element, depth)?;
+                self.visit(element)?;
                 pay(element, operations::KEEP);
                 Ok(())
             }),
             Expr::Map(map) => map
                 .entries
                 .iter_mut()
-                .try_for_each(|entry| self.entry(&mut entry.expr, depth)),
+                .try_for_each(|entry| self.entry(&mut entry.expr)),
             Expr::Struct(structure) => structure
                 .entries
                 .iter_mut()
-                .try_for_each(|entry| self.entry(&mut entry.expr, depth)),
+                .try_for_each(|entry| self.entry(&mut entry.expr)),
             Expr::Comprehension(comprehension) => {
-                self.visit(&mut comprehension.iter_range, depth)?;
+                self.visit(&mut comprehension.iter_range)?;
                 pay(&mut comprehension.iter_range, operations::EACH);
-                self.visit(&mut comprehension.accu_init, depth)?;
+                self.visit(&mut comprehension.accu_init)?;
                 let known = self.names.len();
                 self.names.push(comprehension.iter_var.clone());
                 self.names.extend(comprehension.iter_var2.clone());
                 self.names.push(comprehension.accu_var.clone());
-                self.visit(&mut comprehension.loop_cond, depth)?;
-                self.visit(&mut comprehension.loop_step, depth)?;
-                self.visit(&mut comprehension.result, depth)?;
+                self.visit(&mut comprehension.loop_cond)?;
+                self.visit(&mut comprehension.loop_step)?;
+                self.visit(&mut comprehension.result)?;
                 self.names.truncate(known);
                 Ok(())
             }
-            Expr::Call(call) => self.call(call, depth),
+            Expr::Call(call) => self.call(call),
         }
     }
 
-    fn entry(&mut self, entry: &mut EntryExpr, depth: usize) -> Result<(), ConditionError> {
+    fn entry(&mut self, entry: &mut EntryExpr) -> Result<(), ConditionError> {
         match entry {
             EntryExpr::StructField(field) => {
-                self.visit(&mut field.value, depth)?;
+                self.visit(&mut field.value)?;
                 pay(&mut field.value, operations::KEEP);
             }
             EntryExpr::MapEntry(entry) => {
-                self.visit(&mut entry.key, depth)?;
-                self.visit(&mut entry.value, depth)?;
+                self.visit(&mut entry.key)?;
+                self.visit(&mut entry.value)?;
                 pay(&mut entry.value, operations::KEEP);
             }
         }
         Ok(())
     }
 
-    fn call(&mut self, call: &mut CallExpr, depth: usize) -> Result<(), ConditionError> {
+    fn call(&mut self, call: &mut CallExpr) -> Result<(), ConditionError> {
         // `optional.of(x)`: what stands before the dot is no value, but a part of the name.
         let target_is_value = call
             .target
             .as_ref()
             .is_some_and(|target| root(target).is_none_or(|name| self.is_variable(name)));
         if let Some(target) = &mut call.target {
-            self.visit(target, depth)?;
+            self.visit(target)?;
         }
         for argument in &mut call.args {
-            self.visit(argument, depth)?;
+            self.visit(argument)?;
         }
         if call.func_name == "matches" {
             return self.matches(call);
@@ -187,6 +189,46 @@ impl Compiler {
     fn is_variable(&self, name: &str) -> bool {
         self.names.iter().any(|known| known == name)
     }
+}
+
+/// How deep an expression nests.
+fn depth(expression: &IdedExpr) -> usize {
+    let mut deepest = 0;
+    let mut open = vec![(expression, 1)];
+    while let Some((expression, depth)) = open.pop() {
+        deepest = deepest.max(depth);
+        let mut push = |inner| open.push((inner, depth + 1));
+        match &expression.expr {
+            Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) => {}
+            Expr::Select(select) => push(&select.operand),
+            Expr::List(list) => list.elements.iter().for_each(push),
+            Expr::Call(call) => {
+                call.target.as_deref().into_iter().for_each(&mut push);
+                call.args.iter().for_each(push);
+            }
+            Expr::Comprehension(comprehension) => [
+                &comprehension.iter_range,
+                &comprehension.accu_init,
+                &comprehension.loop_cond,
+                &comprehension.loop_step,
+                &comprehension.result,
+            ]
+            .into_iter()
+            .for_each(push),
+            Expr::Map(MapExpr { entries }) | Expr::Struct(StructExpr { entries, .. }) => {
+                for entry in entries {
+                    match &entry.expr {
+                        EntryExpr::StructField(field) => push(&field.value),
+                        EntryExpr::MapEntry(entry) => {
+                            push(&entry.key);
+                            push(&entry.value);
+                        }
+                    }
+                }
+            }
+        }
+    }
+    deepest
 }
 
 /// The name that a chain of fields begins with; none of anything else.

@@ -79,7 +79,7 @@ fn expressions_mean_what_cel_says() {
 }
 
 #[test]
-fn the_same_question_has_one_answer_and_shows_no_values_f8() {
+fn the_same_question_has_one_answer_and_shows_no_values_rt_8() {
     let predicate = json!({
         "m": {"a": "good", "b": "bad", "c": "ugly", "d": "secret-value"},
         "n": {"x": [1, {"y": "secret-value"}]},
@@ -122,7 +122,7 @@ fn the_same_question_has_one_answer_and_shows_no_values_f8() {
 }
 
 #[test]
-fn patterns_are_compiled_when_the_policy_is_read_f14() {
+fn patterns_are_compiled_when_the_policy_is_read_rt_14() {
     let large = "predicate.s.matches('^(a|b):[\\\\w.-]{1,200}@[\\\\w.-]{1,200}$')";
     for (source, expected) in [
         (large, "cannot be used"),
@@ -150,7 +150,7 @@ fn patterns_are_compiled_when_the_policy_is_read_f14() {
 }
 
 #[test]
-fn what_a_condition_costs_is_bounded_f14() {
+fn what_a_condition_costs_is_bounded_rt_14() {
     let packages: Vec<_> = (0..20_000)
         .map(|i| json!({"name": format!("package-{i}"), "v": [1, 2, 3]}))
         .collect();
@@ -178,7 +178,7 @@ fn what_a_condition_costs_is_bounded_f14() {
 }
 
 #[test]
-fn whatever_may_cost_much_is_counted_f14() {
+fn whatever_may_cost_much_is_counted_rt_14() {
     const STEPS: usize = 20_000;
     let packages: Vec<_> = (0..500)
         .map(|i| json!({"name": format!("package-{i}"), "v": [1, 2, 3]}))
