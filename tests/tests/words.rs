@@ -104,7 +104,7 @@ fn at_least_two() -> Value {
 // ------------------------------------------------------------------------ thresholds
 
 #[test]
-fn one_key_under_two_names_is_no_policy_f5_adv_51() {
+fn one_key_under_two_names_is_no_policy_rt_5_adv_51() {
     let (key, other) = (
         SigningKey::generate(Kind::P256),
         SigningKey::generate(Kind::P256),
@@ -146,7 +146,7 @@ fn one_key_under_two_names_is_no_policy_f5_adv_51() {
 }
 
 #[test]
-fn one_signer_counts_once_whatever_the_authorities_are_called_f5() {
+fn one_signer_counts_once_whatever_the_authorities_are_called_rt_5() {
     let sigstore = Sigstore::new("private");
     let keyless = |name: &str, identity: Value| json!({"name": name, "keyless": {"trustRoot": "private", "identities": [identity]}});
     let exact = json!({"issuer": ISSUER, "subject": SUBJECT});
@@ -210,7 +210,7 @@ fn one_signer_counts_once_whatever_the_authorities_are_called_f5() {
 }
 
 #[test]
-fn authorities_that_share_signers_are_satisfied_if_each_can_have_its_own_f5() {
+fn authorities_that_share_signers_are_satisfied_if_each_can_have_its_own_rt_5() {
     let [a, b, c] = [0; 3].map(|_| SigningKey::generate(Kind::P256));
     // Distinct keys at load; at most three signers for three authorities.
     let texts = [by_keys(
@@ -251,7 +251,7 @@ fn ask(evidence: &Evidence, question: Value, policies: &[&String]) -> Value {
 }
 
 #[test]
-fn whoever_carries_evidence_does_not_choose_the_question_f6_atk_38() {
+fn whoever_carries_evidence_does_not_choose_the_question_rt_6_atk_38() {
     let (prod, dev) = (
         SigningKey::generate(Kind::P256),
         SigningKey::generate(Kind::P256),
@@ -344,7 +344,7 @@ fn whoever_carries_evidence_does_not_choose_the_question_f6_atk_38() {
 }
 
 #[test]
-fn a_named_policy_judges_no_image_outside_of_its_scope_f6() {
+fn a_named_policy_judges_no_image_outside_of_its_scope_rt_6() {
     let (prod, dev) = (
         SigningKey::generate(Kind::P256),
         SigningKey::generate(Kind::P256),
@@ -397,7 +397,7 @@ fn a_named_policy_judges_no_image_outside_of_its_scope_f6() {
 }
 
 #[test]
-fn the_namespace_is_shown_where_it_matters_f6() {
+fn the_namespace_is_shown_where_it_matters_rt_6() {
     let key = SigningKey::generate(Kind::P256);
     let mut pack = signed(IMAGE, &[&key]);
     pack.evidence_mut().request.namespace = Some("shop".to_owned());
@@ -416,7 +416,7 @@ fn the_namespace_is_shown_where_it_matters_f6() {
 // ------------------------------------------------------------------------ spellings
 
 #[test]
-fn no_spelling_of_an_image_leaves_the_scope_of_a_policy_f7_atk_19() {
+fn no_spelling_of_an_image_leaves_the_scope_of_a_policy_rt_7_atk_19() {
     let (strict, lax) = (
         SigningKey::generate(Kind::P256),
         SigningKey::generate(Kind::P256),
@@ -453,7 +453,7 @@ fn no_spelling_of_an_image_leaves_the_scope_of_a_policy_f7_atk_19() {
 }
 
 #[test]
-fn a_scope_that_matches_nothing_is_a_load_error_with_its_line_f21() {
+fn a_scope_that_matches_nothing_is_a_load_error_with_its_line_rt_21() {
     let key = SigningKey::generate(Kind::P256);
     for (glob, says) in [
         ("docker.io/nginx", "it is called docker.io/library/nginx"),
@@ -500,7 +500,7 @@ fn a_scope_that_matches_nothing_is_a_load_error_with_its_line_f21() {
 // ------------------------------------------------------------------------ loading
 
 #[test]
-fn an_emptied_field_is_no_absent_one_f18() {
+fn an_emptied_field_is_no_absent_one_rt_18() {
     let key = SigningKey::generate(Kind::P256);
     let pem = serde_json::to_string(&key.public_pem()).unwrap();
     let head = format!(
@@ -592,7 +592,7 @@ fn conditioned(key: &SigningKey, condition: &str) -> String {
 }
 
 #[test]
-fn conditions_over_maps_have_one_answer_natively_and_in_wasm_f8() {
+fn conditions_over_maps_have_one_answer_natively_and_in_wasm_rt_8() {
     let key = SigningKey::generate(Kind::P256);
     let pack = attested(
         &key,
@@ -627,7 +627,7 @@ fn conditions_over_maps_have_one_answer_natively_and_in_wasm_f8() {
 }
 
 #[test]
-fn conditions_stop_at_the_same_step_everywhere_f14() {
+fn conditions_stop_at_the_same_step_everywhere_rt_14() {
     let key = SigningKey::generate(Kind::P256);
     let list: Vec<_> = (0..3_000)
         .map(|i| format!("pkg:npm/package-{i}@1.2.3"))
@@ -665,7 +665,7 @@ fn conditions_stop_at_the_same_step_everywhere_f14() {
 // ------------------------------------------------------------------------ fixed answers
 
 #[test]
-fn a_fixed_answer_is_no_proof_f10() {
+fn a_fixed_answer_is_no_proof_rt_10_rt_27() {
     let key = SigningKey::generate(Kind::P256);
     let mut policies = load(&[by_keys("prod", "**", &[("fixed", &key)], Value::Null)]).unwrap();
     let trust = TrustMaterial::new();

@@ -231,6 +231,7 @@ impl Judge {
         let stores = self.setup.trust_stores.iter();
         let stores: BTreeMap<_, _> = stores.map(|(name, pem)| (name, [pem])).collect();
         let request = json!({
+            "image": image,
             "evidence": pack,
             "policies": policies.iter().map(|(_, policy)| policy).collect::<Vec<_>>(),
             "trustStores": stores,

@@ -227,7 +227,7 @@ fn stranger(metadata: &Value) -> Pack {
 }
 
 #[test]
-fn audit_shows_nothing_of_a_stranger_and_says_that_nothing_is_proved_f10_adv_37() {
+fn audit_shows_nothing_of_a_stranger_and_says_that_nothing_is_proved_rt_10_adv_37() {
     let signer = Signer::new();
     let huge = json!({"note": "x".repeat(1 << 20)});
     let verdict = judge(&stranger(&huge), &at_level("audit"), &signer.trust());
@@ -265,7 +265,7 @@ fn audit_shows_nothing_of_a_stranger_and_says_that_nothing_is_proved_f10_adv_37(
 }
 
 #[test]
-fn noise_makes_no_checks_beside_a_good_signature_f13_adv_48() {
+fn noise_makes_no_checks_beside_a_good_signature_rt_13_adv_48() {
     let signer = Signer::new();
     let mut pack = signer.signed(Format::Jws);
     let clean = judge(&pack, &at_level("strict"), &signer.trust());
@@ -313,7 +313,7 @@ fn noise_makes_no_checks_beside_a_good_signature_f13_adv_48() {
 }
 
 #[test]
-fn a_verdict_is_never_valid_until_the_past_f16() {
+fn a_verdict_is_never_valid_until_the_past_rt_16() {
     let signer = Signer::new();
     for expired in [NOW, NOW - 60] {
         let pack = signer.signed_with(Format::Jws, |e| e.expiring(expired));
@@ -332,7 +332,7 @@ fn a_verdict_is_never_valid_until_the_past_f16() {
 }
 
 #[test]
-fn a_signer_is_known_by_bytes_that_are_signed_f25() {
+fn a_signer_is_known_by_bytes_that_are_signed_rt_25() {
     let signer = Signer::new();
     let pack = image();
     let genuine = signer.envelope(Format::Jws, &pack);

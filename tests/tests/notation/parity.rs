@@ -125,9 +125,10 @@ fn revocation_is_decided_alike_with_and_without_answers() {
         (vec![ocsp(Status::Revoked)], "certificate_revoked"),
         (vec![ocsp(Status::Unknown), crl(vec![])], "verified"),
         (
-            vec![crl(vec![Entry::new(leaf, Some(1))])],
+            vec![ocsp(Status::Unknown), crl(vec![Entry::new(leaf, Some(1))])],
             "certificate_revoked",
         ),
+        (vec![crl(vec![])], "revocation_unknown"),
     ] {
         let mut pack = signer.signed(Format::Jws);
         pack.evidence_mut().revocation = answers;
@@ -183,7 +184,7 @@ fn broken_envelopes_are_decided_alike() {
 
 /// A length beyond what wasm can address: what the decoder says of it differs.
 #[test]
-fn what_a_decoder_says_is_in_no_verdict_f22() {
+fn what_a_decoder_says_is_in_no_verdict_rt_22() {
     let root = Certificate::self_signed(&Profile::authority("C=US, ST=WA, O=acme, CN=root"));
     for envelope in [
         &[0xd2, 0x84, 0x5b, 0, 0, 0, 9, 0, 0, 0, 0][..],

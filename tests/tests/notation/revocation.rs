@@ -232,7 +232,7 @@ fn lists_are_asked_only_when_ocsp_does_not_know() {
 }
 
 #[test]
-fn an_answer_that_was_taken_out_is_none_that_failed_f17() {
+fn an_answer_that_was_taken_out_is_none_that_failed_rt_17() {
     let signer = by_both();
     let revoked = response(&signer, &Ocsp::new(Status::Revoked));
     let empty = list(&signer, &Crl::new(Vec::new()));

@@ -117,9 +117,10 @@ fn a_scope_is_one_repository_and_nothing_else() {
     ] {
         assert!(!covers("registry.example.com/prod/app", image), "{image}");
     }
-    // Short names are not expanded: docker.io must be written in full.
-    assert!(!covers("library/nginx", "nginx"));
-    assert!(!covers("acme/app", "acme/app"));
+    // Short names are not expanded, and match nothing: docker.io must be written in full.
+    for scope in ["library/nginx", "acme/app"] {
+        assert!(load(&[statement_with(&[("registryScopes", json!([scope]))])]).is_err());
+    }
 }
 
 fn covers(policies: &Policies, image: &str) -> bool {

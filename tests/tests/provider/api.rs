@@ -187,12 +187,99 @@ async fn mutation_leaves_images_that_no_policy_covers_as_they_are_l28() {
         })
         .await;
         let image = world.image("app", "1.0").tagged("1.0");
-        let key = format!("[prod]{image}");
-        let reply = world.post("/v1/mutate", provider_request(&[&key])).await;
+        let reply = world.post("/v1/mutate", provider_request(&[&image])).await;
         match expected {
-            Ok(()) => assert_eq!(reply.value(&key), image),
-            Err(error) => assert!(reply.error(&key).contains(error), "{reply:?}"),
+            Ok(()) => assert_eq!(reply.value(&image), image),
+            Err(error) => assert!(reply.error(&image).contains(error), "{reply:?}"),
         }
+    }
+}
+
+/// Gatekeeper's mutation keys are fields of the object: whoever writes it writes them.
+#[tokio::test]
+async fn the_image_field_of_a_pod_chooses_no_policy_rt_11() {
+    let world = World::with(|config| {
+        let file = config.policies[0].join("sandbox.yaml");
+        let stranger =
+            sealgate_tests::sign::SigningKey::generate(sealgate_tests::sign::Kind::Ed25519);
+        let text = crate::world::policy_for(&stranger, "sandbox", "  mode: warn\n");
+        std::fs::write(file, text).unwrap();
+    })
+    .await;
+    let unsigned = world.image("app", "2.0").tagged("2.0");
+    let keys = [
+        json!({"image": unsigned, "policy": "sandbox"}).to_string(),
+        json!({"image": unsigned}).to_string(),
+        format!("[kube-system]{unsigned}"),
+    ];
+    let keys: Vec<_> = keys.iter().map(String::as_str).collect();
+    for route in ["/v1/mutate", "/ratify/gatekeeper/v1/mutate"] {
+        let reply = world.post(route, provider_request(&keys)).await;
+        for key in &keys {
+            let error = reply.error(key);
+            assert!(error.starts_with("image_unparsable: "), "{error}");
+            assert!(error.contains("an image name alone"), "{error}");
+        }
+        let plain = world.post(route, provider_request(&[&unsigned])).await;
+        assert!(plain.error(&unsigned).contains("is unsigned"));
+    }
+    // Where whoever asks vouches for the key, the forms are read.
+    let reply = world.validate(&[keys[0]]).await;
+    assert_eq!(reply.value(keys[0])["outcome"], "warned");
+    assert_eq!(reply.value(keys[0])["request"]["policy"], "sandbox");
+}
+
+#[tokio::test]
+async fn a_policy_that_a_key_names_must_cover_its_image_rt_6() {
+    let world = World::with(|config| {
+        let file = config.policies[0].join("elsewhere.yaml");
+        let stranger =
+            sealgate_tests::sign::SigningKey::generate(sealgate_tests::sign::Kind::Ed25519);
+        let text = crate::world::policy_for(&stranger, "elsewhere", "  mode: warn\n");
+        std::fs::write(file, text.replace("\"**\"", "\"r.example.com/**\"")).unwrap();
+        config.no_match_policy = NoMatchPolicy::DangerAllowUnverified;
+    })
+    .await;
+    let image = world.image("app", "1.0").tagged("1.0");
+    let key = json!({"image": image, "policy": "elsewhere"}).to_string();
+    let verdict = world.validate(&[&key]).await.value(&key).clone();
+    assert_eq!(verdict["verified"], false);
+    assert_eq!(verdict["reasons"][0]["code"], "no_policy");
+    let body = json!({"images": [image], "policy": "elsewhere"}).to_string();
+    let reply = world.post("/v1/verify", body).await;
+    assert_eq!(reply.body["verdicts"][0]["outcome"], "no_policy");
+    // A route is the administrator's word.
+    let reply = world
+        .post("/v1/validate/elsewhere", provider_request(&[&image]))
+        .await;
+    assert_eq!(reply.value(&image)["outcome"], "warned");
+}
+
+#[tokio::test]
+async fn a_warning_policy_looks_as_far_as_an_enforcing_one_rt_12() {
+    for mode in ["enforce", "warn"] {
+        let world = World::with(|config| {
+            let file = config.policies[0].join("production.yaml");
+            let text = std::fs::read_to_string(&file).unwrap();
+            std::fs::write(file, format!("{text}  mode: {mode}\n")).unwrap();
+        })
+        .await;
+        let image = world.image("app", "1.0");
+        let payload = sealgate_tests::sign::simple_signing("app", &image.digest, &Value::Null);
+        let layer = sealgate_tests::sign::cosign_layer(&world.key, payload);
+        sealgate_tests::publish::cosign_tag(&world.registry, "app", &image.digest, &[layer]);
+        let verdict = world.verdict(&image.tagged("1.0")).await;
+        assert_eq!(verdict["outcome"], "verified", "{mode}: {verdict}");
+        // And what is not there was looked for everywhere before the warning.
+        let bare = world.image("bare", "1.0");
+        let verdict = world.verdict(&bare.tagged("1.0")).await;
+        assert_eq!(verdict["verified"], mode == "warn");
+        let asked = world.registry.requests();
+        let sig = asked.iter().any(|r| {
+            let call = r.to_string();
+            call.contains("/bare/") && call.contains(".sig")
+        });
+        assert!(sig, "{mode}: {asked:?}");
     }
 }
 

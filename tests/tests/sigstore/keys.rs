@@ -164,7 +164,7 @@ fn no_artifact_is_another_one_than_this_adv_18() {
 
 /// What a retired log says today, its key may have been made to say by anybody.
 #[test]
-fn a_retired_log_counts_for_no_managed_key_without_a_time_f20() {
+fn a_retired_log_counts_for_no_managed_key_without_a_time_rt_20() {
     let mut bench = Bench::new();
     let key = Key::new(KeyKind::P256, "managed");
     let verifier = Verifier::Key(&key);

@@ -235,7 +235,7 @@ fn a_tree_of_any_size_is_computed_without_overflow() {
 
 /// Nothing signs the index of a Rekor v1 entry but its promise.
 #[test]
-fn only_an_index_that_is_proved_is_shown_f19() {
+fn only_an_index_that_is_proved_is_shown_rt_19() {
     let bench = Bench::new();
     let signer = bench.sigstore.signer();
     let signed = Signed::message(&signer.key, ARTIFACT);
