@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 const IMAGE: &str = "registry.example.com/prod/app:1.0";
 const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
 
-fn document(name: &str, spec: Value) -> String {
+fn document(name: &str, spec: &Value) -> String {
     json!({
         "apiVersion": "sealgate.dev/v1alpha1", "kind": "TrustPolicy",
         "metadata": {"name": name}, "spec": spec,
@@ -36,7 +36,7 @@ fn by_keys(name: &str, glob: &str, keys: &[(&str, &SigningKey)], more: Value) ->
     if let Value::Object(more) = more {
         spec.as_object_mut().unwrap().extend(more);
     }
-    document(name, spec)
+    document(name, &spec)
 }
 
 fn load(texts: &[String]) -> Result<Policies, Vec<String>> {
@@ -154,7 +154,7 @@ fn one_signer_counts_once_whatever_the_authorities_are_called_rt_5() {
     let policy = |authorities: Value| {
         document(
             "prod",
-            json!({
+            &json!({
                 "images": [{"glob": "registry.example.com/**"}],
                 "authorities": authorities,
                 "require": {"atLeast": {"count": 2}},
@@ -237,7 +237,7 @@ fn authorities_that_share_signers_are_satisfied_if_each_can_have_its_own_rt_5() 
 
 // ------------------------------------------------------------------------ the question
 
-fn ask(evidence: &Evidence, question: Value, policies: &[&String]) -> Value {
+fn ask(evidence: &Evidence, question: &Value, policies: &[&String]) -> Value {
     let evidence: Value = serde_json::from_slice(&evidence.to_pack()).unwrap();
     let mut request = json!({"evidence": evidence, "policies": policies, "now": NOW});
     request
@@ -277,7 +277,7 @@ fn whoever_carries_evidence_does_not_choose_the_question_rt_6_atk_38() {
     let mut pack = signed(IMAGE, &[&dev]);
     pack.evidence_mut().request.namespace = Some("prod-eu".to_owned());
     let question = json!({"image": IMAGE, "namespace": "prod-eu"});
-    let honest = ask(pack.evidence(), question.clone(), &[&strict, &lax]);
+    let honest = ask(pack.evidence(), &question, &[&strict, &lax]);
     assert_eq!(honest["verdict"]["reasons"][0]["code"], "signature_invalid");
     assert_eq!(
         honest["verdict"]["request"],
@@ -300,17 +300,17 @@ fn whoever_carries_evidence_does_not_choose_the_question_rt_6_atk_38() {
         forge(|e| e.request.beyond_scope = true),
         forge(|e| e.request.namespace = Some("default".to_owned())),
     ] {
-        let reply = ask(&forged, question.clone(), &[&strict, &lax, &any]);
+        let reply = ask(&forged, &question, &[&strict, &lax, &any]);
         assert_eq!(reply["error"]["code"], "question_mismatch", "{reply}");
     }
     // What it does not say, it does not contradict; and leaving it out is no way out.
     let silent = forge(|e| e.request.namespace = None);
-    let reply = ask(&silent, question, &[&strict, &any]);
+    let reply = ask(&silent, &question, &[&strict, &any]);
     assert_eq!(reply["verdict"]["reasons"][0]["code"], "signature_invalid");
     assert_eq!(reply["verdict"]["request"], json!({"namespace": "prod-eu"}));
     // The asker's own question is what is answered, in his own words.
     let odd = json!({"image": "registry.example.com:443/prod/app:1.0", "namespace": "prod-eu"});
-    let reply = ask(pack.evidence(), odd, &[&strict, &any]);
+    let reply = ask(pack.evidence(), &odd, &[&strict, &any]);
     assert_eq!(reply["verdict"]["verified"], false);
     assert_eq!(
         reply["verdict"]["image"]["requested"],
@@ -338,7 +338,7 @@ fn whoever_carries_evidence_does_not_choose_the_question_rt_6_atk_38() {
             "policy_unknown",
         ),
     ] {
-        let reply = ask(pack.evidence(), question, &[&strict, &lax]);
+        let reply = ask(pack.evidence(), &question, &[&strict, &lax]);
         assert_eq!(reply["error"]["code"], code, "{reply}");
     }
 }
@@ -654,12 +654,6 @@ fn conditions_stop_at_the_same_step_everywhere_rt_14() {
         &judge(&pack, &[conditioned(&key, &deep)], &[]),
         "condition_error",
     );
-    let nested = format!(
-        "{}predicate.p.size() > 0u{}",
-        "[".repeat(40),
-        "].all(x, x)".repeat(1)
-    );
-    assert!(load(&[conditioned(&key, &nested)]).is_err());
 }
 
 // ------------------------------------------------------------------------ fixed answers

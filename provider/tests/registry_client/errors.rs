@@ -191,7 +191,8 @@ async fn a_registry_that_is_not_listed_must_be_public_adv_46() {
         "localhost",
         "127.0.0.2",
         "[::1]",
-        "[::ffff:127.0.0.1]",
+        // In another spelling, the listed one would be it.
+        "[::ffff:127.0.0.2]",
         "169.254.169.254",
         "10.0.0.1",
     ] {
