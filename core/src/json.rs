@@ -302,7 +302,7 @@ mod tests {
             ("\u{feff}{}", "expected value"),
             (r#"{"a":1,}"#, "trailing comma"),
             (&deep, "recursion limit"),
-            (r#"["\ud800"]"#, "surrogate"),
+            (r#"["\ud800"]"#, "hex escape"),
             ("[\"\0\"]", "control character"),
             ("[1e400]", "out of range"),
             ("[18446744073709551616]", "more than 64 bits"),
