@@ -42,7 +42,7 @@ pub mod tools;
 pub mod tuf;
 pub mod vectors;
 
-#[cfg(feature = "wasm-host")]
+#[cfg(feature = "parity")]
 pub mod parity;
 #[cfg(feature = "wasm-host")]
 pub mod wasm;
