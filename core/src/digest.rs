@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_spellings_are_refused_cve_2024_3727() {
+    fn odd_spellings_are_refused_cve_2024_3727_atk_20() {
         let good = Digest::sha256(b"x").to_string();
         let upper = good.to_uppercase().replace("SHA256", "sha256");
         for bad in [

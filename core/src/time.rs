@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn windows_include_both_ends() {
+    fn windows_include_both_ends_ops_06() {
         let at = UnixTime::from_seconds;
         let window = Window {
             start: Some(at(10)),

@@ -588,7 +588,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_number_of_series_does_not_depend_on_what_is_asked_l29() {
+    fn the_number_of_series_does_not_depend_on_what_is_asked_l29_adv_34() {
         let metrics = Metrics::new();
         let series = |n: usize| {
             for _ in 0..n {

@@ -17,13 +17,13 @@ use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs real programs: tests/e2e.sh gatekeeper"]
-async fn no_answer_but_a_proof_admits_through_kept_alive_connections() {
+async fn no_answer_but_a_proof_admits_through_kept_alive_connections_ops_14() {
     every_shape("gatekeeper-3.23", Generation::V3_23).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs real programs: tests/e2e.sh gatekeeper"]
-async fn no_answer_but_a_proof_admits_through_a_connection_per_request() {
+async fn no_answer_but_a_proof_admits_through_a_connection_per_request_ops_14() {
     every_shape("gatekeeper-3.17", Generation::V3_17).await;
 }
 

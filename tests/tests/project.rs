@@ -12,6 +12,8 @@
 mod claims;
 #[path = "project/dependencies.rs"]
 mod dependencies;
+#[path = "project/manifests.rs"]
+mod manifests;
 #[path = "project/processes.rs"]
 mod processes;
 #[path = "project/suites.rs"]

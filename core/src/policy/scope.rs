@@ -355,7 +355,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stars_stay_in_their_segment_and_hosts_are_never_crossed() {
+    fn stars_stay_in_their_segment_and_hosts_are_never_crossed_atk_22() {
         for (pattern, name, expected) in [
             ("r.example.com/prod/**", "r.example.com/prod/a/b", true),
             ("r.example.com/prod/*", "r.example.com/prod/a", true),

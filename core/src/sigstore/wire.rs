@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn elements_beyond_the_limit_are_counted_and_not_parsed_cve_2024_45395() {
+    fn elements_beyond_the_limit_are_counted_and_not_parsed_cve_2024_45395_adv_12() {
         let list: Repeated<u8, 2> = serde_json::from_str("[1,2,\"no number\",4]").unwrap();
         assert_eq!(list.within_limit().unwrap_err(), 4);
         let list: Repeated<u8, 2> = serde_json::from_str("[1,2]").unwrap();

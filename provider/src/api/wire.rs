@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_have_the_shape_of_the_protocol() {
+    fn answers_have_the_shape_of_the_protocol_l16() {
         let given = [
             (
                 "a\"b",

@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_panic_is_reported_and_leaves_nothing_behind() {
+    async fn a_panic_is_reported_and_leaves_nothing_behind_l12() {
         let flights = Flights::<u8, u32>::new();
         let crashed = flights.join(&1, || async { panic!("on purpose") }).await;
         assert_eq!(crashed, Err(Crashed));

@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn the_configurations_of_the_shipped_manifests_are_good() {
+    fn the_configurations_of_the_shipped_manifests_are_good_l26() {
         let gatekeepers = parse(include_str!("../../../manifests/sealgate.yaml")).unwrap();
         assert_eq!(gatekeepers.listeners[0].client_auth, ClientAuth::Required);
         let kyvernos = parse(include_str!("../../../kyverno/sealgate.yaml")).unwrap();

@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn realms_without_tls_or_with_a_user_are_refused_adv_58() {
+    fn realms_without_tls_or_with_a_user_are_refused_adv_58_adv_60_adv_62() {
         let hub = Peer::unlisted("docker.io").unwrap();
         for bad in [
             "http://auth.docker.io/token",

@@ -270,7 +270,7 @@ async fn indexes_among_referrers_are_not_descended_into_atk_03() {
 }
 
 #[tokio::test]
-async fn urls_in_descriptors_are_not_visited() {
+async fn urls_in_descriptors_are_not_visited_adv_33() {
     let elsewhere = Registry::start(RegistryOptions::default()).await.unwrap();
     elsewhere.push_blob("app", "from elsewhere");
     let setup = Setup::new().await;

@@ -14,7 +14,7 @@ use sealgate_tests::registry::{Auth, Fault, RegistryOptions, Route, TokenAuth};
 use super::setup::{Setup, blobs, soon};
 
 #[tokio::test]
-async fn a_cold_bundle_takes_four_requests_beside_the_lookup() {
+async fn a_cold_bundle_takes_four_requests_beside_the_lookup_ops_08() {
     let options = RegistryOptions {
         auth: Auth::Token(TokenAuth::anonymous()),
         ..RegistryOptions::default()

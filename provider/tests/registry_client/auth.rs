@@ -202,7 +202,7 @@ async fn failures_of_the_token_endpoint_have_their_classes() {
 }
 
 #[tokio::test]
-async fn credentials_never_reach_a_realm_elsewhere_adv_57() {
+async fn credentials_never_reach_a_realm_elsewhere_adv_57_adv_41_adv_60_atk_09() {
     let evil = Registry::start(RegistryOptions::default()).await.unwrap();
     let port = evil.host().split_once(':').unwrap().1.to_owned();
     for realm in [

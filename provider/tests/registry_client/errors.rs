@@ -52,7 +52,7 @@ async fn a_missing_tag_is_not_found_and_so_is_a_missing_repository() {
 }
 
 #[tokio::test]
-async fn an_outage_is_unreachable() {
+async fn an_outage_is_unreachable_ops_04() {
     let setup = Setup::open().await;
     setup.registry.down();
     assert_eq!(
@@ -82,7 +82,7 @@ async fn an_answer_cut_short_is_no_answer() {
 }
 
 #[tokio::test]
-async fn slow_answers_end_at_the_deadline_atk_06() {
+async fn slow_answers_end_at_the_deadline_atk_06_ops_02() {
     for fault in [Fault::Hang, Fault::Trickle(Duration::from_millis(50))] {
         let setup = Setup::open().await;
         setup.registry.fault(Route::ManifestByTag, fault);
@@ -169,7 +169,7 @@ async fn retry_after_is_honoured_within_the_deadline() {
 }
 
 #[tokio::test]
-async fn a_throttled_host_is_left_alone_l_20() {
+async fn a_throttled_host_is_left_alone_l_20_ops_01() {
     let setup = Setup::open().await;
     let busy = Fault::RetryAfter(StatusCode::TOO_MANY_REQUESTS, 3600);
     setup

@@ -7,7 +7,7 @@ use sealgate_tests::registry::{Fault, Registry, RegistryOptions, Route, Rule};
 use super::setup::{BLOB, Setup, calls, private, redirect_to};
 
 #[tokio::test]
-async fn a_redirect_is_followed_without_credentials_adv_59() {
+async fn a_redirect_is_followed_without_credentials_adv_59_atk_09() {
     let storage = Registry::start(RegistryOptions::default()).await.unwrap();
     storage.push_blob("app", BLOB);
     let setup = Setup::with(private(), |config| {

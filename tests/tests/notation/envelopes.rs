@@ -1,10 +1,12 @@
 //! Envelopes: formats, algorithms, headers, payload.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sealgate_core::Digest;
 use sealgate_core::verdict::{CheckResult, SignerKind};
 use sealgate_tests::notation::envelope::{artifact_of, header, payload};
 use sealgate_tests::notation::{Certificate, Envelope, Format, Header, Key, Kind, NOW, Profile};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 use crate::scene::{
@@ -190,7 +192,7 @@ fn another_key_than_the_leafs_is_refused() {
 }
 
 #[test]
-fn the_algorithm_must_be_the_one_of_the_key() {
+fn the_algorithm_must_be_the_one_of_the_key_atk_18() {
     for algorithm in [("ES384", -35), ("PS256", -37)] {
         refuses("algorithm_unsupported", |e| {
             e.with(|e| e.algorithm = Some(algorithm))
@@ -477,4 +479,71 @@ fn one_good_signature_suffices_among_bad_ones() {
     assert!(verdict.verified, "{:?}", verdict.reasons);
     assert_eq!(verdict.signers.len(), 1);
     assert_eq!(verdict.image.requested, IMAGE);
+}
+
+/// The flattened serialization with one signature is the only one; nothing is unpacked, decrypted
+/// or left out of the encoding.
+#[test]
+fn jws_has_one_signature_and_no_second_form_adv_65() {
+    let signer = Signer::new();
+    let good = signer
+        .envelope(Format::Jws, &image())
+        .sign(&signer.leaf.key);
+    let good: Value = serde_json::from_slice(&good).unwrap();
+    let judged = |envelope: &[u8]| {
+        let pack = with_envelope(image(), Format::Jws, envelope);
+        judge(&pack, &strict(), &signer.trust())
+    };
+    accepted(&judged(good.to_string().as_bytes()));
+    let one = json!({
+        "protected": good["protected"], "header": good["header"], "signature": good["signature"],
+    });
+    let general =
+        |signatures: &[&Value]| json!({"payload": good["payload"], "signatures": signatures});
+    let compact = ["protected", "payload", "signature"].map(|part| good[part].as_str().unwrap());
+    let mut encrypted = good.clone();
+    for part in ["ciphertext", "iv", "tag", "encrypted_key"] {
+        encrypted[part] = "AAAA".into();
+    }
+    encrypted.as_object_mut().unwrap().remove("payload");
+    let mut unencoded = good.clone();
+    let payload = URL_SAFE_NO_PAD.decode(compact[1]).unwrap();
+    unencoded["payload"] = String::from_utf8(payload).unwrap().into();
+    let mut detached = good.clone();
+    detached.as_object_mut().unwrap().remove("payload");
+    for other in [
+        general(&[&one]).to_string(),
+        general(&[&one, &one]).to_string(),
+        general(&[]).to_string(),
+        compact.join("."),
+        format!("{:?}", compact.join(".")),
+        encrypted.to_string(),
+        unencoded.to_string(),
+        detached.to_string(),
+        json!([good]).to_string(),
+    ] {
+        refused(&judged(other.as_bytes()), "envelope_malformed");
+    }
+    // A second signature beside the one that is read is not read.
+    let mut both = good.clone();
+    both["signatures"] = json!([one]);
+    both["signature"] = "AAAA".into();
+    let verdict = judged(both.to_string().as_bytes());
+    assert!(!verdict.verified, "the list of signatures counted");
+    for (name, value) in [("b64", "false"), ("zip", "DEF"), ("enc", "A256GCM")] {
+        let pack = signer.signed_with(Format::Jws, |e| e.and(name, text(value), true));
+        refused(
+            &judge(&pack, &strict(), &signer.trust()),
+            "critical_attribute_unknown",
+        );
+    }
+    // Uncritical, they change nothing: what was sent is what was signed, and is read as it is.
+    let packed = signer.signed_with(Format::Jws, |e| {
+        let zipped = e.and("zip", text("DEF"), false);
+        zipped.with(|e| e.payload = b"\xab\x56\x4a\x04\x00".to_vec())
+    });
+    refused(
+        &judge(&packed, &strict(), &signer.trust()),
+        "payload_malformed",
+    );
 }

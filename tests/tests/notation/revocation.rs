@@ -575,7 +575,7 @@ fn the_ocsp_request_names_the_certificate() {
 }
 
 #[test]
-fn urls_of_untrusted_certificates_are_never_followed() {
+fn urls_of_untrusted_certificates_are_never_followed_adv_33() {
     let signer = by_both();
     let pack = signer.signed(Format::Jws);
     assert_eq!(requests(&pack, &Signer::new().trust()), []);

@@ -313,7 +313,7 @@ fn the_certificate_that_signed_is_judged_cve_2026_39984() {
 }
 
 #[test]
-fn the_timestamp_authority_must_be_valid_at_the_stated_time_not_now() {
+fn the_timestamp_authority_must_be_valid_at_the_stated_time_not_now_adv_26() {
     let past = Stamped::with(|p| p.validity = (NOW - YEAR, NOW - 900));
     accepted(&past.judge(&past.token()));
     let future = Stamped::with(|p| p.validity = (NOW - 900, NOW + YEAR));

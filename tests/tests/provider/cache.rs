@@ -13,7 +13,7 @@ fn status(verdict: &Value) -> &str {
 }
 
 #[tokio::test]
-async fn a_second_question_costs_no_request_by_tag_or_digest_l04() {
+async fn a_second_question_costs_no_request_by_tag_or_digest_l04_l09() {
     let world = World::new().await;
     let by_tag = world.signed("app", "1.0").tagged("1.0");
     let by_digest = world.signed("other", "1.0").pinned();
@@ -76,7 +76,7 @@ async fn failures_are_never_remembered_l02() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_soon_forgotten_for_the_image_may_be_signed_l02() {
+async fn a_refusal_is_soon_forgotten_for_the_image_may_be_signed_l02_ops_12() {
     let world = World::new().await;
     let image = world.image("app", "1.0");
     let name = image.pinned();
@@ -113,7 +113,7 @@ async fn old_evidence_can_admit_by_a_new_policy_but_not_refuse() {
 }
 
 #[tokio::test]
-async fn one_digest_in_two_repositories_is_two_images_l05() {
+async fn one_digest_in_two_repositories_is_two_images_l05_adv_63_adv_64() {
     let world = World::new().await;
     let signed = world.signed("mine", "1.0");
     let bytes = world.registry.manifest("mine", "1.0").unwrap();
@@ -148,7 +148,7 @@ async fn a_change_of_policy_holds_for_what_is_in_the_cache_l03_atk_11() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_thousand_identical_questions_cost_one_look_upstream() {
+async fn a_thousand_identical_questions_cost_one_look_upstream_ops_09() {
     let world = World::with(|config| config.limits.requests = 2000).await;
     let image = world.signed("app", "1.0").tagged("1.0");
     let gate = world.hold(Route::ManifestByTag);
@@ -193,7 +193,7 @@ async fn work_goes_on_when_its_caller_leaves_and_is_not_done_twice_l13_l14() {
 }
 
 #[tokio::test]
-async fn at_the_deadline_nothing_is_claimed_and_what_was_finished_is_kept_l15() {
+async fn at_the_deadline_nothing_is_claimed_and_what_was_finished_is_kept_l15_l17_ops_11() {
     let world = World::with(|config| config.timeouts.request = Duration::from_secs(1)).await;
     let fast = world.signed("fast", "1.0").tagged("1.0");
     let slow = world.signed("slow", "1.0").tagged("1.0");

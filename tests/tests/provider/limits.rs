@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use crate::world::{World, provider_request};
 
 #[tokio::test]
-async fn ten_thousand_keys_are_refused_and_the_limit_is_not() {
+async fn ten_thousand_keys_are_refused_and_the_limit_is_not_atk_32() {
     let world = World::new().await;
     let keys: Vec<_> = (0..10_000).map(|n| format!("UPPER{n}")).collect();
     let keys: Vec<_> = keys.iter().map(String::as_str).collect();
@@ -27,7 +27,7 @@ async fn ten_thousand_keys_are_refused_and_the_limit_is_not() {
 }
 
 #[tokio::test]
-async fn a_body_of_ten_megabytes_is_refused_with_an_answer() {
+async fn a_body_of_ten_megabytes_is_refused_with_an_answer_atk_32() {
     let world = World::new().await;
     let mut client = world.connect().await;
     let response = client
@@ -63,7 +63,7 @@ async fn a_body_that_never_ends_is_given_up_at_the_deadline() {
 }
 
 #[tokio::test]
-async fn a_handshake_that_never_ends_is_given_up() {
+async fn a_handshake_that_never_ends_is_given_up_atk_32() {
     let world = World::with(|config| config.timeouts.handshake = Duration::from_millis(100)).await;
     let mut silent = TcpStream::connect(world.address()).await.unwrap();
     let mut nothing = [0; 1];
@@ -96,7 +96,7 @@ async fn a_connection_without_a_further_request_is_closed() {
 }
 
 #[tokio::test]
-async fn one_request_too_many_is_shed_at_once() {
+async fn one_request_too_many_is_shed_at_once_ops_16() {
     let world = World::with(|config| config.limits.requests = 1).await;
     let image = world.signed("app", "1.0").tagged("1.0");
     let gate = world.hold(Route::Referrers);

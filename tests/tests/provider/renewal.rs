@@ -144,7 +144,7 @@ async fn a_failing_refresh_leaves_the_last_good_root_in_force_ops_07() {
 }
 
 #[tokio::test]
-async fn a_start_needs_no_network_but_what_was_kept() {
+async fn a_start_needs_no_network_but_what_was_kept_l22() {
     let scene = Scene::new().await;
     // Nothing kept, nothing built in, nothing reachable: undecided, and ready to become decided.
     scene.server.misbehave(Some(Fault::Status(500)));

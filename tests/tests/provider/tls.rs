@@ -127,7 +127,7 @@ async fn a_rotated_client_ca_takes_over_and_closes_old_connections() {
 }
 
 #[tokio::test]
-async fn a_new_server_certificate_is_served_and_a_broken_one_is_not() {
+async fn a_new_server_certificate_is_served_and_a_broken_one_is_not_ops_05() {
     let mut world = World::new().await;
     world.write("tls.crt", "not a certificate");
     let reported = async {

@@ -145,7 +145,7 @@ async fn roots_rotate_by_the_old_and_the_new_signers() {
 }
 
 #[tokio::test]
-async fn a_root_that_its_predecessor_does_not_sign_is_refused() {
+async fn a_root_that_its_predecessor_does_not_sign_is_refused_adv_52() {
     let mut scene = Scene::new().await;
     let client = scene.client();
     client.refresh(NOW).await.unwrap();
@@ -271,7 +271,7 @@ async fn metadata_of_two_moments_do_not_mix() {
 }
 
 #[tokio::test]
-async fn a_repository_that_stands_still_is_noticed_when_its_timestamp_expires() {
+async fn a_repository_that_stands_still_is_noticed_when_its_timestamp_expires_atk_15() {
     let scene = Scene::new().await;
     let client = scene.client();
     client.refresh(NOW).await.unwrap();

@@ -131,7 +131,7 @@ fn item_with_an_error_is_a_wrong_key_whatever_its_value() {
 }
 
 #[test]
-fn contradicting_items_are_refused() {
+fn contradicting_items_are_refused_l32() {
     assert_eq!(
         refused(|keys| answer(
             200,
@@ -295,7 +295,7 @@ fn images_that_are_no_names_are_refused_and_not_sent() {
 }
 
 #[test]
-fn control_character_does_not_hide_the_other_images() {
+fn control_character_does_not_hide_the_other_images_adv_66() {
     let spec = json!({"containers": [
         {"name": "poison", "image": "x\u{1}"},
         {"name": "app", "image": BAD},

@@ -33,7 +33,7 @@ fn certificate_logs_count_once_each_cve_2026_49834() {
 }
 
 #[test]
-fn scts_with_extensions_count_and_broken_ones_do_not() {
+fn scts_with_extensions_count_and_broken_ones_do_not_atk_26() {
     let bench = Bench::new();
     let leaf = bench.sigstore.leaf();
     let key = || Key::new(KeyKind::P256, "leaf");
@@ -138,7 +138,7 @@ fn the_issuer_of_an_sct_is_the_one_of_the_path_not_of_the_name() {
 }
 
 #[test]
-fn certificates_that_break_their_profile_are_refused() {
+fn certificates_that_break_their_profile_are_refused_atk_24() {
     let bench = Bench::new();
     let leaf = || bench.sigstore.leaf();
     let cases: Vec<(&str, Description, &str)> = vec![
@@ -256,7 +256,7 @@ fn certificates_that_break_their_profile_are_refused() {
 }
 
 #[test]
-fn another_root_or_a_stranger_of_the_same_name_is_untrusted() {
+fn another_root_or_a_stranger_of_the_same_name_is_untrusted_atk_25() {
     let bench = Bench::new();
     let stranger = Description::authority("private intermediate", (START, END))
         .self_signed(Key::new(KeyKind::P384, "stranger"));
@@ -275,7 +275,7 @@ fn another_root_or_a_stranger_of_the_same_name_is_untrusted() {
 }
 
 #[test]
-fn an_identity_must_match_in_every_part() {
+fn an_identity_must_match_in_every_part_adv_33_adv_44() {
     let mut bench = Bench::new();
     let regex = |text: &str| Matcher::Pattern(Pattern::new(text).unwrap());
     let claim = |name: &str, value: Matcher| Identity {
@@ -345,7 +345,7 @@ fn an_identity_must_match_in_every_part() {
 }
 
 #[test]
-fn kinds_of_names_are_told_apart() {
+fn kinds_of_names_are_told_apart_atk_23() {
     let mut bench = Bench::new();
     let kinds = [SubjectType::Email, SubjectType::OtherName, SubjectType::Uri];
     for (san, kind) in [

@@ -116,7 +116,7 @@ fn limits_are_counted_before_anything_is_parsed_cve_2024_45395() {
 }
 
 #[test]
-fn logs_count_once_each_cve_2026_49834() {
+fn logs_count_once_each_cve_2026_49834_adv_14() {
     let two = Wants {
         logs: 2,
         timestamps: 0,
@@ -170,7 +170,7 @@ fn a_log_counts_within_its_validity_ends_included() {
 }
 
 #[test]
-fn cosigned_checkpoints_need_the_logs_own_signature() {
+fn cosigned_checkpoints_need_the_logs_own_signature_adv_20() {
     let bench = Bench::new();
     let witness = Log::new(KeyKind::Ed25519, "https://witness.example");
     let good = bench.v2();

@@ -111,7 +111,7 @@ fn timestamps_are_held_to_rfc_3161_cve_2026_39984() {
 }
 
 #[test]
-fn the_certificate_of_a_timestamp_is_for_timestamps_alone() {
+fn the_certificate_of_a_timestamp_is_for_timestamps_alone_adv_26() {
     let signing = || Description {
         purposes_critical: true,
         ..Description::leaf(TIME_STAMPING, (START, END))

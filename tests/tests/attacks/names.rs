@@ -1,0 +1,164 @@
+//! Names and patterns.
+
+use std::time::{Duration, Instant};
+
+use sealgate_core::policy::{ImagePattern, Matcher, Pattern};
+use sealgate_core::{Digest, Reference};
+
+/// What takes longer is not linear: it is a matter of milliseconds.
+const LONG: Duration = Duration::from_secs(20);
+
+#[test]
+fn a_megabyte_of_separators_costs_little_adv_23() {
+    let began = Instant::now();
+    for separator in [
+        "/", ".", ":", "@", "-", "_", "a/", "a.", "a:", "sha256:", "%2e", "[", "*",
+    ] {
+        let text = separator.repeat((1 << 20) / separator.len());
+        for name in [
+            text.clone(),
+            format!("registry.example.com/{text}"),
+            format!("{text}/app:1.0"),
+            format!("registry.example.com/app:{text}"),
+            format!("registry.example.com/app@sha256:{text}"),
+        ] {
+            assert!(name.parse::<Reference>().is_err());
+            assert!(name.parse::<Digest>().is_err());
+        }
+    }
+    assert!(began.elapsed() < LONG, "{:?}", began.elapsed());
+}
+
+/// All texts of up to `length` of these parts.
+fn texts(parts: &[&str], length: usize) -> Vec<String> {
+    let mut all = vec![String::new()];
+    let mut begin = 0;
+    for _ in 0..length {
+        let end = all.len();
+        for at in begin..end {
+            all.extend(
+                parts
+                    .iter()
+                    .map(|part| format!("{}{part}", all[at]))
+                    .collect::<Vec<_>>(),
+            );
+        }
+        begin = end;
+    }
+    all
+}
+
+/// What a glob means, by its definition: `*` is any text without `/`, `**` any text.
+fn means(pattern: &str, name: &str) -> bool {
+    if let Some(rest) = pattern.strip_prefix("**") {
+        return (0..=name.len()).any(|at| means(rest, &name[at..]));
+    }
+    if let Some(rest) = pattern.strip_prefix('*') {
+        let segment = name.find('/').unwrap_or(name.len());
+        return (0..=segment).any(|at| means(rest, &name[at..]));
+    }
+    match (pattern.chars().next(), name.chars().next()) {
+        (None, None) => true,
+        (Some(p), Some(n)) => p == n && means(&pattern[1..], &name[1..]),
+        _ => false,
+    }
+}
+
+#[test]
+fn globs_match_what_their_definition_says_adv_53() {
+    let names = texts(&["a", "b", "/"], 5);
+    let mut matched = 0;
+    for pattern in texts(&["a", "b", "/", "*", "**"], 4) {
+        let pattern = format!("r.io/{pattern}");
+        // One that could match nothing may be refused.
+        let Ok(glob) = ImagePattern::new(&pattern) else {
+            continue;
+        };
+        for name in &names {
+            let name = format!("r.io/{name}");
+            let expected = means(&pattern, &name);
+            assert_eq!(glob.matches(&name), expected, "{pattern} and {name}");
+            matched += usize::from(expected);
+        }
+    }
+    assert!(matched > 10_000, "{matched}");
+}
+
+/// What other dialects give a meaning is refused, or stands for itself.
+#[test]
+fn globs_have_no_second_dialect_adv_53() {
+    for pattern in [
+        "r.io/[!a]",
+        "r.io/[^a]",
+        "r.io/a?",
+        "r.io/{a,b}",
+        "r.io/!a",
+        "!r.io/a",
+        "r.io/a\\*",
+        "r.io/a|b",
+        "r.io/(a)",
+        "r.io/a+",
+        "r.io/a$",
+        "^r.io/a",
+        "r.io/a*\n",
+        " r.io/a",
+    ] {
+        assert!(ImagePattern::new(pattern).is_err(), "{pattern:?}");
+    }
+    for (pattern, name) in [
+        ("r.io/[ab]", "r.io/a"),
+        ("r.io/a.b", "r.io/axb"),
+        ("r.io/[a-z]", "r.io/c"),
+    ] {
+        let matches = ImagePattern::new(pattern).is_ok_and(|glob| glob.matches(name));
+        assert!(!matches, "{pattern} {name}");
+    }
+}
+
+#[test]
+fn expressions_match_the_whole_of_one_line_atk_21() {
+    let good = "https://github.com/good/repo";
+    for source in [
+        "https://github\\.com/good/.*",
+        "https://github\\.com/(good|better)/[a-z]+",
+        "https://github\\.com/good/repo|https://github\\.com/better/repo",
+        "(?i)https://github\\.com/GOOD/repo",
+    ] {
+        let pattern = Matcher::Pattern(Pattern::new(source).unwrap());
+        assert!(pattern.matches(good), "{source}");
+        for other in [
+            "https://github.com/good-evil/repo",
+            "https://github.com/evil?https://github.com/good/repo",
+            "https://evil.example/https://github.com/good/repo",
+            "https://githubxcom/good/repo",
+            "https://github.com/good/repo\nhttps://evil.example",
+            "https://evil.example\nhttps://github.com/good/repo",
+            "https://github.com/good/repo\n",
+            "\nhttps://github.com/good/repo",
+            "https://github.com/good/repo\r\n",
+            "",
+        ] {
+            assert!(!pattern.matches(other), "{source} matches {other:?}");
+        }
+    }
+    // What would move the anchors, or let a pattern out of its group.
+    for source in ["(?m)https://github\\.com/good/repo$", "a)|(?:b", "(?x)a#"] {
+        let Ok(pattern) = Pattern::new(source) else {
+            continue;
+        };
+        for other in [
+            "https://github.com/good/repo\nhttps://evil.example",
+            "https://evil.example\nhttps://github.com/good/repo",
+            "b",
+            "evil",
+            "https://github.com/good-evil/repo",
+        ] {
+            assert!(!pattern.matches(other), "{source} matches {other:?}");
+        }
+    }
+    let began = Instant::now();
+    let hostile = Pattern::new("(a|a|a|a)*(a*)*b").unwrap();
+    assert!(!hostile.matches(&"a".repeat(100_000)));
+    assert!(Pattern::new(&"(a{1000}){1000}".repeat(10)).is_err());
+    assert!(began.elapsed() < LONG, "{:?}", began.elapsed());
+}
