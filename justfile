@@ -6,10 +6,6 @@ _default:
 tools *what:
     tests/tools/build.sh {{ what }}
 
-# Verify what the Notary Project's own Go libraries sign, and decide beside them.
-e2e-notation:
-    cargo test -p sealgate-tests --test notation -- --ignored
-
 # The README's test command.
 test:
     cargo test --workspace
@@ -36,6 +32,14 @@ e2e *suite:
 # Fuzz for so many minutes, all targets together (tests/fuzz/README.md).
 fuzz minutes="10":
     tests/fuzz/run.sh {{ minutes }}
+
+# Mutation testing of what decides: all of it, or FILE of core, or `--draw N SEED`.
+mutants *what:
+    tests/mutants/run {{ what }}
+
+# The page of claims, from claims.txt and the names of the tests.
+claims:
+    CLAIMS=write cargo test -p sealgate-tests --test project claims
 
 # Measure speed, as ratios within one run.
 bench:
