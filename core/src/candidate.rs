@@ -1,14 +1,15 @@
 //! Candidates: the signed things that the evidence holds, whatever their format.
 //!
-//! Each format turns artifacts into candidates ([`discover`]) and judges a candidate
-//! for one authority ([`Candidate::judge`]). A new format is one more variant here and
+//! Each format finds them in artifacts ([`discover`]), reads one ([`Found::read`]) and judges
+//! it for one authority ([`Candidate::judge`]). A new format is one more variant here and
 //! a folder of its own; nothing else changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::budget::{self, Work};
 use crate::cosign;
 use crate::digest::Digest;
-use crate::evidence::{Artifact, Evidence};
+use crate::evidence::{Artifact, Blob, Evidence};
 use crate::limits;
 use crate::manifest::{Descriptor, Manifest, ManifestError};
 use crate::notation;
@@ -31,6 +32,8 @@ pub(crate) struct Context<'a> {
     pub(crate) trust: &'a TrustMaterial,
     /// The time of the verdict.
     pub(crate) now: UnixTime,
+    /// What became of questions about revocation.
+    pub(crate) revocation: &'a notation::KnownStatuses,
     /// `policy/authority`, as verdicts name it.
     pub(crate) authority_name: String,
 }
@@ -123,15 +126,178 @@ impl Candidate {
     }
 }
 
+/// Something that claims to be signed, not read yet.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// The digest of the artifact's manifest.
+    artifact: Digest,
+    blob: Blob,
+    carrier: Carrier,
+}
+
+/// What a blob is.
+#[derive(Debug)]
+pub(crate) enum Carrier {
+    /// The payload of a cosign layer.
+    CosignSignature(cosign::Layer),
+    /// The envelope of a cosign layer.
+    CosignAttestation(cosign::Layer),
+    /// A Sigstore bundle.
+    Bundle,
+    /// A Notary Project envelope.
+    Notation(notation::Format),
+}
+
+impl Found {
+    /// The artifact's digest.
+    pub(crate) fn artifact(&self) -> Digest {
+        self.artifact
+    }
+
+    /// Bytes that must be read: blob and annotations.
+    pub(crate) fn size(&self) -> u64 {
+        let annotations = match &self.carrier {
+            Carrier::CosignSignature(layer) | Carrier::CosignAttestation(layer) => {
+                layer.annotations().values().map(String::len).sum()
+            }
+            Carrier::Bundle | Carrier::Notation(_) => 0,
+        };
+        u64::try_from(self.blob.bytes().len() + annotations).unwrap_or(u64::MAX)
+    }
+
+    /// Reads it.
+    pub(crate) fn read(&self) -> Result<Candidate, Reason> {
+        budget::charge(Work::DecodedBytes, self.size())?;
+        match &self.carrier {
+            Carrier::CosignSignature(layer) => {
+                cosign::signature(self.artifact, &self.blob, layer).map(Candidate::Sigstore)
+            }
+            Carrier::CosignAttestation(layer) => {
+                cosign::attestation(self.artifact, &self.blob, layer).map(Candidate::Sigstore)
+            }
+            Carrier::Bundle => {
+                sigstore::parse_bundle(self.blob.bytes(), self.artifact).map(Candidate::Sigstore)
+            }
+            Carrier::Notation(format) => {
+                notation::read(self.artifact, &self.blob, *format).map(Candidate::Notation)
+            }
+        }
+    }
+
+    /// The same for all that would be judged alike.
+    fn identity(&self) -> (u8, Digest, Digest) {
+        let none = BTreeMap::new();
+        let (kind, annotations) = match &self.carrier {
+            Carrier::CosignSignature(layer) => (0, layer.annotations()),
+            Carrier::CosignAttestation(layer) => (1, layer.annotations()),
+            Carrier::Bundle => (2, &none),
+            Carrier::Notation(notation::Format::Jws) => (3, &none),
+            Carrier::Notation(notation::Format::Cose) => (4, &none),
+        };
+        let mut text = Vec::new();
+        for (name, value) in annotations {
+            for part in [name, value] {
+                text.extend(part.len().to_le_bytes().iter().take(4));
+                text.extend(part.bytes());
+            }
+        }
+        (kind, self.blob.digest(), Digest::sha256(&text))
+    }
+}
+
 /// All that was found, in the order of the evidence.
 #[derive(Debug, Default)]
 pub(crate) struct Discovered {
-    /// What can be judged.
-    pub(crate) candidates: Vec<Candidate>,
+    /// What can be judged, each once.
+    pub(crate) candidates: Vec<Found>,
     /// What claims to be a signature but cannot be read, and why.
     pub(crate) broken: Vec<Reason>,
     /// What is not for us, and why.
     pub(crate) ignored: Vec<Reason>,
+}
+
+/// What is being found.
+pub(crate) struct Finding {
+    discovered: Discovered,
+    seen: BTreeSet<(u8, Digest, Digest)>,
+    /// What the tags of cosign hold: a tag holds one artifact.
+    tagged: Vec<Found>,
+    /// What each referrer holds.
+    referrers: Vec<Vec<Found>>,
+    /// The artifact that is being read.
+    artifact: Digest,
+    is_referrer: bool,
+    dropped: usize,
+}
+
+impl Finding {
+    /// Notes something signed, unless the same was found before.
+    pub(crate) fn candidate(&mut self, blob: Blob, carrier: Carrier) {
+        let found = Found {
+            artifact: self.artifact,
+            blob,
+            carrier,
+        };
+        if !self.seen.insert(found.identity()) {
+            return;
+        }
+        match (self.is_referrer, self.referrers.last_mut()) {
+            (true, Some(referrer)) => referrer.push(found),
+            _ if self.tagged.len() < 2 * limits::LAYERS => self.tagged.push(found),
+            _ => self.dropped += 1,
+        }
+    }
+
+    /// Notes that something cannot be read.
+    pub(crate) fn broken(&mut self, reason: Reason) {
+        if self.discovered.broken.len() < limits::CANDIDATES {
+            self.discovered.broken.push(reason);
+        }
+    }
+
+    /// Notes that something is not for us.
+    pub(crate) fn ignored(&mut self, reason: Reason) {
+        if self.discovered.ignored.len() < limits::CANDIDATES {
+            self.discovered.ignored.push(reason);
+        }
+    }
+
+    /// Leaves so many of every referrer that all fit, none more than another: a referrer with
+    /// hundreds of signatures takes no place of one with a single signature.
+    fn share_places(&mut self) {
+        let places = limits::CANDIDATES.saturating_sub(self.tagged.len());
+        let at_most = |most: usize| -> usize {
+            let lengths = self
+                .referrers
+                .iter()
+                .map(|referrer| referrer.len().min(most));
+            lengths.sum()
+        };
+        let fitting = (1..=limits::LAYERS)
+            .rev()
+            .find(|most| at_most(*most) <= places);
+        for referrer in &mut self.referrers {
+            let all = referrer.len();
+            referrer.truncate(fitting.unwrap_or(0));
+            self.dropped += all - referrer.len();
+        }
+    }
+
+    fn finish(mut self) -> Discovered {
+        self.share_places();
+        let mut discovered = self.discovered;
+        discovered.candidates = self.tagged;
+        discovered
+            .candidates
+            .extend(self.referrers.into_iter().flatten());
+        if self.dropped > 0 {
+            let read = discovered.candidates.len();
+            discovered
+                .broken
+                .push(too_many("signatures", read + self.dropped, read));
+        }
+        discovered
+    }
 }
 
 /// The layers of an artifact that a verification reads, at most [`limits::LAYERS`]: those to
@@ -148,18 +314,28 @@ pub fn signed_layers(manifest: &Manifest) -> Vec<&Descriptor> {
     }
 }
 
-/// Reads every artifact of the evidence.
+/// Finds what every artifact of the evidence holds.
 pub(crate) fn discover(evidence: &Evidence, digest: &Digest) -> Discovered {
-    let mut found = Discovered::default();
+    let mut found = Finding {
+        discovered: Discovered::default(),
+        seen: BTreeSet::new(),
+        tagged: Vec::new(),
+        referrers: Vec::new(),
+        artifact: *digest,
+        is_referrer: false,
+        dropped: 0,
+    };
     let mut seen = BTreeSet::new();
     for artifact in evidence.artifacts.iter().take(limits::ARTIFACTS) {
         // The same manifest may be listed by the API and by the fallback tag.
         if seen.insert((artifact.manifest.digest(), artifact.source.is_referrer())) {
             found.read(artifact, digest);
+            // What cannot stay anyway is not kept until the end.
+            found.share_places();
         }
     }
     for omission in &evidence.omitted {
-        found.broken.push(Reason::new(
+        found.broken(Reason::new(
             Code::LimitExceeded,
             format!(
                 "not everything beside the image was fetched: {}",
@@ -168,27 +344,19 @@ pub(crate) fn discover(evidence: &Evidence, digest: &Digest) -> Discovered {
         ));
     }
     if evidence.artifacts.len() > limits::ARTIFACTS {
-        found.broken.push(too_many(
+        found.broken(too_many(
             "artifacts",
             evidence.artifacts.len(),
             limits::ARTIFACTS,
         ));
     }
-    if found.candidates.len() > limits::CANDIDATES {
-        found.broken.push(too_many(
-            "signatures",
-            found.candidates.len(),
-            limits::CANDIDATES,
-        ));
-        found.candidates.truncate(limits::CANDIDATES);
-    }
-    found
+    found.finish()
 }
 
-impl Discovered {
+impl Finding {
     fn read(&mut self, artifact: &Artifact, digest: &Digest) {
         for omission in &artifact.omitted {
-            self.broken.push(Reason::new(
+            self.broken(Reason::new(
                 Code::LimitExceeded,
                 format!(
                     "part of the artifact {} was not fetched: {}",
@@ -200,14 +368,14 @@ impl Discovered {
         let manifest = match Manifest::parse(artifact.manifest.bytes()) {
             Ok(manifest) => manifest,
             Err(error @ ManifestError::Index) => {
-                self.ignored.push(Reason::new(
+                self.ignored(Reason::new(
                     Code::ArtifactUnknown,
                     format!("the artifact {}: {error}", artifact.manifest.digest()),
                 ));
                 return;
             }
             Err(error) => {
-                self.broken.push(Reason::new(
+                self.broken(Reason::new(
                     Code::ManifestMalformed,
                     format!("the artifact {}: {error}", artifact.manifest.digest()),
                 ));
@@ -215,24 +383,29 @@ impl Discovered {
             }
         };
         if let Err(reason) = check_subject(artifact, &manifest, digest) {
-            self.broken.push(reason);
+            self.broken(reason);
             return;
         }
         if manifest.layers.len() > limits::LAYERS {
-            self.broken.push(too_many(
+            self.broken(too_many(
                 "layers in one artifact",
                 manifest.layers.len(),
                 limits::LAYERS,
             ));
         }
+        self.artifact = artifact.manifest.digest();
+        self.is_referrer = artifact.source.is_referrer();
+        if self.is_referrer {
+            self.referrers.push(Vec::new());
+        }
         if cosign::claims(&manifest) {
-            cosign::read(artifact, &manifest, self);
+            cosign::find(artifact, manifest, self);
         } else if sigstore::claims(&manifest) {
-            sigstore::read(artifact, &manifest, self);
+            sigstore::find(artifact, &manifest, self);
         } else if notation::claims(&manifest) {
-            notation::read(artifact, &manifest, self);
+            notation::find(artifact, &manifest, self);
         } else {
-            self.ignored.push(Reason::new(
+            self.ignored(Reason::new(
                 Code::ArtifactUnknown,
                 format!(
                     "the artifact {} of type {:?} is none that sealgate reads",

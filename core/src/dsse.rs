@@ -3,26 +3,32 @@
 //! Dead Simple Signing Envelope v1.0. An envelope with two signatures lets two checks
 //! look at different ones, so it cannot be represented here.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use serde::Deserialize;
 
+use crate::evidence::Blob;
 use crate::json;
 use crate::reason::{Code, Reason};
 
 /// An envelope, its signature not verified.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Envelope {
     payload_type: String,
-    payload: Vec<u8>,
+    /// The pre-authentication encoding of type and payload.
+    signed: Vec<u8>,
+    /// Where the payload begins in it.
+    payload: usize,
     signature: Vec<u8>,
-    document: Option<Vec<u8>>,
+    document: Option<Blob>,
 }
 
 impl Envelope {
     /// Reads an envelope from a document of its own.
-    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, Reason> {
-        let wire: EnvelopeWire = json::parse(bytes)
+    pub(crate) fn parse(document: &Blob) -> Result<Self, Reason> {
+        let wire: EnvelopeWire<'_> = json::parse(document.bytes())
             .map_err(|error| malformed(format!("not a DSSE envelope: {error}")))?;
         let signatures = wire
             .signatures
@@ -31,7 +37,7 @@ impl Envelope {
         let signatures = signatures.collect::<Result<_, _>>()?;
         let payload = decode("payload", &wire.payload)?;
         let mut envelope = Self::new(wire.payload_type, payload, signatures)?;
-        envelope.document = Some(bytes.to_vec());
+        envelope.document = Some(document.clone());
         Ok(envelope)
     }
 
@@ -50,9 +56,18 @@ impl Envelope {
         if signature.is_empty() {
             return Err(malformed("the envelope's signature is empty".to_owned()));
         }
+        let head = format!(
+            "DSSEv1 {} {payload_type} {} ",
+            payload_type.len(),
+            payload.len()
+        );
+        // In place: a payload may have megabytes.
+        let mut signed = payload;
+        signed.splice(0..0, head.bytes());
         Ok(Self {
             payload_type,
-            payload,
+            signed,
+            payload: head.len(),
             signature,
             document: None,
         })
@@ -60,7 +75,7 @@ impl Envelope {
 
     /// The document it was read from, if it had one of its own.
     pub(crate) fn document(&self) -> Option<&[u8]> {
-        self.document.as_deref()
+        self.document.as_ref().map(Blob::bytes)
     }
 
     /// The payload type, which the signature covers.
@@ -70,7 +85,7 @@ impl Envelope {
 
     /// The payload as received. Not verified.
     pub(crate) fn payload(&self) -> &[u8] {
-        &self.payload
+        self.signed.get(self.payload..).unwrap_or_default()
     }
 
     /// The one signature.
@@ -79,24 +94,17 @@ impl Envelope {
     }
 
     /// What was signed: the pre-authentication encoding of type and payload.
-    pub(crate) fn signed_bytes(&self) -> Vec<u8> {
-        let mut bytes = format!(
-            "DSSEv1 {} {} {} ",
-            self.payload_type.len(),
-            self.payload_type,
-            self.payload.len()
-        )
-        .into_bytes();
-        bytes.extend_from_slice(&self.payload);
-        bytes
+    pub(crate) fn signed_bytes(&self) -> &[u8] {
+        &self.signed
     }
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct EnvelopeWire {
+struct EnvelopeWire<'a> {
     payload_type: String,
-    payload: String,
+    #[serde(borrow)]
+    payload: Cow<'a, str>,
     signatures: Vec<SignatureWire>,
 }
 
@@ -124,16 +132,14 @@ mod tests {
     #[test]
     fn signed_bytes_are_the_pre_authentication_encoding() {
         // The example of the DSSE specification.
-        let envelope = Envelope {
-            payload_type: "http://example.com/HelloWorld".to_owned(),
-            payload: b"hello world".to_vec(),
-            signature: vec![0],
-            document: None,
-        };
+        let payload_type = "http://example.com/HelloWorld".to_owned();
+        let envelope = Envelope::new(payload_type, b"hello world".to_vec(), vec![vec![0]]);
+        let envelope = envelope.unwrap();
         assert_eq!(
             envelope.signed_bytes(),
             b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
         );
+        assert_eq!(envelope.payload(), b"hello world");
     }
 
     #[test]
@@ -141,7 +147,7 @@ mod tests {
         for count in [0, 2] {
             let signatures = vec![r#"{"sig":"AA=="}"#; count].join(",");
             let text = format!(r#"{{"payloadType":"t","payload":"","signatures":[{signatures}]}}"#);
-            let reason = Envelope::parse(text.as_bytes()).unwrap_err();
+            let reason = Envelope::parse(&Blob::new(text.into_bytes())).unwrap_err();
             assert_eq!(reason.code, Code::EnvelopeMalformed);
         }
     }

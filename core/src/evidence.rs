@@ -9,9 +9,12 @@
 pub mod pack;
 mod question;
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 
+use crate::budget;
 use crate::digest::Digest;
+use crate::manifest::Descriptor;
 use crate::reference::Reference;
 use crate::time::UnixTime;
 
@@ -85,11 +88,36 @@ pub struct Artifact {
 }
 
 impl Artifact {
-    /// The blob with this digest, if the evidence has it.
-    pub fn blob(&self, digest: &Digest) -> Option<&Blob> {
-        self.blobs
-            .iter()
-            .find(|blob| blob.digest_like(digest) == *digest)
+    /// The blobs by what their descriptors say.
+    pub(crate) fn by_descriptor(&self) -> BlobIndex<'_> {
+        let sha256 = |blob| (Blob::digest(blob), blob);
+        BlobIndex {
+            sha256: self.blobs.iter().map(sha256).collect(),
+            blobs: &self.blobs,
+        }
+    }
+}
+
+/// The blobs of an artifact, to be found many times.
+pub(crate) struct BlobIndex<'a> {
+    sha256: BTreeMap<Digest, &'a Blob>,
+    blobs: &'a [Blob],
+}
+
+impl<'a> BlobIndex<'a> {
+    /// The blob that a descriptor names, if the evidence has it.
+    ///
+    /// What is named by another algorithm than SHA-256 must have the size that the descriptor
+    /// says: no blob is hashed for the name of another one.
+    pub(crate) fn find(&self, descriptor: &Descriptor) -> Option<&'a Blob> {
+        let digest = &descriptor.digest;
+        match digest {
+            Digest::Sha256(_) => self.sha256.get(digest).copied(),
+            Digest::Sha512(_) => self.blobs.iter().find(|blob| {
+                u64::try_from(blob.bytes().len()) == Ok(descriptor.size)
+                    && blob.digest_like(digest) == *digest
+            }),
+        }
     }
 }
 
@@ -168,12 +196,21 @@ pub enum RevocationKind {
     Ocsp,
 }
 
-/// Bytes and their digest, computed here. Cheap to clone.
-#[derive(Clone, PartialEq, Eq)]
+/// Bytes and their digests, computed here, each once. Cheap to clone.
+#[derive(Clone)]
 pub struct Blob {
     bytes: Arc<[u8]>,
     sha256: Digest,
+    sha512: Arc<OnceLock<Digest>>,
 }
+
+impl PartialEq for Blob {
+    fn eq(&self, other: &Self) -> bool {
+        self.sha256 == other.sha256
+    }
+}
+
+impl Eq for Blob {}
 
 impl Blob {
     /// Takes the bytes and hashes them.
@@ -182,6 +219,7 @@ impl Blob {
         Self {
             sha256: Digest::sha256(&bytes),
             bytes,
+            sha512: Arc::default(),
         }
     }
 
@@ -199,7 +237,9 @@ impl Blob {
     pub fn digest_like(&self, other: &Digest) -> Digest {
         match other {
             Digest::Sha256(_) => self.sha256,
-            Digest::Sha512(_) => Digest::of(other.algorithm(), &self.bytes),
+            Digest::Sha512(_) => *self
+                .sha512
+                .get_or_init(|| budget::uncounted(|| Digest::of(other.algorithm(), &self.bytes))),
         }
     }
 }

@@ -33,6 +33,7 @@ pub mod time;
 pub mod trust;
 pub mod verdict;
 
+mod budget;
 mod candidate;
 mod cosign;
 mod dsse;

@@ -12,6 +12,14 @@ pub const MANIFEST_BYTES: usize = 4 << 20;
 /// 32 MiB, which fits the largest SBOM attestations seen (17 to 22 MB).
 pub const BLOB_BYTES: usize = 32 << 20;
 
+/// Bytes of one Notary Project envelope: it holds a descriptor, certificates and a timestamp,
+/// real ones have 4 to 20 KiB.
+pub const ENVELOPE_BYTES: usize = 1 << 20;
+
+/// Bytes of what a log took: hashes, signature and certificate; `intoto` 0.0.2 may repeat an
+/// envelope's payload.
+pub const LOG_BODY_BYTES: usize = 4 << 20;
+
 /// Bytes of a whole evidence pack, decoded.
 pub const PACK_BYTES: usize = 256 << 20;
 
@@ -24,6 +32,38 @@ pub const LAYERS: usize = 256;
 
 /// Signatures (candidates) of one image over all artifacts.
 pub const CANDIDATES: usize = 1024;
+
+/// Checks of signatures in one verdict, in checks of ECDSA P-256 (P-384 is 4 of them, P-521 is 8):
+/// about two seconds of one processor. A keyless signature takes about 20.
+pub const SIGNATURE_CHECKS: u64 = 32_768;
+
+/// Checks for one signature of an image, counted in the same way.
+pub const SIGNATURE_CHECKS_EACH: u64 = 1_024;
+
+/// Bytes hashed in one verdict: about a second of one processor.
+pub const HASHED_BYTES: u64 = 1 << 30;
+
+/// Bytes hashed for one signature: a blob by every hash, and some more.
+pub const HASHED_BYTES_EACH: u64 = 256 << 20;
+
+/// Bytes of evidence that one verdict reads into signatures; each blob is read once.
+pub const DECODED_BYTES: u64 = 512 << 20;
+
+/// Bytes of evidence read for one signature: a blob, and lists of revoked certificates.
+pub const DECODED_BYTES_EACH: u64 = 160 << 20;
+
+/// Certificates tried as the issuer of another one, in one verdict.
+pub const PATH_STEPS: u64 = 16_384;
+
+/// Certificates tried as the issuer of another one, for one signature.
+pub const PATH_STEPS_EACH: u64 = 512;
+
+/// Issuers tried for one certificate. Where authorities are cross-signed there are two.
+pub const ISSUERS: usize = 2;
+
+/// Bytes of signatures, keys and messages remembered in one verdict, so that what was checked
+/// is not checked again.
+pub const REMEMBERED_BYTES: usize = 4 << 20;
 
 /// Transparency log entries of one bundle (CVE-2024-45395).
 pub const LOG_ENTRIES: usize = 32;

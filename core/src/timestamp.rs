@@ -120,6 +120,7 @@ impl Token {
             .iter()
             .find(|certificate| is_named_by(certificate, &self.signer.sid))
             .ok_or(TimestampError::UnknownSigner)?;
+        // Cheap, whatever the token holds: see `TrustedChain::lines`.
         let path = authority
             .chain
             .verify(signer, &self.embedded, &ID_KP_TIME_STAMPING, self.time);

@@ -1,17 +1,19 @@
 //! The verdict: which policies cover the image, who vouches for it, and whether
 //! that is enough.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::budget::{self, Exceeded};
 use crate::candidate::{
-    self, Candidate, Context, Discovered, Judgement, Unproven, Verified, VerifiedContent,
+    self, Context, Discovered, Found, Judgement, Unproven, Verified, VerifiedContent,
 };
 use crate::digest::Digest;
 use crate::evidence::Evidence;
 use crate::limits;
-use crate::notation;
+use crate::notation::{self, KnownStatuses};
 use crate::policy::{
-    AttestationRule, AuthorityKind, Mode, NoMatch, Policies, Policy, Require, StaticAction,
+    AttestationRule, Authority, AuthorityKind, Mode, NoMatch, Policies, Policy, Require,
+    StaticAction,
 };
 use crate::reason::{self, Code, Reason};
 use crate::threshold::distinct_signers;
@@ -47,6 +49,15 @@ pub fn verify(
     trust: &TrustMaterial,
     now: UnixTime,
 ) -> Result<Verdict, Undecided> {
+    budget::metered(|| judge(evidence, policies, trust, now))
+}
+
+fn judge(
+    evidence: &Evidence,
+    policies: &Policies,
+    trust: &TrustMaterial,
+    now: UnixTime,
+) -> Result<Verdict, Undecided> {
     let digest = evidence.subject.digest();
     let mut draft = Draft::new(evidence, policies, digest, trust.revision_for(policies));
 
@@ -60,11 +71,20 @@ pub fn verify(
         return Ok(draft.without_policy(evidence, policies.no_match));
     }
     // (3) the candidates
-    let found = candidate::discover(evidence, &digest);
+    let mut found = candidate::discover(evidence, &digest);
     // (4) to (6)
-    for policy in covering {
-        let judged = judge_policy(policy, &found, evidence, digest, trust, now)?;
-        draft.add(policy, judged);
+    let revocation = KnownStatuses::default();
+    let context = |policy: &Policy, authority: &Authority| Context {
+        digest,
+        evidence,
+        trust,
+        now,
+        revocation: &revocation,
+        authority_name: format!("{}/{}", policy.name, authority.name),
+    };
+    let findings = judge_authorities(&covering, &mut found, context)?;
+    for (policy, findings) in covering.into_iter().zip(findings) {
+        draft.add(policy, judge_policy(policy, findings, &found));
     }
     Ok(draft.finish(&found))
 }
@@ -133,32 +153,101 @@ impl Findings {
     }
 }
 
-fn judge_policy(
-    policy: &Policy,
-    found: &Discovered,
-    evidence: &Evidence,
-    digest: Digest,
-    trust: &TrustMaterial,
-    now: UnixTime,
-) -> Result<Judged, Undecided> {
-    let mut findings = Vec::with_capacity(policy.authorities.len());
-    for authority in &policy.authorities {
-        let context = Context {
-            digest,
-            evidence,
-            trust,
-            now,
-            authority_name: format!("{}/{}", policy.name, authority.name),
-        };
-        findings.push(match &authority.trust {
-            AuthorityKind::Static(action) => fixed_answer(action),
-            AuthorityKind::Notation(notation) if notation.level.is_skip() => Findings {
-                unseen: Some(notation::skipped(notation, &context.authority_name)),
-                ..Findings::default()
-            },
-            _ => judge_candidates(authority, &found.candidates, &context)?,
-        });
+/// What every authority of every policy found, in their order.
+///
+/// Each candidate is read once, judged by all of them, and forgotten: one is in memory at a
+/// time. The smallest come first: what a stranger adds to a copy makes it larger than the
+/// original, and megabytes come last.
+fn judge_authorities<'a>(
+    policies: &[&Policy],
+    found: &mut Discovered,
+    context: impl Fn(&Policy, &Authority) -> Context<'a>,
+) -> Result<Vec<Vec<Findings>>, Undecided> {
+    let mut findings = Vec::with_capacity(policies.len());
+    let mut judges = Vec::new();
+    for (policy_index, policy) in policies.iter().enumerate() {
+        let mut of_policy = Vec::with_capacity(policy.authorities.len());
+        for (index, authority) in policy.authorities.iter().enumerate() {
+            let context = context(policy, authority);
+            of_policy.push(match &authority.trust {
+                AuthorityKind::Static(action) => fixed_answer(action),
+                AuthorityKind::Notation(notation) if notation.level.is_skip() => Findings {
+                    unseen: Some(notation::skipped(notation, &context.authority_name)),
+                    ..Findings::default()
+                },
+                _ => {
+                    judges.push(((policy_index, index), authority, context));
+                    Findings::default()
+                }
+            });
+        }
+        findings.push(of_policy);
     }
+    let mut order: Vec<_> = found.candidates.iter().enumerate().collect();
+    order.sort_by_key(|(index, candidate)| (candidate.size(), *index));
+    let mut judgements = Vec::new();
+    let mut unread = BTreeSet::new();
+    let mut broken = Vec::new();
+    'candidates: for (position, (index, candidate)) in order.iter().enumerate() {
+        let read = match budget::share(|| candidate.read()) {
+            Ok(read) => read,
+            Err(exceeded) if exceeded.is_of_verdict() => {
+                broken.push(not_judged(exceeded, order.len() - position));
+                break;
+            }
+            Err(exceeded) => Err(beyond_share(candidate, exceeded)),
+        };
+        let read = match read {
+            Ok(read) => read,
+            Err(reason) => {
+                unread.insert(*index);
+                broken.push(reason);
+                continue;
+            }
+        };
+        for (place, authority, context) in &judges {
+            let judged = budget::share(|| read.judge(authority, context));
+            let judgement = match judged {
+                Ok(judgement) => judgement?,
+                Err(exceeded) if exceeded.is_of_verdict() => {
+                    broken.push(not_judged(exceeded, order.len() - position));
+                    break 'candidates;
+                }
+                Err(exceeded) => beyond_share(candidate, exceeded).into(),
+            };
+            judgements.push((*index, *place, *authority, judgement));
+        }
+    }
+    judgements.sort_by_key(|(index, place, ..)| (*place, *index));
+    for (_, (policy, authority_index), authority, judgement) in judgements {
+        let of_policy = findings.get_mut(policy);
+        if let Some(findings) = of_policy.and_then(|f| f.get_mut(authority_index)) {
+            findings.add(authority, judgement);
+        }
+    }
+    let mut index = 0..;
+    found
+        .candidates
+        .retain(|_| index.next().is_none_or(|index| !unread.contains(&index)));
+    found.broken.extend(broken);
+    Ok(findings)
+}
+
+fn beyond_share(candidate: &Found, exceeded: Exceeded) -> Reason {
+    Reason::new(
+        Code::LimitExceeded,
+        format!("the signature in {}: {exceeded}", candidate.artifact()),
+    )
+}
+
+fn not_judged(exceeded: Exceeded, left: usize) -> Reason {
+    Reason::new(
+        Code::LimitExceeded,
+        format!("{exceeded}; {left} signature(s) were not judged"),
+    )
+}
+
+fn judge_policy(policy: &Policy, findings: Vec<Findings>, found: &Discovered) -> Judged {
     let (signatures, mut reasons) = judge_require(policy, &findings, found);
     let mut attestations = Vec::new();
     for rule in &policy.attestations {
@@ -171,7 +260,7 @@ fn judge_policy(
         true => signatures,
         false => Passed::Failed,
     };
-    Ok(assemble(policy, findings, attestations, outcome, reasons))
+    assemble(policy, findings, attestations, outcome, reasons)
 }
 
 fn fixed_answer(action: &StaticAction) -> Findings {
@@ -187,43 +276,34 @@ fn fixed_answer(action: &StaticAction) -> Findings {
     }
 }
 
-fn judge_candidates(
-    authority: &crate::policy::Authority,
-    candidates: &[Candidate],
-    context: &Context<'_>,
-) -> Result<Findings, Undecided> {
-    let mut findings = Findings::default();
-    for candidate in candidates {
-        match candidate.judge(authority, context)? {
+impl Findings {
+    fn add(&mut self, authority: &Authority, judgement: Judgement) {
+        match judgement {
             Judgement::NotApplicable => {}
             Judgement::Failed { reasons, checks } => {
-                findings.failures.extend(reasons);
-                findings.failed_checks.extend(checks);
+                self.failures.extend(reasons);
+                self.failed_checks.extend(checks);
             }
             Judgement::Unproven(unproven) => {
                 match missing_annotation(authority, &unproven.annotations) {
-                    Some(reason) => findings.failures.push(reason),
-                    None => findings.unproven.push(unproven),
+                    Some(reason) => self.failures.push(reason),
+                    None => self.unproven.push(unproven),
                 }
             }
             Judgement::Passed(verified) => match &verified.content {
                 VerifiedContent::ImageSignature => {
                     match missing_annotation(authority, &verified.signer.annotations) {
-                        Some(reason) => findings.failures.push(reason),
-                        None => findings.signatures.push(*verified),
+                        Some(reason) => self.failures.push(reason),
+                        None => self.signatures.push(*verified),
                     }
                 }
-                VerifiedContent::Attestation(_) => findings.attestations.push(*verified),
+                VerifiedContent::Attestation(_) => self.attestations.push(*verified),
             },
         }
     }
-    Ok(findings)
 }
 
-fn missing_annotation(
-    authority: &crate::policy::Authority,
-    signed: &BTreeMap<String, String>,
-) -> Option<Reason> {
+fn missing_annotation(authority: &Authority, signed: &BTreeMap<String, String>) -> Option<Reason> {
     let (key, expected) = authority
         .annotations
         .iter()

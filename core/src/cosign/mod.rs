@@ -4,13 +4,16 @@
 
 pub(crate) mod payload;
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
-use crate::candidate::{Candidate, Discovered};
+use crate::candidate::{Carrier, Finding};
+use crate::digest::Digest;
 use crate::dsse::Envelope;
-use crate::evidence::Artifact;
+use crate::evidence::{Artifact, Blob, BlobIndex};
 use crate::json;
 use crate::limits;
 use crate::manifest::{Descriptor, Manifest};
@@ -25,6 +28,8 @@ const CERTIFICATE: &str = "dev.sigstore.cosign/certificate";
 const CHAIN: &str = "dev.sigstore.cosign/chain";
 const BUNDLE: &str = "dev.sigstore.cosign/bundle";
 const TIMESTAMP: &str = "dev.sigstore.cosign/rfc3161timestamp";
+/// The annotations that are read.
+const READ: [&str; 5] = [SIGNATURE, CERTIFICATE, CHAIN, BUNDLE, TIMESTAMP];
 
 /// Whether the manifest holds cosign layers.
 pub(crate) fn claims(manifest: &Manifest) -> bool {
@@ -36,29 +41,57 @@ pub(crate) fn is_signed(layer: &Descriptor) -> bool {
     matches!(layer.media_type.as_str(), SIMPLE_SIGNING | DSSE)
 }
 
-/// Reads every cosign layer of an artifact.
-pub(crate) fn read(artifact: &Artifact, manifest: &Manifest, found: &mut Discovered) {
-    for layer in manifest.layers.iter().take(limits::LAYERS) {
-        let entity = match layer.media_type.as_str() {
-            SIMPLE_SIGNING => simple_signing(artifact, layer),
-            DSSE => attestation(artifact, layer),
+/// Finds every cosign layer of an artifact.
+pub(crate) fn find(artifact: &Artifact, manifest: Manifest, found: &mut Finding) {
+    let blobs = artifact.by_descriptor();
+    for mut layer in manifest.layers.into_iter().take(limits::LAYERS) {
+        let (carrier, most): (fn(Layer) -> Carrier, _) = match layer.media_type.as_str() {
+            SIMPLE_SIGNING => (Carrier::CosignSignature, limits::SIMPLE_SIGNING_BYTES),
+            DSSE => (Carrier::CosignAttestation, limits::BLOB_BYTES),
             other => {
-                found.ignored.push(Reason::new(
+                found.ignored(Reason::new(
                     Code::ArtifactUnknown,
                     format!("a layer of type {other:?} is none of cosign's"),
                 ));
                 continue;
             }
         };
-        match entity {
-            Ok(entity) => found.candidates.push(Candidate::Sigstore(entity)),
-            Err(reason) => found.broken.push(reason),
+        match blob_of(artifact, &blobs, &layer, most) {
+            Ok(blob) => {
+                layer
+                    .annotations
+                    .retain(|name, _| READ.contains(&name.as_str()));
+                let layer = Layer {
+                    digest: layer.digest,
+                    annotations: layer.annotations,
+                };
+                found.candidate(blob, carrier(layer));
+            }
+            Err(reason) => found.broken(reason),
         }
     }
 }
 
-fn simple_signing(artifact: &Artifact, layer: &Descriptor) -> Result<SignedEntity, Reason> {
-    let payload = bytes_of(artifact, layer, limits::SIMPLE_SIGNING_BYTES)?;
+/// What is read of a layer.
+#[derive(Debug)]
+pub(crate) struct Layer {
+    digest: Digest,
+    annotations: BTreeMap<String, String>,
+}
+
+impl Layer {
+    /// The annotations that are read.
+    pub(crate) fn annotations(&self) -> &BTreeMap<String, String> {
+        &self.annotations
+    }
+}
+
+/// Reads a layer with an image signature.
+pub(crate) fn signature(
+    artifact: Digest,
+    payload: &Blob,
+    layer: &Layer,
+) -> Result<SignedEntity, Reason> {
     let signature = layer.annotations.get(SIGNATURE).ok_or_else(|| {
         Reason::new(
             Code::SignatureMalformed,
@@ -73,27 +106,34 @@ fn simple_signing(artifact: &Artifact, layer: &Descriptor) -> Result<SignedEntit
     })?;
     Ok(SignedEntity {
         format: Format::CosignSignature,
-        artifact: artifact.manifest.digest(),
-        content: Content::SimpleSigning { payload, signature },
+        artifact,
+        content: Content::SimpleSigning {
+            payload: payload.clone(),
+            signature,
+        },
         material: material(layer)?,
         log_entries: log_entry(layer)?.into_iter().collect(),
         timestamps: timestamp(layer)?.into_iter().collect(),
     })
 }
 
-fn attestation(artifact: &Artifact, layer: &Descriptor) -> Result<SignedEntity, Reason> {
-    let envelope = Envelope::parse(&bytes_of(artifact, layer, limits::BLOB_BYTES)?)?;
+/// Reads a layer with an attestation.
+pub(crate) fn attestation(
+    artifact: Digest,
+    envelope: &Blob,
+    layer: &Layer,
+) -> Result<SignedEntity, Reason> {
     Ok(SignedEntity {
         format: Format::CosignAttestation,
-        artifact: artifact.manifest.digest(),
-        content: Content::Dsse(envelope),
+        artifact,
+        content: Content::Dsse(Envelope::parse(envelope)?),
         material: material(layer)?,
         log_entries: log_entry(layer)?.into_iter().collect(),
         timestamps: timestamp(layer)?.into_iter().collect(),
     })
 }
 
-fn material(layer: &Descriptor) -> Result<Material, Reason> {
+fn material(layer: &Layer) -> Result<Material, Reason> {
     let Some(leaf) = layer
         .annotations
         .get(CERTIFICATE)
@@ -108,7 +148,7 @@ fn material(layer: &Descriptor) -> Result<Material, Reason> {
     Material::chain(certificates)
 }
 
-fn certificates(layer: &Descriptor, pem: &str) -> Result<Vec<Certificate>, Reason> {
+fn certificates(layer: &Layer, pem: &str) -> Result<Vec<Certificate>, Reason> {
     Certificate::all_from_pem(pem).map_err(|error| {
         Reason::new(
             Code::CertificateMalformed,
@@ -118,7 +158,7 @@ fn certificates(layer: &Descriptor, pem: &str) -> Result<Vec<Certificate>, Reaso
 }
 
 /// The log entry beside a signature; it has a signed entry timestamp and no proof.
-fn log_entry(layer: &Descriptor) -> Result<Option<LogEntry>, Reason> {
+fn log_entry(layer: &Layer) -> Result<Option<LogEntry>, Reason> {
     let Some(text) = layer
         .annotations
         .get(BUNDLE)
@@ -151,7 +191,7 @@ fn log_entry(layer: &Descriptor) -> Result<Option<LogEntry>, Reason> {
     }))
 }
 
-fn timestamp(layer: &Descriptor) -> Result<Option<Vec<u8>>, Reason> {
+fn timestamp(layer: &Layer) -> Result<Option<Vec<u8>>, Reason> {
     let Some(text) = layer
         .annotations
         .get(TIMESTAMP)
@@ -173,8 +213,13 @@ fn timestamp(layer: &Descriptor) -> Result<Option<Vec<u8>>, Reason> {
     Ok(Some(token))
 }
 
-fn bytes_of(artifact: &Artifact, layer: &Descriptor, most: usize) -> Result<Vec<u8>, Reason> {
-    let blob = artifact.blob(&layer.digest).ok_or_else(|| {
+fn blob_of(
+    artifact: &Artifact,
+    blobs: &BlobIndex<'_>,
+    layer: &Descriptor,
+    most: usize,
+) -> Result<Blob, Reason> {
+    let blob = blobs.find(layer).ok_or_else(|| {
         Reason::new(
             Code::BlobMissing,
             format!(
@@ -194,7 +239,7 @@ fn bytes_of(artifact: &Artifact, layer: &Descriptor, most: usize) -> Result<Vec<
             ),
         ));
     }
-    Ok(blob.bytes().to_vec())
+    Ok(blob.clone())
 }
 
 /// What cosign calls a bundle: Rekor's answer of old.

@@ -7,6 +7,7 @@ use der::{Encode as _, Sequence};
 
 use super::backend::{self, Backend};
 use super::{Hash, KeyKind, PublicKey, Scheme, SignatureEncoding};
+use crate::budget;
 
 /// The longest signature there is: RSA with 4096 bits.
 const MAX_SIGNATURE_LEN: usize = 512;
@@ -93,9 +94,15 @@ impl PublicKey {
             (SignatureEncoding::Fixed, Some(len)) => Cow::Owned(fixed_to_der(len, signature)?),
             _ => Cow::Borrowed(signature),
         };
-        backend
-            .verify(scheme, self.raw(), message, &signature)
-            .map_err(|_| mismatch(scheme))
+        let verify = || {
+            backend
+                .verify(scheme, self.raw(), message, &signature)
+                .is_ok()
+        };
+        match budget::check_signature(scheme, self.raw(), message, &signature, verify) {
+            true => Ok(()),
+            false => Err(mismatch(scheme)),
+        }
     }
 
     /// [`verify_digest`](Self::verify_digest) with a given backend, to compare backends.
@@ -115,9 +122,16 @@ impl PublicKey {
                 found: digest.len(),
             });
         }
-        backend
-            .verify_digest(scheme, self.raw(), digest, signature)
-            .map_err(|_| mismatch(scheme))
+        let verify = || {
+            let verified = backend.verify_digest(scheme, self.raw(), digest, signature);
+            verified.is_ok()
+        };
+        // By its digest alone: not the question that a message of these bytes would ask.
+        let key = [b"digest".as_slice(), self.raw()].concat();
+        match budget::check_signature(scheme, &key, digest, signature, verify) {
+            true => Ok(()),
+            false => Err(mismatch(scheme)),
+        }
     }
 
     fn first_of(

@@ -6,6 +6,7 @@ use rustls_pki_types::{
 };
 
 use super::{KeyKind, Scheme, backend, key};
+use crate::budget;
 
 /// The algorithms accepted for signatures in X.509 certificates, CRLs and OCSP responses.
 ///
@@ -74,9 +75,15 @@ impl SignatureVerificationAlgorithm for Algorithm {
         signature: &[u8],
     ) -> Result<(), InvalidSignature> {
         key::check_raw(self.scheme.kind(), public_key).map_err(|_| InvalidSignature)?;
-        backend::active()
-            .verify(self.scheme, public_key, message, signature)
-            .map_err(|_| InvalidSignature)
+        let verify = || {
+            let backend = backend::active();
+            let verified = backend.verify(self.scheme, public_key, message, signature);
+            verified.is_ok()
+        };
+        match budget::check_signature(self.scheme, public_key, message, signature, verify) {
+            true => Ok(()),
+            false => Err(InvalidSignature),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use const_oid::{AssociatedOid, ObjectIdentifier};
 use der::asn1::{
     AnyRef, BitString, BmpString, Ia5StringRef, PrintableStringRef, TeletexStringRef, Utf8StringRef,
 };
-use der::{Decode as _, Encode as _, Reader as _, SliceReader, Tag, Tagged as _};
+use der::{Decode as _, Encode as _, Tag, Tagged as _};
 use spki::AlgorithmIdentifierOwned;
 use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
 use x509_cert::ext::pkix::{
@@ -19,6 +19,7 @@ use crate::digest::Digest;
 use crate::limits;
 use crate::reason::{Code, Reason};
 use crate::time::{UnixTime, Window};
+use crate::x509::{algorithm_content, first_element};
 
 /// A certificate that could be read. Nothing of it is verified.
 #[derive(Clone, Debug)]
@@ -142,8 +143,8 @@ impl Certificate {
         signature: &[u8],
     ) -> Result<(), SignedDataError> {
         let info = &self.parsed.tbs_certificate.subject_public_key_info;
-        let key_id = content(&info.algorithm)?;
-        let signature_id = content(algorithm)?;
+        let key_id = algorithm_content(&info.algorithm)?;
+        let signature_id = algorithm_content(algorithm)?;
         let verifier = webpki_algorithms()
             .iter()
             .find(|known| {
@@ -315,16 +316,6 @@ pub(super) fn whole_bytes(bits: &BitString) -> Result<&[u8], SignedDataError> {
     bits.as_bytes().ok_or(SignedDataError::Signature)
 }
 
-/// The first element inside a DER sequence, as it was encoded: what the signature of
-/// certificates, CRLs and OCSP responses covers.
-pub(super) fn first_element(der: &[u8]) -> der::Result<Vec<u8>> {
-    let outer = AnyRef::from_der(der)?;
-    outer.tag().assert_eq(Tag::Sequence)?;
-    SliceReader::new(outer.value())?
-        .tlv_bytes()
-        .map(<[u8]>::to_vec)
-}
-
 /// The URLs of distribution points that cover every reason and are signed by the issuer itself.
 pub(super) fn distribution_urls(points: &[crl::dp::DistributionPoint]) -> Vec<String> {
     points
@@ -354,12 +345,6 @@ fn uri(name: &GeneralName) -> Option<String> {
         GeneralName::UniformResourceIdentifier(uri) => Some(uri.as_str().to_owned()),
         _ => None,
     }
-}
-
-/// The content of an algorithm identifier's sequence, as webpki compares it.
-fn content(algorithm: &AlgorithmIdentifierOwned) -> der::Result<Vec<u8>> {
-    let der = algorithm.to_der()?;
-    Ok(AnyRef::from_der(&der)?.value().to_vec())
 }
 
 /// The name of an attribute type (RFC 4514 section 3, RFC 4519), as trust policies write it.

@@ -80,8 +80,10 @@ impl Chain {
     }
 }
 
+/// From the root downwards: who copies a trusted root above certificates of his own has one
+/// signature checked.
 fn check_links(certificates: &[Certificate]) -> Result<(), Reason> {
-    for (position, certificate) in certificates.iter().enumerate() {
+    for (position, certificate) in certificates.iter().enumerate().rev() {
         match certificates.get(position + 1) {
             Some(issuer) => {
                 if certificate.is_self_signed() {

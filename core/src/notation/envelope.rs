@@ -9,8 +9,8 @@ use crate::limits;
 use crate::reason::{Code, Reason};
 
 /// The format of an envelope.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Format {
     /// JSON Web Signature, flattened JSON (RFC 7515 section 7.2.2).
     Jws,
     /// COSE_Sign1 (RFC 9052 section 4.2).

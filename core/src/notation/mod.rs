@@ -31,9 +31,10 @@ mod timestamp;
 mod token;
 mod tst_info;
 
-use crate::candidate::{Candidate, Context, Discovered, Judgement, Verified, VerifiedContent};
+use crate::candidate::{Carrier, Context, Finding, Judgement, Verified, VerifiedContent};
 use crate::digest::Digest;
-use crate::evidence::Artifact;
+use crate::evidence::{Artifact, Blob};
+use crate::limits;
 use crate::manifest::Manifest;
 use crate::policy::{Authority, NotationAuthority, VerifyTimestamp};
 use crate::reason::{Code, Reason};
@@ -48,10 +49,12 @@ pub use level::CheckKind;
 pub use revocation::{RevocationRequest, revocation_requests};
 
 pub(crate) use certificate::Certificate;
+pub(crate) use envelope::Format;
+pub(crate) use revocation::KnownStatuses;
 
 use attributes::SigningScheme;
 use chain::Chain;
-use envelope::{Envelope, Format, VerifiedEnvelope};
+use envelope::{Envelope, VerifiedEnvelope};
 use payload::BoundPayload;
 use report::Report;
 
@@ -71,15 +74,18 @@ pub(crate) fn claims(manifest: &Manifest) -> bool {
     manifest.kind() == ARTIFACT_TYPE
 }
 
-/// Reads the envelope of an artifact.
-pub(crate) fn read(artifact: &Artifact, manifest: &Manifest, found: &mut Discovered) {
-    match read_envelope(artifact, manifest) {
-        Ok(envelope) => found.candidates.push(Candidate::Notation(envelope)),
-        Err(reason) => found.broken.push(reason),
+/// Finds the envelope of an artifact.
+pub(crate) fn find(artifact: &Artifact, manifest: &Manifest, found: &mut Finding) {
+    match find_envelope(artifact, manifest) {
+        Ok((blob, format)) => found.candidate(blob.clone(), Carrier::Notation(format)),
+        Err(reason) => found.broken(reason),
     }
 }
 
-fn read_envelope(artifact: &Artifact, manifest: &Manifest) -> Result<SignedEnvelope, Reason> {
+fn find_envelope<'a>(
+    artifact: &'a Artifact,
+    manifest: &Manifest,
+) -> Result<(&'a Blob, Format), Reason> {
     let name = artifact.manifest.digest();
     let [layer] = manifest.layers.as_slice() else {
         return Err(Reason::new(
@@ -100,7 +106,7 @@ fn read_envelope(artifact: &Artifact, manifest: &Manifest) -> Result<SignedEnvel
             ),
         )
     })?;
-    let blob = artifact.blob(&layer.digest).ok_or_else(|| {
+    let blob = artifact.by_descriptor().find(layer).ok_or_else(|| {
         Reason::new(
             Code::BlobMissing,
             format!(
@@ -109,9 +115,30 @@ fn read_envelope(artifact: &Artifact, manifest: &Manifest) -> Result<SignedEnvel
             ),
         )
     })?;
+    Ok((blob, format))
+}
+
+/// Reads an envelope.
+pub(crate) fn read(
+    artifact: Digest,
+    blob: &Blob,
+    format: Format,
+) -> Result<SignedEnvelope, Reason> {
+    let bytes = blob.bytes();
+    if bytes.len() > limits::ENVELOPE_BYTES {
+        return Err(Reason::new(
+            Code::LimitExceeded,
+            format!(
+                "the envelope {} has {} bytes, more than the {} allowed",
+                blob.digest(),
+                bytes.len(),
+                limits::ENVELOPE_BYTES
+            ),
+        ));
+    }
     Ok(SignedEnvelope {
-        artifact: name,
-        envelope: Envelope::parse(format, blob.bytes())?,
+        artifact,
+        envelope: Envelope::parse(format, bytes)?,
     })
 }
 

@@ -16,6 +16,7 @@ use x509_cert::serial_number::SerialNumber;
 use super::certificate::Certificate;
 use super::chain::{Chain, Purpose};
 use super::tst_info::{MICROS, TstInfo, hash_of, invalid, malformed};
+use crate::budget::{self, Work};
 use crate::crypto::{Hash, Scheme};
 use crate::limits;
 use crate::reason::{Code, Reason};
@@ -335,45 +336,63 @@ impl SigningCertificateV2 {
     }
 }
 
-/// A chain from the signer to an anchor, through the certificates of the token. Each of them is
-/// tried once at most, so the cost is bounded whatever the token holds.
+/// A chain from the signer to an anchor, through the certificates of the token: the shortest
+/// whose names and signatures lead there.
+///
+/// Names are followed upwards, each certificate once and [`limits::ISSUERS`] for one below.
+/// Signatures are checked from the anchor downwards, so that what nobody trusted signed costs
+/// one check.
 fn build_chain(
     signer: &Certificate,
     bag: &[Certificate],
     anchors: &[&Certificate],
 ) -> Result<Chain, Reason> {
-    let mut paths = vec![vec![signer.clone()]];
     let mut tried = vec![signer.fingerprint()];
-    while let Some(path) = paths.pop() {
-        let Some(last) = path.last() else { continue };
-        if anchors
-            .iter()
-            .any(|anchor| anchor.fingerprint() == last.fingerprint())
+    let mut partial = vec![vec![signer]];
+    let mut next = 0;
+    while let Some(path) = partial.get(next).cloned() {
+        next += 1;
+        let Some(top) = path.last() else { continue };
+        let is_top = |anchor: &&Certificate| anchor.fingerprint() == top.fingerprint();
+        let issued = |anchor: &&&Certificate| top.is_issued_by(anchor).is_ok();
+        let end = match anchors.iter().any(is_top) {
+            true => Some(None),
+            false => anchors.iter().find(issued).map(Some),
+        };
+        if let Some(anchor) = end
+            && is_signed_downwards(&path)
         {
-            return checked(path);
+            let path = path.into_iter().chain(anchor.copied());
+            return checked(path.cloned().collect());
         }
-        let last = last.clone();
-        if let Some(anchor) = anchors
-            .iter()
-            .find(|anchor| last.is_issued_by(anchor).is_ok())
-        {
-            let mut path = path;
-            path.push((*anchor).clone());
-            return checked(path);
-        }
-        for issuer in bag {
-            if !tried.contains(&issuer.fingerprint()) && last.is_issued_by(issuer).is_ok() {
-                tried.push(issuer.fingerprint());
-                let mut longer = path.clone();
-                longer.push(issuer.clone());
-                paths.push(longer);
+        let is_issuer = |c: &&Certificate| c.subject_name() == top.issuer_name();
+        let mut issuers = 0;
+        for issuer in bag.iter().filter(is_issuer) {
+            if issuers == limits::ISSUERS || tried.contains(&issuer.fingerprint()) {
+                continue;
             }
+            budget::charge(Work::PathSteps, 1)?;
+            issuers += 1;
+            tried.push(issuer.fingerprint());
+            let mut longer = path.clone();
+            longer.push(issuer);
+            partial.push(longer);
         }
     }
     Err(Reason::new(
         Code::TimestampUntrusted,
         format!("the timestamp authority {signer} chains to none of the policy's tsa trust stores"),
     ))
+}
+
+/// Whether each certificate signed the one before it.
+fn is_signed_downwards(path: &[&Certificate]) -> bool {
+    let links = path.iter().zip(path.iter().skip(1));
+    let links: Vec<_> = links.collect();
+    links
+        .into_iter()
+        .rev()
+        .all(|(certificate, issuer)| certificate.is_issued_by(issuer).is_ok())
 }
 
 fn checked(path: Vec<Certificate>) -> Result<Chain, Reason> {

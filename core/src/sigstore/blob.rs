@@ -2,6 +2,7 @@
 
 use super::subject::Subject;
 use super::{Case, bundle};
+use crate::budget;
 use crate::candidate::Judgement;
 use crate::digest::Digest;
 use crate::policy::Authority;
@@ -30,6 +31,18 @@ pub enum Blob<'a> {
 /// # Errors
 /// If it cannot be decided: the authority's trust root is not supplied.
 pub fn verify_blob(
+    bundle: &[u8],
+    blob: Blob<'_>,
+    authority: &Authority,
+    trust: &TrustMaterial,
+    now: UnixTime,
+) -> Result<Result<Signer, Vec<Reason>>, Undecided> {
+    let judged =
+        budget::metered(|| budget::share(|| judge_blob(bundle, blob, authority, trust, now)));
+    judged.unwrap_or_else(|exceeded| Ok(Err(vec![exceeded.into()])))
+}
+
+fn judge_blob(
     bundle: &[u8],
     blob: Blob<'_>,
     authority: &Authority,

@@ -23,10 +23,10 @@ impl Content {
         let schemes = Scheme::accepted_for(key.kind());
         match self {
             Self::SimpleSigning { payload, signature } => {
-                key.verify_any(schemes, payload, signature)
+                key.verify_any(schemes, payload.bytes(), signature)
             }
             Self::Dsse(envelope) => {
-                key.verify_any(schemes, &envelope.signed_bytes(), envelope.signature())
+                key.verify_any(schemes, envelope.signed_bytes(), envelope.signature())
             }
             Self::Message { signature, .. } => match subject.bytes {
                 Some(bytes) => key.verify_any(schemes, bytes, signature),
@@ -66,7 +66,7 @@ impl Content {
     ) -> Result<(VerifiedContent, BTreeMap<String, String>), Reason> {
         match self {
             Self::SimpleSigning { payload, .. } => {
-                let payload = payload::bind(payload, &subject.digest)?;
+                let payload = payload::bind(payload.bytes(), &subject.digest)?;
                 Ok((VerifiedContent::ImageSignature, payload.annotations))
             }
             Self::Message { .. } => Ok((VerifiedContent::ImageSignature, BTreeMap::new())),

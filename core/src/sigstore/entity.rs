@@ -3,6 +3,7 @@
 use super::log::LogEntry;
 use crate::digest::Digest;
 use crate::dsse::Envelope;
+use crate::evidence::Blob;
 use crate::reason::{Code, Reason};
 use crate::x509::Certificate;
 
@@ -64,7 +65,7 @@ pub(crate) enum Content {
     /// A "simple signing" payload, which names the image.
     SimpleSigning {
         /// The payload, as received.
-        payload: Vec<u8>,
+        payload: Blob,
         /// The signature over it.
         signature: Vec<u8>,
     },

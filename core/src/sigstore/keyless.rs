@@ -20,7 +20,8 @@ use crate::x509::path::{PathError, VerifiedPath};
 
 /// Judges a signature by the identities of the authority.
 ///
-/// 1. The certificate must name one of the identities. It could still be anybody's.
+/// 1. The certificate must name one of the identities, and be signed by an authority of the trust
+///    root, directly or through those that came with it. Whatever follows costs more.
 /// 2. The signature must be the certificate holder's.
 /// 3. Logs and timestamp authorities must have seen this signature by this certificate,
 ///    as many as the authority asks for, and at least one must tell the time.
@@ -54,6 +55,7 @@ fn verify(
     // (1) the identity
     let identity = CertificateIdentity::read(leaf)?;
     identity.matches_any(&authority.identities)?;
+    check_issued(leaf, others, root)?;
     // (2) the signature
     let (scheme, key) = signed_by(entity, leaf, case)?;
     // (3) the witnesses
@@ -105,6 +107,27 @@ fn verify(
     })
 }
 
+/// Whether the certificate leads to the trust root by signatures. What else a path must keep
+/// comes with the times, see [`path`].
+fn check_issued(
+    leaf: &Certificate,
+    others: &[Certificate],
+    root: &SigstoreRoot,
+) -> Result<(), Reason> {
+    let mut authorities = root.authorities.iter();
+    match authorities.any(|authority| authority.chain.leads_down_to(leaf, others)) {
+        true => Ok(()),
+        false => Err(untrusted()),
+    }
+}
+
+fn untrusted() -> Reason {
+    Reason::new(
+        Code::CertificateUntrusted,
+        "the signing certificate does not chain to a certificate authority of the trust root",
+    )
+}
+
 /// The scheme, and the fingerprint of the key.
 fn signed_by(
     entity: &SignedEntity,
@@ -149,10 +172,7 @@ fn path<'a>(
             leaf.validity()
         )));
     }
-    let mut failure = Reason::new(
-        Code::CertificateUntrusted,
-        "the signing certificate does not chain to a certificate authority of the trust root",
-    );
+    let mut failure = untrusted();
     for authority in &root.authorities {
         let found = authority
             .chain

@@ -21,7 +21,7 @@ mod subject;
 mod wire;
 mod witness;
 
-use crate::candidate::{Candidate, Context, Discovered, Judgement};
+use crate::candidate::{Carrier, Context, Finding, Judgement};
 use crate::evidence::Artifact;
 use crate::manifest::Manifest;
 use crate::policy::{Authority, AuthorityKind};
@@ -35,6 +35,7 @@ pub use blob::{Blob, verify_blob};
 pub use identity::claim_names;
 pub use root::{Anchor, AnchorKind, AuthorityKeys, LogKeys, RootError, RootKeys, SigstoreRoot};
 
+pub(crate) use bundle::parse as parse_bundle;
 pub(crate) use entity::{Content, Format, Material, SignedEntity};
 pub(crate) use log::LogEntry;
 
@@ -48,11 +49,11 @@ pub(crate) fn claims(manifest: &Manifest) -> bool {
             .any(|layer| is_bundle(&layer.media_type))
 }
 
-/// Reads the bundle of an artifact.
-pub(crate) fn read(artifact: &Artifact, manifest: &Manifest, found: &mut Discovered) {
+/// Finds the bundle of an artifact.
+pub(crate) fn find(artifact: &Artifact, manifest: &Manifest, found: &mut Finding) {
     let name = artifact.manifest.digest();
     let [layer] = manifest.layers.as_slice() else {
-        found.broken.push(Reason::new(
+        found.broken(Reason::new(
             Code::BundleMalformed,
             format!(
                 "expected one layer in the bundle artifact {name}, found {}",
@@ -61,19 +62,15 @@ pub(crate) fn read(artifact: &Artifact, manifest: &Manifest, found: &mut Discove
         ));
         return;
     };
-    let Some(blob) = artifact.blob(&layer.digest) else {
-        found.broken.push(Reason::new(
+    match artifact.by_descriptor().find(layer) {
+        Some(blob) => found.candidate(blob.clone(), Carrier::Bundle),
+        None => found.broken(Reason::new(
             Code::BlobMissing,
             format!(
                 "the bundle {} of the artifact {name} is not in the evidence",
                 layer.digest
             ),
-        ));
-        return;
-    };
-    match bundle::parse(blob.bytes(), name) {
-        Ok(entity) => found.candidates.push(Candidate::Sigstore(entity)),
-        Err(reason) => found.broken.push(reason),
+        )),
     }
 }
 

@@ -1,5 +1,7 @@
 //! The JSON of Protocol Buffers, as far as Sigstore's files need it (proto3 JSON mapping).
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -17,8 +19,11 @@ impl<'de> Deserialize<'de> for Bytes {
             GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
         const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
         const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
-        let mut text = String::deserialize(deserializer)?;
-        text.retain(|c| !matches!(c, '\r' | '\n'));
+        // Borrowed where it has no escapes: it may have megabytes.
+        let Text(mut text) = Text::deserialize(deserializer)?;
+        if text.contains(['\r', '\n']) {
+            text.to_mut().retain(|c| !matches!(c, '\r' | '\n'));
+        }
         let engine = match text.contains(['-', '_']) {
             true => URL_SAFE,
             false => STANDARD,
@@ -29,6 +34,9 @@ impl<'de> Deserialize<'de> for Bytes {
             .map_err(|_| D::Error::custom("not base64"))
     }
 }
+
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// `int64`: a string of digits, or a number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

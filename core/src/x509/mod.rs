@@ -7,13 +7,15 @@ pub(crate) mod path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use der::asn1::AnyRef;
 use der::oid::{AssociatedOid, ObjectIdentifier};
-use der::{Decode, Encode};
+use der::{Decode, Encode, Reader as _, SliceReader, Tag, Tagged as _};
+use spki::AlgorithmIdentifierOwned;
 use x509_cert::TbsCertificate;
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage};
 use x509_cert::time::Time;
 
-use crate::crypto::{self, KeyError, PublicKey};
+use crate::crypto::{self, KeyError, PublicKey, webpki_algorithms};
 use crate::limits;
 use crate::time::{UnixTime, Window};
 
@@ -114,6 +116,26 @@ impl Certificate {
         self.tbs().issuer == self.tbs().subject
     }
 
+    /// Whether the holder of `issuer` signed this certificate, and is named as its issuer. Not
+    /// whether he may.
+    pub(crate) fn is_issued_by(&self, issuer: &Self) -> bool {
+        self.tbs().issuer == issuer.tbs().subject && self.is_signed_by(issuer).unwrap_or(false)
+    }
+
+    fn is_signed_by(&self, issuer: &Self) -> der::Result<bool> {
+        let signed = first_element(&self.der)?;
+        let info = &issuer.tbs().subject_public_key_info;
+        let key_id = algorithm_content(&info.algorithm)?;
+        let signature_id = algorithm_content(&self.parsed.signature_algorithm)?;
+        let algorithm = webpki_algorithms().iter().find(|known| {
+            known.public_key_alg_id().as_ref() == key_id
+                && known.signature_alg_id().as_ref() == signature_id
+        });
+        let key = info.subject_public_key.raw_bytes();
+        let signature = self.parsed.signature.raw_bytes();
+        Ok(algorithm.is_some_and(|known| known.verify_signature(key, &signed, signature).is_ok()))
+    }
+
     /// Whether it may issue certificates (`basicConstraints`).
     pub(crate) fn is_ca(&self) -> Result<bool, CertificateError> {
         Ok(self
@@ -192,6 +214,22 @@ pub(crate) enum CertificateError {
     /// The same extension twice.
     #[error("the extension {0} occurs twice")]
     Repeated(ObjectIdentifier),
+}
+
+/// The first element inside a DER sequence, as it was encoded: what the signature of
+/// certificates, CRLs and OCSP responses covers.
+pub(crate) fn first_element(der: &[u8]) -> der::Result<Vec<u8>> {
+    let outer = AnyRef::from_der(der)?;
+    outer.tag().assert_eq(Tag::Sequence)?;
+    SliceReader::new(outer.value())?
+        .tlv_bytes()
+        .map(<[u8]>::to_vec)
+}
+
+/// The content of an algorithm identifier's sequence, as webpki compares it.
+pub(crate) fn algorithm_content(algorithm: &AlgorithmIdentifierOwned) -> der::Result<Vec<u8>> {
+    let der = algorithm.to_der()?;
+    Ok(AnyRef::from_der(&der)?.value().to_vec())
 }
 
 /// The DER in a PEM block.

@@ -10,10 +10,16 @@ use std::time::Duration;
 use der::oid::ObjectIdentifier;
 use rustls_pki_types::{CertificateDer, TrustAnchor};
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
+use x509_cert::name::Name;
 
 use super::Certificate;
+use crate::budget::{self, Work};
 use crate::crypto::webpki_algorithms;
+use crate::limits;
 use crate::time::{UnixTime, Window};
+
+/// Lines that end at the name of an anchor, of which the signatures are checked.
+const LINES: usize = 4;
 
 /// A chain from trust material: issuing certificates first, the root last. Each of them is
 /// trusted as it stands; whoever listed it vouches for it.
@@ -60,33 +66,113 @@ impl TrustedChain {
             Ok(anchors) => anchors,
             Err(error) => return Err(error.clone().into()),
         };
-        let others: Vec<_> = intermediates
-            .iter()
-            .map(|c| CertificateDer::from(c.der()))
-            .collect();
         let seconds = u64::try_from(time.seconds()).map_err(|_| PathError::Time(time))?;
-        let found = end_entity
-            .verify_for_usage(
+        let time_of_path =
+            rustls_pki_types::UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+        let mut failure = PathError::Untrusted;
+        for line in self.lines(leaf, intermediates) {
+            let others: Vec<_> = line.iter().map(|c| CertificateDer::from(c.der())).collect();
+            let found = end_entity.verify_for_usage(
                 webpki_algorithms(),
                 anchors,
                 &others,
-                rustls_pki_types::UnixTime::since_unix_epoch(Duration::from_secs(seconds)),
+                time_of_path,
                 KeyUsage::required_if_present(usage.as_bytes()),
                 None,
                 None,
-            )
-            .map_err(PathError::from)?;
-        let between = found.intermediate_certificates().filter_map(|cert| {
-            intermediates
+            );
+            let path = match found {
+                Ok(found) => {
+                    let between = found.intermediate_certificates().filter_map(|cert| {
+                        let same = |c: &&&Certificate| c.der() == cert.der().as_ref();
+                        line.iter().find(same).copied()
+                    });
+                    let mut certificates = vec![leaf];
+                    certificates.extend(between);
+                    certificates.extend(self.upwards_of(found.anchor()));
+                    VerifiedPath { certificates }
+                }
+                Err(error) => {
+                    failure = failure.or(error.into());
+                    continue;
+                }
+            };
+            match path.check(time) {
+                Ok(()) => return Ok(path),
+                Err(error) => failure = failure.or(error),
+            }
+        }
+        Err(failure)
+    }
+
+    /// Whether a certificate of this chain signed `leaf`, directly or through `intermediates`.
+    /// Nothing else that a path must keep is looked at.
+    pub(crate) fn leads_down_to(&self, leaf: &Certificate, intermediates: &[Certificate]) -> bool {
+        !self.lines(leaf, intermediates).is_empty()
+    }
+
+    /// The lines of issuers that lead from `leaf` to this chain by name **and** by signature:
+    /// for each the certificates between, the leaf's issuer first.
+    ///
+    /// What came with a signature may be made to send a path builder astray, so the lines are
+    /// found here and nothing else is shown to it. Names are followed upwards, each certificate
+    /// once and [`limits::ISSUERS`] for one below, the shortest line first; signatures are checked from the trusted end
+    /// downwards, so that what nobody trusted signed costs one check.
+    fn lines<'a>(
+        &'a self,
+        leaf: &'a Certificate,
+        intermediates: &'a [Certificate],
+    ) -> Vec<Vec<&'a Certificate>> {
+        let mut lines = Vec::new();
+        let mut ends = 0;
+        let mut tried: Vec<&Certificate> = vec![leaf];
+        let mut partial = vec![Vec::new()];
+        let mut next = 0;
+        while let Some(line) = partial.get(next).cloned() {
+            next += 1;
+            let top = line.last().copied().unwrap_or(leaf);
+            if self.names(&top.tbs().issuer) {
+                if ends == LINES {
+                    return lines;
+                }
+                ends += 1;
+                if self.issued(top) && is_signed_downwards(leaf, &line) {
+                    lines.push(line.clone());
+                }
+            }
+            let is_issuer = |c: &&Certificate| c.tbs().subject == top.tbs().issuer;
+            let mut issuers = 0;
+            for issuer in intermediates
                 .iter()
-                .find(|c| c.der() == cert.der().as_ref())
-        });
-        let mut certificates = vec![leaf];
-        certificates.extend(between);
-        certificates.extend(self.upwards_of(found.anchor()));
-        let path = VerifiedPath { certificates };
-        path.check(time)?;
-        Ok(path)
+                .take(limits::CHAIN_CERTIFICATES)
+                .filter(is_issuer)
+            {
+                if issuers == limits::ISSUERS || tried.contains(&issuer) {
+                    continue;
+                }
+                if budget::charge(Work::PathSteps, 1).is_err() {
+                    return Vec::new();
+                }
+                issuers += 1;
+                tried.push(issuer);
+                let mut longer = line.clone();
+                longer.push(issuer);
+                partial.push(longer);
+            }
+        }
+        lines
+    }
+
+    /// Whether a certificate of this chain has this subject.
+    fn names(&self, subject: &Name) -> bool {
+        let mut anchors = self.certificates.iter();
+        anchors.any(|anchor| anchor.tbs().subject == *subject)
+    }
+
+    /// Whether a certificate of this chain signed this one.
+    fn issued(&self, certificate: &Certificate) -> bool {
+        let mut anchors = self.certificates.iter();
+        anchors.any(|anchor| certificate.is_issued_by(anchor))
     }
 
     /// The anchor's certificate and, while the chain continues, those above it.
@@ -104,6 +190,16 @@ impl TrustedChain {
             Some(current)
         })
     }
+}
+
+/// Whether each certificate of a line signed the one before it, and the first the leaf.
+fn is_signed_downwards(leaf: &Certificate, line: &[&Certificate]) -> bool {
+    let below = std::iter::once(leaf).chain(line.iter().copied());
+    let links: Vec<_> = below.zip(line).collect();
+    links
+        .into_iter()
+        .rev()
+        .all(|(certificate, issuer)| certificate.is_issued_by(issuer))
 }
 
 /// A path that verified: the leaf first, the root last.
@@ -160,6 +256,16 @@ pub(crate) enum PathError {
     /// A certificate of the path breaks a rule.
     #[error("a certificate on the path breaks a rule: {0:?}")]
     Profile(webpki::Error),
+}
+
+impl PathError {
+    /// Of two ways that fail the one that led further; of equals the first.
+    fn or(self, other: Self) -> Self {
+        match self {
+            Self::Untrusted => other,
+            found => found,
+        }
+    }
 }
 
 impl From<webpki::Error> for PathError {

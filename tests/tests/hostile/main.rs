@@ -7,5 +7,8 @@
     clippy::panic
 )]
 
+mod chains;
+mod costs;
 mod door;
+mod noise;
 mod scene;

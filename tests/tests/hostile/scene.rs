@@ -4,19 +4,28 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use sealgate_core::UnixTime;
-use sealgate_tests::notation::envelope::artifact;
-use sealgate_tests::notation::{Certificate, Format, Profile};
+use sealgate_core::evidence::{Artifact, Blob, Source};
+use sealgate_core::{Digest, UnixTime};
+use sealgate_tests::notation::envelope::{artifact, payload};
+use sealgate_tests::notation::{Certificate, Envelope, Format, Profile};
 use sealgate_tests::pack::Pack;
 use sealgate_tests::parity::Question;
 use sealgate_tests::sign::{self, Kind, SigningKey};
 use sealgate_tests::sigstore::certificate::Holder;
 use sealgate_tests::sigstore::{ISSUER, SUBJECT, Sigstore};
+use sealgate_tests::wasm::Host;
 use serde_json::{Value, json};
 
 pub(crate) const IMAGE: &str = "registry.example.com/prod/app:1.0";
 pub(crate) const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
 pub(crate) const NOTARY_SIGNER: &str = "C=US, ST=WA, O=acme, CN=release";
+
+/// Instructions and bytes of memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cost {
+    pub(crate) fuel: u64,
+    pub(crate) memory: usize,
+}
 
 /// Who may sign.
 pub(crate) struct Scene {
@@ -115,6 +124,38 @@ impl Scene {
         );
         verdict
     }
+
+    /// What a verdict costs in wasm, where cost is the same in every run.
+    pub(crate) fn cost(&self, pack: &Pack, authority: &str) -> Cost {
+        let mut guest = Host::shared().instance().unwrap();
+        guest
+            .verify(&self.question(pack, authority).request())
+            .unwrap();
+        Cost {
+            fuel: guest.fuel_used(),
+            memory: guest.memory_bytes(),
+        }
+    }
+
+    /// The instructions that a verdict takes in wasm.
+    pub(crate) fn fuel(&self, pack: &Pack, authority: &str) -> u64 {
+        self.cost(pack, authority).fuel
+    }
+
+    /// The image with a signature by the Notary signer.
+    pub(crate) fn signed(&self, format: Format) -> Pack {
+        let image = image();
+        let envelope = self.envelope(format, &image).sign(&self.notary.key);
+        with_envelope(image, format, &envelope)
+    }
+
+    /// A Notary envelope for the image.
+    pub(crate) fn envelope(&self, format: Format, pack: &Pack) -> Envelope {
+        let subject = &pack.evidence().subject;
+        let size = subject.manifest.bytes().len();
+        let payload = payload(&subject.media_type, &pack.digest(), size, &Value::Null);
+        Envelope::x509(format, &[&self.notary, &self.notary_root], payload)
+    }
 }
 
 pub(crate) fn image() -> Pack {
@@ -131,6 +172,39 @@ pub(crate) fn codes(verdict: &Value) -> Vec<String> {
     let reasons = verdict["reasons"].as_array().unwrap();
     let code = |reason: &Value| reason["code"].as_str().unwrap().to_owned();
     reasons.iter().map(code).collect()
+}
+
+/// An artifact of cosign's with these layers: digest and annotations.
+pub(crate) fn layers<'a>(
+    media_type: &str,
+    layers: impl Iterator<Item = (Digest, &'a Value)>,
+    source: Source,
+    blobs: Vec<Blob>,
+) -> Artifact {
+    let layer = |(digest, annotations): (Digest, &Value)| {
+        json!({
+            "mediaType": media_type,
+            "digest": digest,
+            "size": 1,
+            "annotations": annotations,
+        })
+    };
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": {
+            "mediaType": "application/vnd.oci.image.config.v1+json",
+            "digest": Digest::sha256(b"{}"),
+            "size": 2,
+        },
+        "layers": layers.map(layer).collect::<Vec<_>>(),
+    });
+    Artifact {
+        source,
+        manifest: Blob::new(manifest.to_string().into_bytes()),
+        blobs,
+        omitted: Vec::new(),
+    }
 }
 
 /// The payload that cosign signs for an image.

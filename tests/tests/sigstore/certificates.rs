@@ -270,8 +270,11 @@ fn another_root_or_a_stranger_of_the_same_name_is_untrusted_atk_25() {
     );
     bench.refuses(&bench.by_holder(&holder), "certificate_untrusted");
     let mut bench = bench;
-    bench.root = Sigstore::new("another").trusted_root();
+    let another = Sigstore::new("another").trusted_root();
+    bench.root["tlogs"] = another["tlogs"].clone();
     bench.refuses(&bench.v1(), "log_unknown");
+    bench.root = another;
+    bench.refuses(&bench.v1(), "certificate_untrusted");
 }
 
 #[test]

@@ -318,6 +318,7 @@ fn every_annotation_of_a_layer_is_bound_to_its_signature_cve_2022_23649_cve_2026
         image.clone().with_cosign(&[layer])
     };
     let stranger = Sigstore::new("stranger").signer();
+    let trusted = case.sigstore.issue(&case.sigstore.leaf(), KeyKind::P384);
     for (pack, outcome, code) in [
         (
             layer(&|l| {
@@ -337,6 +338,11 @@ fn every_annotation_of_a_layer_is_bound_to_its_signature_cve_2022_23649_cve_2026
         ),
         (
             layer(&|l| *annotation(l, "/certificate") = stranger.pem()),
+            Outcome::Untrusted,
+            "certificate_untrusted",
+        ),
+        (
+            layer(&|l| *annotation(l, "/certificate") = trusted.pem()),
             Outcome::Untrusted,
             "signature_invalid",
         ),

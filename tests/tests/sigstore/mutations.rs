@@ -96,7 +96,7 @@ const TO_V1: &[Change] = &[
     (
         "certificate altered",
         |b| flip(&mut b["verificationMaterial"]["certificate"]["rawBytes"]),
-        "log_entry_mismatch",
+        "certificate_untrusted",
     ),
     (
         "no content",

@@ -9,12 +9,14 @@ use x509_cert::ext::pkix::crl::dp::IssuingDistributionPoint;
 use x509_cert::ext::pkix::{BaseCrlNumber, CrlNumber, CrlReason, FreshestCrl};
 
 use super::super::certificate::{
-    Certificate, distribution_urls, first_element, point_urls, unix_time, whole_bytes,
+    Certificate, distribution_urls, point_urls, unix_time, whole_bytes,
 };
 use super::{Answers, Status, in_force, malformed, read_invalidity_date, spares};
+use crate::budget::{self, Work};
 use crate::evidence::RevocationKind;
 use crate::limits;
 use crate::time::UnixTime;
+use crate::x509::first_element;
 
 /// `id-ce-issuingDistributionPoint`, which x509-cert 0.2 has under another number.
 const ISSUING_DISTRIBUTION_POINT: ObjectIdentifier =
@@ -128,6 +130,8 @@ impl Crl {
                 limits::BLOB_BYTES
             ));
         }
+        let length = u64::try_from(der.len()).unwrap_or(u64::MAX);
+        budget::charge(Work::DecodedBytes, length).map_err(|exceeded| exceeded.to_string())?;
         let list = CertificateList::from_der(der).map_err(malformed)?;
         let signed = first_element(der).map_err(malformed)?;
         let tbs = &list.tbs_cert_list;

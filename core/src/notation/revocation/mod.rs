@@ -8,6 +8,9 @@ mod crl;
 mod ocsp;
 mod request;
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5280;
 use der::Decode as _;
@@ -16,7 +19,9 @@ use x509_cert::ext::Extension;
 
 use super::certificate::Certificate;
 use super::chain::Chain;
+use crate::budget::{self, Work};
 use crate::candidate::Context;
+use crate::digest::Digest;
 use crate::evidence::{RevocationAnswer, RevocationKind};
 use crate::reason::{Code, Reason};
 use crate::time::UnixTime;
@@ -63,7 +68,13 @@ pub(super) fn check_chain(
     let mut until: Option<UnixTime> = None;
     let mut unknown = None;
     for (certificate, issuer) in chain.links() {
-        match check(certificate, issuer, signing_time, &answers) {
+        let key = (
+            certificate.fingerprint(),
+            issuer.fingerprint(),
+            signing_time,
+        );
+        let check = || check(certificate, issuer, signing_time, &answers);
+        match context.revocation.get_or_insert_with(key, check) {
             Ok(None) => {}
             Ok(Some(Status::Good { until: end })) => {
                 until = Some(until.map_or(end, |until| until.min(end)));
@@ -90,6 +101,34 @@ pub(super) fn check_chain(
     match unknown {
         Some(reason) => Err(reason),
         None => Ok(until),
+    }
+}
+
+/// A certificate, its issuer, and the signing time if a signing authority vouches for it.
+type StatusKey = (Digest, Digest, Option<UnixTime>);
+/// What is known about one certificate, see [`check`].
+type StatusResult = Result<Option<Status>, String>;
+
+/// What became of questions in this verdict: a list of megabytes is read once, however many
+/// signatures ask about it.
+#[derive(Default)]
+pub(crate) struct KnownStatuses(RefCell<BTreeMap<StatusKey, StatusResult>>);
+
+impl KnownStatuses {
+    fn get_or_insert_with(
+        &self,
+        key: StatusKey,
+        check: impl FnOnce() -> StatusResult,
+    ) -> StatusResult {
+        if let Some(known) = self.0.borrow().get(&key) {
+            return known.clone();
+        }
+        let status = check();
+        // What was made beyond a limit says nothing.
+        if budget::charge(Work::PathSteps, 1).is_ok() {
+            self.0.borrow_mut().insert(key, status.clone());
+        }
+        status
     }
 }
 

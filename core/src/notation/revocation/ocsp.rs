@@ -11,10 +11,11 @@ use x509_ocsp::{
     OcspResponseStatus, Request, ResponderId, TbsRequest,
 };
 
-use super::super::certificate::{Certificate, first_element, whole_bytes};
+use super::super::certificate::{Certificate, whole_bytes};
 use super::{Status, in_force, malformed, read_invalidity_date, seconds, spares};
 use crate::crypto::Hash;
 use crate::time::UnixTime;
+use crate::x509::first_element;
 
 /// Bytes of one response: notation-go's bound; usual ones have 2 to 4 kB.
 const RESPONSE_BYTES: usize = 20_480;

@@ -1,10 +1,13 @@
 //! Which answers about revocation a verdict lacks.
 
+use std::collections::BTreeSet;
+
 use super::super::certificate::Certificate;
 use super::super::chain::{Chain, Purpose};
 use super::super::envelope::Envelope;
-use super::super::{claims, read_envelope, token};
+use super::super::{claims, find_envelope, read, token};
 use super::{Answers, crl, ocsp};
+use crate::budget;
 use crate::digest::Digest;
 use crate::evidence::{Evidence, RevocationKind};
 use crate::limits;
@@ -40,8 +43,13 @@ pub fn revocation_requests(
     trust: &TrustMaterial,
     now: UnixTime,
 ) -> Vec<RevocationRequest> {
+    budget::metered(|| requests(evidence, trust, now))
+}
+
+fn requests(evidence: &Evidence, trust: &TrustMaterial, now: UnixTime) -> Vec<RevocationRequest> {
     let answers = Answers::new(&evidence.revocation, now);
     let mut requests = Requests(Vec::new());
+    let mut seen = BTreeSet::new();
     for artifact in evidence.artifacts.iter().take(limits::ARTIFACTS) {
         let Ok(manifest) = Manifest::parse(artifact.manifest.bytes()) else {
             continue;
@@ -49,9 +57,22 @@ pub fn revocation_requests(
         if !claims(&manifest) {
             continue;
         }
-        if let Ok(signed) = read_envelope(artifact, &manifest) {
-            requests.add_chain(signing_links(&signed.envelope, trust), &answers);
-            requests.add_chain(timestamp_links(&signed.envelope, trust), &answers);
+        let Ok((blob, format)) = find_envelope(artifact, &manifest) else {
+            continue;
+        };
+        if !seen.insert((blob.digest(), format)) {
+            continue;
+        }
+        // What is too costly to judge is refused anyway, and asks nobody.
+        let links = budget::share(|| match read(artifact.manifest.digest(), blob, format) {
+            Ok(signed) => [
+                signing_links(&signed.envelope, trust),
+                timestamp_links(&signed.envelope, trust),
+            ],
+            Err(_) => Default::default(),
+        });
+        for links in links.unwrap_or_default() {
+            requests.add_chain(links, &answers);
         }
     }
     requests.0

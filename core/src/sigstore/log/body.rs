@@ -17,6 +17,7 @@ use super::super::subject::Subject;
 use super::super::wire::Bytes;
 use crate::crypto::{Hash, KeyKind, PublicKey};
 use crate::json::Document;
+use crate::limits;
 use crate::reason::{Code, Reason};
 use crate::x509::Certificate;
 
@@ -87,9 +88,9 @@ impl Claim<'_> {
     /// What hash of what was signed is logged, for entries that log one.
     fn signed_digest(&self, hash: Hash) -> Option<Vec<u8>> {
         match self.content {
-            Content::SimpleSigning { payload, .. } => Some(hash.digest(payload)),
+            Content::SimpleSigning { payload, .. } => Some(hash.digest(payload.bytes())),
             Content::Message { .. } => self.subject.digest(hash),
-            Content::Dsse(envelope) => Some(hash.digest(&envelope.signed_bytes())),
+            Content::Dsse(envelope) => Some(hash.digest(envelope.signed_bytes())),
         }
     }
 
@@ -268,6 +269,16 @@ fn check_payload(own: &[u8], logged: &[u8]) -> Result<(), Reason> {
 }
 
 fn check(body: &[u8]) -> Result<Document<'_>, Reason> {
+    if body.len() > limits::LOG_BODY_BYTES {
+        return Err(Reason::new(
+            Code::LimitExceeded,
+            format!(
+                "a log entry has {} bytes, more than the {} allowed",
+                body.len(),
+                limits::LOG_BODY_BYTES
+            ),
+        ));
+    }
     Document::check(body).map_err(|error| malformed(format!("is not one of Rekor's: {error}")))
 }
 
