@@ -229,7 +229,7 @@ fn stranger(metadata: &Value) -> Pack {
 #[test]
 fn audit_shows_nothing_of_a_stranger_and_says_that_nothing_is_proved_rt_10_adv_37() {
     let signer = Signer::new();
-    let huge = json!({"note": "x".repeat(1 << 20)});
+    let huge = json!({"note": "x".repeat(512 << 10)});
     let verdict = judge(&stranger(&huge), &at_level("audit"), &signer.trust());
     unproven(&verdict);
     logged(&verdict, "authenticity", "certificate_untrusted");
