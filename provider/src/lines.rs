@@ -204,7 +204,7 @@ fn write_lines(lines: &Lines, mut sink: impl Sink, mut torn: bool, owner: &dyn O
             match write_whole(&mut sink, &taken, &mut torn) {
                 Ok(()) => {
                     working = true;
-                    if lines.have_room() {
+                    if !task.last && lines.have_room() {
                         owner.written();
                     }
                 }
@@ -223,9 +223,25 @@ fn write_lines(lines: &Lines, mut sink: impl Sink, mut torn: bool, owner: &dyn O
         // What one burst took is not kept for ever.
         taken.shrink_to(64 << 10);
         if task.last {
+            if working {
+                write_last_words(lines, &mut sink, &mut torn, owner);
+            }
             return;
         }
         std::thread::sleep(GATHER);
+    }
+}
+
+/// Of what was lost shortly before the end nobody would hear otherwise.
+fn write_last_words(lines: &Lines, sink: &mut impl Sink, torn: &mut bool, owner: &dyn Owner) {
+    lines.lock().closed = false;
+    owner.written();
+    let mut state = lines.lock();
+    state.closed = true;
+    let words = std::mem::take(&mut state.waiting);
+    drop(state);
+    if let Err((_, lost)) = write_whole(sink, &words, torn) {
+        owner.lost(lost);
     }
 }
 
