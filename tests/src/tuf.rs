@@ -36,6 +36,8 @@ pub struct Repository {
     name: String,
     /// Who signs roots.
     pub root_keys: Vec<Key>,
+    /// Another id under which the first of them is listed, and signs once more.
+    pub second_id: Option<String>,
     /// How many of them must.
     pub root_threshold: u32,
     /// Who signs timestamps and snapshots.
@@ -64,6 +66,7 @@ impl Repository {
             name: name.to_owned(),
             root_keys: vec![key("root 1"), key("root 2")],
             root_threshold: 2,
+            second_id: None,
             online: key("online"),
             targets_key: key("targets"),
             versions: BTreeMap::new(),
@@ -115,8 +118,13 @@ impl Repository {
         let root_keys: Vec<_> = self.root_keys.iter().collect();
         let all = root_keys.iter().copied();
         let all = all.chain([&self.online, &self.targets_key]);
-        let keys: BTreeMap<_, _> = all.map(|key| (key_id(key), describe(key))).collect();
+        let mut keys: BTreeMap<_, _> = all.map(|key| (key_id(key), describe(key))).collect();
         let version = self.versions.get("root").map_or(1, |version| version + 1);
+        let mut root = role(&root_keys, self.root_threshold);
+        if let Some(id) = &self.second_id {
+            keys.insert(id.clone(), describe(root_keys[0]));
+            root["keyids"] = json!([key_id(root_keys[0]), id]);
+        }
         let signed = json!({
             "_type": "root",
             "spec_version": "1.0.31",
@@ -125,13 +133,16 @@ impl Repository {
             "consistent_snapshot": true,
             "keys": keys,
             "roles": {
-                "root": role(&root_keys, self.root_threshold),
+                "root": root,
                 "timestamp": role(&[&self.online], 1),
                 "snapshot": role(&[&self.online], 1),
                 "targets": role(&[&self.targets_key], 1),
             },
         });
-        let signers: Vec<_> = others.iter().chain(&self.root_keys).collect();
+        let signers = others.iter().chain(&self.root_keys);
+        let signers = signers.map(|key| (key_id(key), key));
+        let again = self.second_id.clone().map(|id| (id, &self.root_keys[0]));
+        let signers: Vec<_> = signers.chain(again).collect();
         let bytes = envelope(&signed, &signers);
         self.versions.insert("root", version);
         self.files.insert(format!("{version}.root.json"), bytes);
@@ -188,7 +199,7 @@ impl Repository {
             "targets" => &self.targets_key,
             _ => &self.online,
         };
-        (version, envelope(&signed, &[key]))
+        (version, envelope(&signed, &[(key_id(key), key)]))
     }
 }
 
@@ -201,11 +212,11 @@ fn describe(key: &Key) -> Value {
     json!({"keytype": "ed25519", "scheme": "ed25519", "keyval": {"public": public}})
 }
 
-fn envelope(signed: &Value, keys: &[&Key]) -> Vec<u8> {
+fn envelope(signed: &Value, keys: &[(String, &Key)]) -> Vec<u8> {
     let canonical = serde_json_canonicalizer::to_vec(signed).unwrap_or_default();
     let signatures: Vec<_> = keys
         .iter()
-        .map(|key| json!({"keyid": key_id(key), "sig": hex::encode(key.sign(&canonical))}))
+        .map(|(id, key)| json!({"keyid": id, "sig": hex::encode(key.sign(&canonical))}))
         .collect();
     json!({"signatures": signatures, "signed": signed})
         .to_string()

@@ -10,6 +10,8 @@
 
 #[path = "provider/api.rs"]
 mod api;
+#[path = "provider/attacks.rs"]
+mod attacks;
 #[path = "provider/cache.rs"]
 mod cache;
 #[path = "provider/front.rs"]

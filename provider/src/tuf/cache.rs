@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use sigstore_tuf::MetadataStore;
 use sigstore_tuf::transport::{FetchFuture, Repository};
 
+use super::document;
 use crate::files;
 
 /// Bytes of a cache file. The limits of one refresh stay well below.
@@ -105,7 +106,7 @@ fn parse(text: &str) -> Result<Kept, String> {
             let bytes = STANDARD
                 .decode(text)
                 .map_err(|error| format!("{name}: {error}"))?;
-            match json::check(&bytes) {
+            match document::check(&bytes) {
                 Ok(()) => Ok((name, bytes)),
                 Err(error) => Err(format!("{name}: {error}")),
             }

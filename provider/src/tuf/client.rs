@@ -7,12 +7,12 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use sealgate_core::UnixTime;
 use sealgate_core::crypto::install_sigstore_provider;
-use sealgate_core::json;
 use sealgate_core::sigstore::SigstoreRoot;
 use serde::Serialize;
 use sigstore_tuf::{Error, Repository, Role as _, TrustedMetadataSet, Updater, UpdaterConfig};
 
 use super::cache::{CacheFile, Files, Good, Kept, Offline, Shelf};
+use super::document;
 use super::error::{SetupProblem, TufError, TufSetupError};
 use super::mirror::Mirror;
 use crate::config::{self, Tuf};
@@ -258,8 +258,8 @@ fn initial_root(name: &str, tuf: &Tuf) -> Result<Vec<u8>, SetupProblem> {
             (format!("built-in {name}"), instance.tuf_root().to_vec())
         }
     };
-    if let Err(error) = json::check(&bytes) {
-        return Err(SetupProblem::InitialRootJson { file, error });
+    if let Err(error) = document::check(&bytes) {
+        return Err(SetupProblem::InitialRootDocument { file, error });
     }
     match TrustedMetadataSet::from_root(&bytes) {
         Ok(_) => Ok(bytes),

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use sealgate_core::json::JsonError;
 use sealgate_core::sigstore::RootError;
 use sigstore_tuf::Error;
 
+use super::document::DocumentError;
 use super::mirror::FetchError;
 use crate::response::with_causes;
 
@@ -142,7 +142,7 @@ pub(super) enum SetupProblem {
     #[error("{file}: expected a root.json to begin with: {error}")]
     InitialRoot { file: String, error: TufError },
     #[error("{file}: expected a root.json to begin with: {error}")]
-    InitialRootJson { file: String, error: JsonError },
+    InitialRootDocument { file: String, error: DocumentError },
     #[error("there is no initial root.json for it")]
     NoInitialRoot,
     #[error("{0}")]

@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use reqwest::{Client, StatusCode};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
-use sealgate_core::json::{self, JsonError};
 use sigstore_tuf::transport::FetchFuture;
 use sigstore_tuf::{Error, Repository};
 use url::Url;
 
+use super::document::{self, DocumentError};
 use super::error::Cause;
 use crate::config::Tuf;
 use crate::files;
@@ -45,7 +45,7 @@ pub(super) enum FetchError {
     #[error("not a name that a file of a repository may have: {0:?}")]
     Name(String),
     #[error("{name}: {why}")]
-    Json { name: String, why: JsonError },
+    Document { name: String, why: DocumentError },
 }
 
 impl FetchError {
@@ -54,7 +54,7 @@ impl FetchError {
             Self::Unreachable { .. } => Cause::Unreachable,
             Self::Status { .. } => Cause::Refused,
             Self::TooLarge { .. } => Cause::TooLarge,
-            Self::Name(_) | Self::Json { .. } => Cause::Malformed,
+            Self::Name(_) | Self::Document { .. } => Cause::Malformed,
         }
     }
 }
@@ -98,11 +98,11 @@ impl Mirror {
     }
 
     /// Metadata are JSON, which `sigstore-tuf` reads before it knows who signed it.
-    async fn fetch_json(&self, name: &str, most: u64) -> Result<Option<Vec<u8>>, Error> {
+    async fn fetch_document(&self, name: &str, most: u64) -> Result<Option<Vec<u8>>, Error> {
         let fetched = self.fetch(name.to_owned(), most).await?;
-        if let Some(Err(why)) = fetched.as_deref().map(json::check) {
+        if let Some(Err(why)) = fetched.as_deref().map(document::check) {
             let name = name.to_owned();
-            return Err(unusable(FetchError::Json { name, why }));
+            return Err(unusable(FetchError::Document { name, why }));
         }
         Ok(fetched)
     }
@@ -114,7 +114,7 @@ fn unusable(error: FetchError) -> Error {
 
 impl Repository for Mirror {
     fn fetch_metadata<'a>(&'a self, name: &'a str, most: u64) -> FetchFuture<'a> {
-        Box::pin(self.fetch_json(name, most))
+        Box::pin(self.fetch_document(name, most))
     }
 
     fn fetch_target<'a>(&'a self, path: &'a str, most: u64) -> FetchFuture<'a> {

@@ -18,6 +18,7 @@
 
 mod cache;
 mod client;
+mod document;
 mod error;
 mod mirror;
 mod roots;

@@ -173,6 +173,20 @@ async fn a_root_that_its_predecessor_does_not_sign_is_refused_adv_52() {
 }
 
 #[tokio::test]
+async fn one_key_under_two_ids_counts_once_adv_51() {
+    let mut scene = Scene::new().await;
+    let client = scene.client();
+    client.refresh(NOW).await.unwrap();
+    scene.repository.second_id = Some("ab".repeat(32));
+    scene.repository.rotate_root("next");
+    scene.show();
+    let (cause, message) = refused(&client, NOW).await;
+    let causes = [Cause::Signatures, Cause::Malformed];
+    assert!(causes.contains(&cause), "{cause:?}: {message}");
+    survives(&scene, "first");
+}
+
+#[tokio::test]
 async fn a_threshold_of_two_is_not_met_by_one_and_zero_is_no_threshold_adv_50() {
     let mut scene = Scene::new().await;
     let client = scene.client();

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::{Response, StatusCode};
@@ -24,18 +24,25 @@ use tempfile::TempDir;
 #[derive(Default)]
 pub struct TestClock {
     seconds: AtomicU64,
+    /// How far the wall clock is from where it should be.
+    off: AtomicI64,
 }
 
 impl TestClock {
     pub fn advance(&self, seconds: u64) {
         self.seconds.fetch_add(seconds, Ordering::SeqCst);
     }
+
+    /// Sets the wall clock alone.
+    pub fn set_off(&self, seconds: i64) {
+        self.off.store(seconds, Ordering::SeqCst);
+    }
 }
 
 impl Clock for TestClock {
     fn now(&self) -> UnixTime {
-        let seconds = self.seconds.load(Ordering::SeqCst);
-        UnixTime::from_seconds(1_800_000_000).plus(seconds.try_into().unwrap())
+        let seconds: i64 = self.seconds.load(Ordering::SeqCst).try_into().unwrap();
+        UnixTime::from_seconds(1_800_000_000).plus(seconds + self.off.load(Ordering::SeqCst))
     }
 
     fn monotonic(&self) -> Duration {
