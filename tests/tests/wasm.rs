@@ -119,6 +119,60 @@ fn bad_requests_are_answered_and_never_trap() {
     }
 }
 
+/// Within half of what a host gives it, whatever it is sent.
+#[test]
+fn hostile_requests_are_answered_within_bounds_atk_30() {
+    const MEMORY: usize = 256 << 20;
+    let key = SigningKey::generate(Kind::P256);
+    let good = question(&Pack::image(IMAGE, "a"), &key).request();
+    let good: Value = serde_json::from_slice(&good).unwrap();
+    let with = |pointer: &str, value: Value| {
+        let mut request = good.clone();
+        *request.pointer_mut(pointer).unwrap() = value;
+        request.to_string().into_bytes()
+    };
+    let mut nested = "1".to_owned();
+    for _ in 0..6 {
+        nested = json!({"$serde_json::private::RawValue": nested}).to_string();
+    }
+    let nested: Value = serde_json::from_str(&format!("[{nested}]")).unwrap_or_default();
+    let long = "A".repeat(1 << 18);
+    for request in [
+        with("/policies", json!([nested.to_string()])),
+        with("/policies", json!(vec!["x"; 10_000])),
+        with("/policies", json!(["[".repeat(1 << 18)])),
+        with("/policies", json!(["{a: &a [*a, *a]}"])),
+        with("/trustStores", json!({"ca:x": [long.clone()]})),
+        with(
+            "/trustRoots",
+            json!({"corp": {"tlogs": vec![json!({}); 5_000]}}),
+        ),
+        with(
+            "/evidence",
+            json!({"schemaVersion": 1, "artifacts": vec![json!({}); 5_000]}),
+        ),
+        with("/evidence/subject", json!({"manifest": long.clone()})),
+        with("/now", json!("9".repeat(1 << 18))),
+        format!("{{\"now\":{}}}", "9".repeat(1 << 18)).into_bytes(),
+        vec![0xff; 1 << 20],
+        vec![b'{'; 1 << 20],
+        "\"\\u0000".repeat(1 << 18).into_bytes(),
+    ] {
+        let mut guest = Host::shared().instance().unwrap();
+        let answer: Value = serde_json::from_slice(&guest.verify(&request).unwrap()).unwrap();
+        let code = answer["error"]["code"].as_str();
+        assert!(code.is_some(), "{answer}");
+        assert!(
+            guest.memory_bytes() < MEMORY,
+            "{code:?}: {} bytes",
+            guest.memory_bytes()
+        );
+        let again = guest.verify(good.to_string().as_bytes()).unwrap();
+        let again: Value = serde_json::from_slice(&again).unwrap();
+        assert_eq!(again["verdict"]["outcome"], "unsigned", "after {code:?}");
+    }
+}
+
 #[test]
 fn memory_is_given_back() {
     let key = SigningKey::generate(Kind::P256);

@@ -11,3 +11,4 @@ mod envelopes;
 mod names;
 mod payloads;
 mod scene;
+mod statements;
