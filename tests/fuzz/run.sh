@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # usage: run.sh [MINUTES [TARGET…]]
 # Runs the fuzz targets, all or those named, for MINUTES together (default 10), each its share.
-# SEALGATE_FUZZ_JOBS of them run side by side (default 1). Inputs that were found before are in
+# SEALGATE_FUZZ_JOBS of them run side by side (default 1). SEALGATE_FUZZ_RUNS ends each after so
+# many inputs, the same ones in every run from a clean checkout. Inputs that were found before are in
 # the target folder and used again; those that break something are said, and kept there, too.
 set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
@@ -14,8 +15,10 @@ if [ "${1:-}" = --one ]; then
     name=$2 seconds=$3
     mkdir -p "$work/corpus/$name" "$work/crashes" "$work/logs"
     status=0
+    again=()
+    [ -z "${SEALGATE_FUZZ_RUNS:-}" ] || again=(-seed=1 -runs="$SEALGATE_FUZZ_RUNS")
     "$built/debug/$name" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -max_len=65536 \
-        -print_final_stats=1 -artifact_prefix="$work/crashes/$name-" \
+        -print_final_stats=1 -artifact_prefix="$work/crashes/$name-" "${again[@]}" \
         "$work/corpus/$name" "$here/corpus/$name" >"$work/logs/$name.log" 2>&1 || status=$?
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$work/logs/$name.log")
     covered=$(sed -n 's/.* cov: \([0-9]*\) .*/\1/p' "$work/logs/$name.log" | tail -1)
