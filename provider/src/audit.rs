@@ -8,9 +8,9 @@
 //! ```
 //!
 //! `evidence` is the SHA-256 digest of the evidence pack that the verdict was made from.
-//! A thread of its own writes (see [`crate::lines`]); if it cannot keep up, lines are lost, counted
+//! A thread of its own writes (`lines.rs`); if it cannot keep up, lines are lost, counted
 //! and reported, rather than admission held up. Each line is whole, also after a disk was full.
-//! A file that was moved away is opened anew by [`Audit::reopen`].
+//! A file that was moved away is opened anew on `SIGHUP`.
 
 use std::io;
 use std::sync::Arc;

@@ -1,10 +1,10 @@
 //! Logs, to standard error: for people or as JSON.
 //!
-//! Who logs never waits for standard error (see [`crate::lines`]), and no text of a stranger
+//! Who logs never waits for standard error (`lines.rs`), and no text of a stranger
 //! can make a line of its own, fill the log with one line, or crowd out other lines:
 //!
 //! * control characters are escaped, whatever value they come in;
-//! * a line has at most [`LINE_BYTES`] bytes;
+//! * a line has at most about 8 KiB;
 //! * of one kind, that is from one place in our source, at most so many lines are written a second.
 //!
 //! Lines that are lost are counted (`sealgate_log_lost`), and said as soon as that is possible.

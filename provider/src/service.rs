@@ -11,7 +11,7 @@
 //! leaves at its own deadline, the work goes on and fills the caches. While the registry
 //! cannot be asked, a verdict that is not too old is given out, marked stale.
 //!
-//! Registries share the turns, the bytes and the threads that this takes ([`crate::shares`]); an
+//! Registries share the turns, the bytes and the threads that this takes (`shares.rs`); an
 //! answer from the caches takes none of them.
 
 use std::io;

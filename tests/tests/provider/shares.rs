@@ -99,7 +99,7 @@ async fn what_is_in_the_cache_needs_no_place_f18() {
     assert_eq!(world.verdict(&warm).await["verified"], true);
     let cold = world.signed("cold", "1.0").tagged("1.0");
     let gate = world.hold(Route::Referrers);
-    ask_in_the_background(&world, &[cold.clone()]).await;
+    ask_in_the_background(&world, std::slice::from_ref(&cold)).await;
     gate.arrivals(1).await;
     assert_eq!(world.verdict(&warm).await["cache"]["status"], "hit");
     let reply = world.validate(&[&warm, &cold]).await;

@@ -5,10 +5,10 @@
 //! no values. `text.matches(pattern)` finds the pattern anywhere in the text, as CEL defines it,
 //! in linear time; there are no functions of time.
 //!
-//! What a condition costs is counted while it is evaluated ([`meter`]), and bounded
-//! ([`limits::CONDITION_STEPS`](crate::limits::CONDITION_STEPS)): an element of a list that is
-//! gone through is a step, sixteen bytes of text that are looked at are one. Patterns that the
-//! expression spells out are compiled when the policy is read; others must be short.
+//! What a condition costs is counted while it is evaluated (`meter.rs`), and bounded
+//! ([`limits::CONDITION_STEPS`]): an element of a list that is gone through is a step, sixteen
+//! bytes of text that are looked at are one. Patterns that the expression spells out are
+//! compiled when the policy is read; others must be short.
 
 mod compile;
 mod meter;
