@@ -111,6 +111,9 @@ impl Judge {
             true => verdict.clone(),
             false => self.judge_in_wasm(policy, image),
         };
+        if verdict.get("verified").is_some() {
+            assert_eq!(verdict["request"], json!({"policy": policy}));
+        }
         let own = comparable(&verdict);
         let equal = own == comparable(&command) && own == comparable(&wasm);
         Verdict {
@@ -299,13 +302,15 @@ fn configuration(folder: &Path, setup: &Setup) -> Config {
     config
 }
 
-/// The verdict without what differs by right: where it comes from, and the revision of the trust
-/// that all policies of the judge need, of which the command has but one.
+/// The verdict without what differs by right: where it comes from, the policy's name if it was
+/// asked for by name, as the provider is alone, and the revision of the trust that all policies of
+/// the judge need, of which the command has but one.
 fn comparable(verdict: &Value) -> Value {
     let mut verdict = verdict.clone();
     if let Some(fields) = verdict.as_object_mut() {
         fields.remove("cache");
         fields.remove("trustRevision");
+        fields.remove("request");
     }
     verdict
 }
