@@ -21,6 +21,9 @@ use crate::time::{UnixTime, Window};
 /// Lines that end at the name of an anchor, of which the signatures are checked.
 const LINES: usize = 4;
 
+/// Lines that are followed at once, also those that lead nowhere.
+const PARTIAL: usize = 32;
+
 /// A chain from trust material: issuing certificates first, the root last. Each of them is
 /// trusted as it stands; whoever listed it vouches for it.
 #[derive(Clone, Debug)]
@@ -116,8 +119,9 @@ impl TrustedChain {
     ///
     /// What came with a signature may be made to send a path builder astray, so the lines are
     /// found here and nothing else is shown to it. Names are followed upwards, each certificate
-    /// once and [`limits::ISSUERS`] for one below, the shortest line first; signatures are checked from the trusted end
-    /// downwards, so that what nobody trusted signed costs one check.
+    /// once in a line and [`limits::ISSUERS`] for one below, the shortest of [`PARTIAL`] lines
+    /// first; signatures are checked from the trusted end downwards, so that what nobody trusted
+    /// signed costs one check.
     fn lines<'a>(
         &'a self,
         leaf: &'a Certificate,
@@ -125,7 +129,6 @@ impl TrustedChain {
     ) -> Vec<Vec<&'a Certificate>> {
         let mut lines = Vec::new();
         let mut ends = 0;
-        let mut tried: Vec<&Certificate> = vec![leaf];
         let mut partial = vec![Vec::new()];
         let mut next = 0;
         while let Some(line) = partial.get(next).cloned() {
@@ -141,20 +144,22 @@ impl TrustedChain {
                 }
             }
             let is_issuer = |c: &&Certificate| c.tbs().subject == top.tbs().issuer;
-            let mut issuers = 0;
+            let mut issuers: Vec<&Certificate> = Vec::new();
             for issuer in intermediates
                 .iter()
                 .take(limits::CHAIN_CERTIFICATES)
                 .filter(is_issuer)
             {
-                if issuers == limits::ISSUERS || tried.contains(&issuer) {
+                if issuers.len() == limits::ISSUERS || partial.len() == PARTIAL {
+                    break;
+                }
+                if issuer == leaf || line.contains(&issuer) || issuers.contains(&issuer) {
                     continue;
                 }
                 if budget::charge(Work::PathSteps, 1).is_err() {
                     return Vec::new();
                 }
-                issuers += 1;
-                tried.push(issuer);
+                issuers.push(issuer);
                 let mut longer = line.clone();
                 longer.push(issuer);
                 partial.push(longer);
