@@ -102,7 +102,7 @@ async fn an_image_signed_under_a_new_root_passes_once_it_is_renewed_without_a_re
     assert_eq!(before["verified"], true);
     let denied = world.verdict(&new).await;
     assert_eq!(denied["verified"], false);
-    assert_eq!(reason(&denied), "log_unknown");
+    assert_eq!(reason(&denied), "certificate_untrusted");
     assert_eq!(denied["trustRevision"], before["trustRevision"]);
 
     scene
@@ -115,7 +115,7 @@ async fn an_image_signed_under_a_new_root_passes_once_it_is_renewed_without_a_re
         .await;
     assert_ne!(passed["trustRevision"], before["trustRevision"]);
     let revoked = world.verdict(&old).await;
-    assert_eq!(reason(&revoked), "log_unknown");
+    assert_eq!(reason(&revoked), "certificate_untrusted");
     until_metrics_say(
         &world,
         r#"trust_root_refreshes_total{root="corp",result="ok"}"#,
