@@ -91,6 +91,7 @@ impl Bench {
         config.timeouts.request = Duration::from_secs(30);
         config.limits.requests = 4096;
         config.limits.connections = 4096;
+        config.limits.connections_per_address = 4096;
         // Tags are looked up once and for all: this is about the cached path.
         config.cache.tag = Duration::from_secs(3600);
 
