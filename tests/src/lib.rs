@@ -16,6 +16,7 @@
 //! * [`tuf`]: a TUF repository, signed with keys of its own.
 //! * [`vectors`]: public test vectors, where they are at hand.
 //! * [`rego`]: the ConstraintTemplate, evaluated as Gatekeeper evaluates it.
+//! * [`pages`]: pages that a test writes, and holds to what it saw.
 //! * [`source`]: this repository's own Rust, for what its text must hold.
 //! * [`token_review`]: an API server as far as TokenReviews go.
 //! * [`tools`]: the real programs of `tests/tools`, where they have been built.
@@ -31,6 +32,7 @@ pub mod https;
 pub mod image;
 pub mod notation;
 pub mod pack;
+pub mod pages;
 pub mod publish;
 pub mod registry;
 pub mod rego;

@@ -1,7 +1,6 @@
 //! The page of the documentation.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 use crate::grid::STEPS;
 use crate::rows::{Measured, Row};
@@ -65,23 +64,4 @@ pub(crate) fn page(rows: &[(usize, Row, Measured)], cells: &[(&str, Vec<String>)
         .unwrap();
     }
     page
-}
-
-/// Compares with the page that is checked in, or writes it.
-pub(crate) fn compare(page: &str) {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/hostile-registry.md");
-    if std::env::var_os("SEALGATE_WRITE_DOCS").is_some() {
-        std::fs::write(&file, page).unwrap();
-    }
-    let written = std::fs::read_to_string(&file).unwrap_or_default();
-    let differs: Vec<_> = page
-        .lines()
-        .filter(|line| !written.lines().any(|other| other == *line))
-        .collect();
-    assert!(
-        page == written,
-        "docs/hostile-registry.md says something else; SEALGATE_WRITE_DOCS=1 writes it anew. \
-         Lines that are not in it:\n{}",
-        differs.join("\n")
-    );
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 
-use sealgate_tests::source;
+use sealgate_tests::{pages, source};
 
 /// The families of ids, with what they are.
 const FAMILIES: [(&str, &str); 7] = [
@@ -73,18 +73,8 @@ fn every_claim_has_a_test_or_a_reason() {
 fn the_page_of_claims_is_up_to_date() {
     let claims = register();
     let page = page(&claims, &held(&claims).0);
-    let path = source::root().join("tests/CLAIMS.md");
-    if std::env::var_os("CLAIMS").is_some_and(|value| value == "write") {
-        fs::write(&path, &page).unwrap();
-    }
-    let found = fs::read_to_string(&path).unwrap_or_default();
-    let changed = page
-        .lines()
-        .find(|line| !found.lines().any(|one| one == *line));
-    assert!(
-        found == page,
-        "tests/CLAIMS.md is not up to date: {MAKE}\nit lacks {changed:?}"
-    );
+    let write = std::env::var_os("CLAIMS").is_some_and(|value| value == "write");
+    pages::check("tests/CLAIMS.md", &page, write, MAKE);
 }
 
 /// Reads `tests/claims.txt`: `ID [CVE]… | claim`, then perhaps `  because …` or `  open …`.
