@@ -76,6 +76,38 @@ pub(crate) struct Errand<'a> {
     pub(crate) deadline: Instant,
 }
 
+impl<'a> Errand<'a> {
+    /// Asks for something whose bytes are counted while they are read.
+    pub(crate) fn new(
+        repository: &'a Repository,
+        want: Want<'a>,
+        most: usize,
+        deadline: Instant,
+    ) -> Self {
+        Self {
+            repository,
+            want,
+            most,
+            reserved: false,
+            list: false,
+            deadline,
+        }
+    }
+
+    /// The same for bytes that are [`reserve`](RegistryClient::reserve)d already.
+    fn reserved(self) -> Self {
+        Self {
+            reserved: true,
+            ..self
+        }
+    }
+
+    /// The same for a list.
+    pub(crate) fn listed(self) -> Self {
+        Self { list: true, ..self }
+    }
+}
+
 impl RegistryClient {
     /// Sets up a client. Cheap enough to do anew when the configuration changes.
     ///
@@ -101,14 +133,8 @@ impl RegistryClient {
         tag: &str,
         deadline: Instant,
     ) -> Result<Fetched, RegistryError> {
-        let errand = Errand {
-            repository,
-            want: Want::Tag(tag),
-            most: limits::MANIFEST_BYTES,
-            reserved: false,
-            list: false,
-            deadline,
-        };
+        let want = Want::Tag(tag);
+        let errand = Errand::new(repository, want, limits::MANIFEST_BYTES, deadline);
         let answer = self.get(&errand).await?;
         let media_type = media_type(&answer.headers);
         let announced = announced_digest(&answer.headers);
@@ -143,14 +169,7 @@ impl RegistryClient {
         most: usize,
         deadline: Instant,
     ) -> Result<Fetched, RegistryError> {
-        let errand = Errand {
-            repository,
-            want: Want::Manifest(digest),
-            most,
-            reserved: false,
-            list: false,
-            deadline,
-        };
+        let errand = Errand::new(repository, Want::Manifest(digest), most, deadline);
         self.manifest_of(&errand, digest).await
     }
 
@@ -162,14 +181,7 @@ impl RegistryClient {
         most: usize,
         deadline: Instant,
     ) -> Result<Fetched, RegistryError> {
-        let errand = Errand {
-            repository,
-            want: Want::Manifest(digest),
-            most,
-            reserved: true,
-            list: false,
-            deadline,
-        };
+        let errand = Errand::new(repository, Want::Manifest(digest), most, deadline).reserved();
         self.manifest_of(&errand, digest).await
     }
 
@@ -199,14 +211,7 @@ impl RegistryClient {
         most: usize,
         deadline: Instant,
     ) -> Result<Blob, RegistryError> {
-        let errand = Errand {
-            repository,
-            want: Want::Blob(digest),
-            most,
-            reserved: true,
-            list: false,
-            deadline,
-        };
+        let errand = Errand::new(repository, Want::Blob(digest), most, deadline).reserved();
         let answer = self.get(&errand).await?;
         errand.hashed(digest, answer.body).await
     }

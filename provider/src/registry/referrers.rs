@@ -72,14 +72,7 @@ impl RegistryClient {
         digest: &Digest,
         deadline: Instant,
     ) -> Result<Referrers, RegistryError> {
-        let errand = |want, most| Errand {
-            repository,
-            want,
-            most,
-            reserved: false,
-            list: true,
-            deadline,
-        };
+        let errand = |want, most| Errand::new(repository, want, most, deadline).listed();
         let api = errand(Want::Referrers(digest), LIST_BYTES);
         let mut list = List::new(Source::ReferrersApi);
         let doubt = match self.pages(&api, None, MOST_PAGES, &mut list).await? {
