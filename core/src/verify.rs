@@ -102,19 +102,14 @@ fn image_mismatch(evidence: &Evidence, digest: Digest) -> Option<Reason> {
 
 fn covering<'a>(evidence: &Evidence, policies: &'a Policies) -> Result<Vec<&'a Policy>, Undecided> {
     let request = &evidence.request;
-    let covers =
-        |policy: &&Policy| request.beyond_scope || policy.scope.covers(&evidence.subject, request);
-    match &request.policy {
-        Some(name) => match policies.named(name) {
-            Some(policy) => Ok(Some(policy).into_iter().filter(covers).collect()),
-            None => Err(Undecided::PolicyUnknown(name.clone())),
-        },
-        None => Ok(policies
-            .policies
-            .iter()
-            .filter(|policy| policy.scope.covers(&evidence.subject, request))
-            .collect()),
-    }
+    let covers = |policy: &&Policy| policy.scope.covers(&evidence.subject, request);
+    let Some(name) = &request.policy else {
+        return Ok(policies.policies.iter().filter(covers).collect());
+    };
+    let named = policies.named(name);
+    let named = named.ok_or_else(|| Undecided::PolicyUnknown(name.clone()))?;
+    let judges = request.beyond_scope || covers(&named);
+    Ok(judges.then_some(named).into_iter().collect())
 }
 
 /// What became of one policy, with its proof.
