@@ -56,14 +56,16 @@ impl<'a> Document<'a> {
     /// If they are not, as the module says.
     pub fn check(bytes: &'a [u8]) -> Result<Self, JsonError> {
         let mut reader = serde_json::Deserializer::from_slice(bytes);
-        let mut keys = 0;
+        let mut seen = Seen::default();
         Strict {
             depth: limits::JSON_DEPTH,
-            keys: &mut keys,
+            seen: &mut seen,
         }
         .deserialize(&mut reader)?;
         reader.end()?;
-        check_integers(bytes)?;
+        if seen.large_double {
+            check_integers(bytes)?;
+        }
         Ok(Self(bytes))
     }
 
@@ -153,11 +155,22 @@ fn check_integer(number: &[u8]) -> Result<(), serde_json::Error> {
     Ok(())
 }
 
-/// Visits a value without keeping it.
-struct Strict<'k> {
-    depth: usize,
+/// What `serde_json` reads as a double from here on may have been an integer of more than 64 bits.
+const BEYOND_INTEGERS: f64 = 9_223_372_036_854_775_808.0;
+
+/// What is remembered of a document.
+#[derive(Default)]
+struct Seen {
     /// The keys of all objects that are open.
-    keys: &'k mut usize,
+    keys: usize,
+    /// Whether a double was of [`BEYOND_INTEGERS`].
+    large_double: bool,
+}
+
+/// Visits a value without keeping it.
+struct Strict<'s> {
+    depth: usize,
+    seen: &'s mut Seen,
 }
 
 impl Strict<'_> {
@@ -165,7 +178,7 @@ impl Strict<'_> {
         match self.depth.checked_sub(1) {
             Some(depth) => Ok(Strict {
                 depth,
-                keys: self.keys,
+                seen: self.seen,
             }),
             None => Err(E::custom(format_args!(
                 "nested deeper than {} levels",
@@ -175,8 +188,8 @@ impl Strict<'_> {
     }
 
     fn count_key<E: serde::de::Error>(&mut self) -> Result<(), E> {
-        *self.keys += 1;
-        match *self.keys > limits::JSON_KEYS {
+        self.seen.keys += 1;
+        match self.seen.keys > limits::JSON_KEYS {
             true => Err(E::custom(format_args!(
                 "more than {} keys in one object and those around it",
                 limits::JSON_KEYS
@@ -213,7 +226,8 @@ impl<'de> Visitor<'de> for Strict<'_> {
         Ok(())
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+    fn visit_f64<E>(self, number: f64) -> Result<(), E> {
+        self.seen.large_double |= number.abs() >= BEYOND_INTEGERS;
         Ok(())
     }
 
@@ -250,7 +264,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
             seen.insert(key);
             map.next_value_seed(self.inner()?)?;
         }
-        *self.keys -= seen.len();
+        self.seen.keys -= seen.len();
         Ok(())
     }
 }
