@@ -37,12 +37,7 @@ impl Question {
     /// # Errors
     /// If it is none of the three forms, or names another policy than the route.
     pub fn from_key(key: &str, policy: Option<&str>) -> Result<Self, KeyError> {
-        if key.is_empty() {
-            return Err(KeyError::Empty);
-        }
-        if key.len() > MAX_BYTES {
-            return Err(KeyError::TooLong(key.len()));
-        }
+        check_length(key)?;
         let parts = Parts::split(key)?;
         let beyond_scope = policy.is_some();
         let policy = match (policy, parts.policy) {
@@ -63,12 +58,7 @@ impl Question {
     /// # Errors
     /// If it is not an image, or has one of the longer forms.
     pub fn from_image(key: &str) -> Result<Self, KeyError> {
-        if key.is_empty() {
-            return Err(KeyError::Empty);
-        }
-        if key.len() > MAX_BYTES {
-            return Err(KeyError::TooLong(key.len()));
-        }
+        check_length(key)?;
         Self::new(key, None, None).map_err(|error| match key.starts_with(['{', '[']) {
             true => KeyError::NotPlain(shorten(key)),
             false => error,
@@ -154,6 +144,14 @@ impl KeyError {
             Self::UnknownPolicy(_) => "policy_unknown",
             Self::ImageNotFound(_) => "image_not_found",
         }
+    }
+}
+
+fn check_length(key: &str) -> Result<(), KeyError> {
+    match key.len() {
+        0 => Err(KeyError::Empty),
+        1..=MAX_BYTES => Ok(()),
+        bytes => Err(KeyError::TooLong(bytes)),
     }
 }
 
