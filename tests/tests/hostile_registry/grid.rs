@@ -7,6 +7,7 @@ use futures::stream::{self, StreamExt as _};
 use http::StatusCode;
 use sealgate_tests::registry::{Fault, Route, Rule};
 
+use crate::rows::answers;
 use crate::scene::{Class, Guarded, Scene, Signed, timed};
 
 /// The steps, each with an image for which it matters.
@@ -37,22 +38,21 @@ pub(crate) const STEPS: [(Step, &str); 9] = [
 
 /// The faults, and how often each happens.
 pub(crate) fn faults() -> Vec<(&'static str, Fault, u64)> {
-    let status = |code| Fault::Status(StatusCode::from_u16(code).unwrap());
     let page = |kind: &str, body: &'static str| {
         let bytes = Bytes::from_static(body.as_bytes());
         Fault::Answer(StatusCode::OK, kind.to_owned(), bytes)
     };
     let ever = u64::MAX;
     vec![
-        ("400", status(400), ever),
+        ("400", answers(400), ever),
         ("401", Fault::Challenge(String::new()), ever),
-        ("403", status(403), ever),
-        ("404", status(404), ever),
-        ("405", status(405), ever),
-        ("429", status(429), ever),
-        ("500", status(500), ever),
-        ("503", status(503), ever),
-        ("204", status(204), ever),
+        ("403", answers(403), ever),
+        ("404", answers(404), ever),
+        ("405", answers(405), ever),
+        ("429", answers(429), ever),
+        ("500", answers(500), ever),
+        ("503", answers(503), ever),
+        ("204", answers(204), ever),
         ("HTML", page("text/html", "<html>"), ever),
         ("nothing", page("application/octet-stream", ""), ever),
         ("endless", Fault::Endless, ever),

@@ -198,8 +198,8 @@ pub(crate) fn all() -> Vec<Row> {
     .collect()
 }
 
-fn status(code: u16) -> StatusCode {
-    StatusCode::from_u16(code).unwrap()
+pub(crate) fn answers(status: u16) -> Fault {
+    Fault::Status(StatusCode::from_u16(status).unwrap())
 }
 
 fn html() -> Fault {
@@ -251,49 +251,19 @@ fn tag() -> Vec<Row> {
             Fault::Challenge("Negotiate".into()),
         )
         .requests(1),
-        tag(
-            "403",
-            Undecided,
-            "registry_forbidden",
-            Fault::Status(status(403)),
-        )
-        .requests(1),
-        tag("404", Error, "image_not_found", Fault::Status(status(404))).requests(1),
+        tag("403", Undecided, "registry_forbidden", answers(403)).requests(1),
+        tag("404", Error, "image_not_found", answers(404)).requests(1),
         tag(
             "404 whose body never ends",
             Error,
             "image_not_found",
-            Fault::Unfinished(status(404)),
+            Fault::Unfinished(StatusCode::NOT_FOUND),
         )
         .requests(1),
-        tag(
-            "418",
-            Undecided,
-            "registry_unexpected_status",
-            Fault::Status(status(418)),
-        )
-        .requests(1),
-        tag(
-            "204",
-            Undecided,
-            "registry_unexpected_status",
-            Fault::Status(status(204)),
-        )
-        .requests(1),
-        tag(
-            "429",
-            Undecided,
-            "registry_throttled",
-            Fault::Status(status(429)),
-        )
-        .requests(1),
-        tag(
-            "500",
-            Undecided,
-            "registry_error",
-            Fault::Status(status(500)),
-        )
-        .requests(1),
+        tag("418", Undecided, "registry_unexpected_status", answers(418)).requests(1),
+        tag("204", Undecided, "registry_unexpected_status", answers(204)).requests(1),
+        tag("429", Undecided, "registry_throttled", answers(429)).requests(1),
+        tag("500", Undecided, "registry_error", answers(500)).requests(1),
         tag(
             "200 with a page of HTML",
             Undecided,
@@ -634,15 +604,9 @@ fn image() -> Vec<Row> {
         .pinned()
     };
     vec![
-        image("404", Error, "image_not_found", |_| {
-            Fault::Status(status(404))
-        }),
-        image("403", Undecided, "registry_forbidden", |_| {
-            Fault::Status(status(403))
-        }),
-        image("500", Undecided, "registry_error", |_| {
-            Fault::Status(status(500))
-        }),
+        image("404", Error, "image_not_found", |_| answers(404)),
+        image("403", Undecided, "registry_forbidden", |_| answers(403)),
+        image("500", Undecided, "registry_error", |_| answers(500)),
         image(
             "other bytes of the same length",
             Undecided,
@@ -682,17 +646,17 @@ fn list() -> Vec<Row> {
             Signed::Bundle,
             Undecided,
             "registry_unexpected_status",
-            Fault::Status(status(code)),
+            answers(code),
         ));
     }
-    let bad = || Fault::Status(status(400));
+    let bad = || answers(400);
     rows.extend([
         list(
             "501".into(),
             Signed::Bundle,
             Undecided,
             "registry_error",
-            Fault::Status(status(501)),
+            answers(501),
         ),
         list("400".into(), Signed::Sig, Verified, "verified", bad()),
         list("400".into(), Signed::Fallback, Verified, "verified", bad()),
@@ -708,14 +672,14 @@ fn list() -> Vec<Row> {
             Signed::No,
             Refused,
             "no_signatures",
-            Fault::Status(status(404)),
+            answers(404),
         ),
         list(
             "404: there is no such API".into(),
             Signed::Fallback,
             Verified,
             "verified",
-            Fault::Status(status(404)),
+            answers(404),
         ),
         list(
             "401 without a challenge".into(),
@@ -729,21 +693,21 @@ fn list() -> Vec<Row> {
             Signed::Sig,
             Undecided,
             "registry_forbidden",
-            Fault::Status(status(403)),
+            answers(403),
         ),
         list(
             "429".into(),
             Signed::Bundle,
             Undecided,
             "registry_throttled",
-            Fault::Status(status(429)),
+            answers(429),
         ),
         list(
             "500".into(),
             Signed::Bundle,
             Undecided,
             "registry_error",
-            Fault::Status(status(500)),
+            answers(500),
         ),
         list(
             "200 with a page of HTML (F12)".into(),
@@ -931,7 +895,7 @@ fn pages() -> Vec<Row> {
                 scene.fault(Route::Referrers, Fault::NextLink(next));
                 scene
                     .registry
-                    .inject(Rule::on(Route::Referrers, Fault::Status(status(500))).skip(1));
+                    .inject(Rule::on(Route::Referrers, answers(500)).skip(1));
             },
         )
         .requests(3),
@@ -1112,15 +1076,9 @@ fn referrer() -> Vec<Row> {
         )
     };
     vec![
-        referrer("404", Refused, "limit_exceeded", |_| {
-            Fault::Status(status(404))
-        }),
-        referrer("403", Undecided, "registry_forbidden", |_| {
-            Fault::Status(status(403))
-        }),
-        referrer("500", Undecided, "registry_error", |_| {
-            Fault::Status(status(500))
-        }),
+        referrer("404", Refused, "limit_exceeded", |_| answers(404)),
+        referrer("403", Undecided, "registry_forbidden", |_| answers(403)),
+        referrer("500", Undecided, "registry_error", |_| answers(500)),
         referrer(
             "other bytes of the same length",
             Undecided,
@@ -1145,21 +1103,21 @@ fn referrer() -> Vec<Row> {
             Signed::No,
             Undecided,
             "registry_error",
-            Fault::Status(status(500)),
+            answers(500),
         ),
         foreign(
             "500 for one listed as something else",
             Signed::Bundle,
             Verified,
             "verified",
-            Fault::Status(status(500)),
+            answers(500),
         ),
         foreign(
             "404 for one listed as something else",
             Signed::No,
             Refused,
             "limit_exceeded",
-            Fault::Status(status(404)),
+            answers(404),
         ),
         Row::new(
             "A referrer's manifest",
@@ -1200,24 +1158,16 @@ fn blob() -> Vec<Row> {
         )
     };
     vec![
-        blob("404", Refused, "blob_missing", |_| {
-            Fault::Status(status(404))
-        }),
+        blob("404", Refused, "blob_missing", |_| answers(404)),
         blob(
             "401 without a challenge",
             Undecided,
             "registry_unauthorized",
             |_| Fault::Challenge(String::new()),
         ),
-        blob("403", Undecided, "registry_forbidden", |_| {
-            Fault::Status(status(403))
-        }),
-        blob("429", Undecided, "registry_throttled", |_| {
-            Fault::Status(status(429))
-        }),
-        blob("500", Undecided, "registry_error", |_| {
-            Fault::Status(status(500))
-        }),
+        blob("403", Undecided, "registry_forbidden", |_| answers(403)),
+        blob("429", Undecided, "registry_throttled", |_| answers(429)),
+        blob("500", Undecided, "registry_error", |_| answers(500)),
         blob("a page of HTML", Undecided, "digest_mismatch", |_| html()),
         blob(
             "other bytes of the same length",
@@ -1275,7 +1225,7 @@ fn tags_beside() -> Vec<Row> {
                 Signed::No,
                 Refused,
                 "no_signatures",
-                Fault::Status(status(404)),
+                answers(404),
             ),
             beside(
                 suffix,
@@ -1283,7 +1233,7 @@ fn tags_beside() -> Vec<Row> {
                 Signed::No,
                 Undecided,
                 "registry_forbidden",
-                Fault::Status(status(403)),
+                answers(403),
             ),
             beside(
                 suffix,
@@ -1291,7 +1241,7 @@ fn tags_beside() -> Vec<Row> {
                 Signed::No,
                 Undecided,
                 "registry_error",
-                Fault::Status(status(500)),
+                answers(500),
             ),
             beside(
                 suffix,
@@ -1299,7 +1249,7 @@ fn tags_beside() -> Vec<Row> {
                 Signed::Bundle,
                 Verified,
                 "verified",
-                Fault::Status(status(500)),
+                answers(500),
             ),
             beside(
                 suffix,
@@ -1336,7 +1286,7 @@ fn tags_beside() -> Vec<Row> {
             Signed::Fallback,
             Undecided,
             "registry_forbidden",
-            Fault::Status(status(403)),
+            answers(403),
         ),
         beside(
             "",
@@ -1344,7 +1294,7 @@ fn tags_beside() -> Vec<Row> {
             Signed::Fallback,
             Undecided,
             "registry_error",
-            Fault::Status(status(500)),
+            answers(500),
         ),
         beside(
             "",
@@ -1420,19 +1370,11 @@ fn credentials() -> Vec<Row> {
     };
     let refused = "registry_token_refused";
     vec![
-        token("401", Undecided, "registry_unauthorized", |_| {
-            Fault::Status(status(401))
-        }),
-        token("403", Undecided, "registry_unauthorized", |_| {
-            Fault::Status(status(403))
-        }),
-        token("404", Undecided, refused, |_| Fault::Status(status(404))),
-        token("429", Undecided, "registry_throttled", |_| {
-            Fault::Status(status(429))
-        }),
-        token("500", Undecided, "registry_error", |_| {
-            Fault::Status(status(500))
-        }),
+        token("401", Undecided, "registry_unauthorized", |_| answers(401)),
+        token("403", Undecided, "registry_unauthorized", |_| answers(403)),
+        token("404", Undecided, refused, |_| answers(404)),
+        token("429", Undecided, "registry_throttled", |_| answers(429)),
+        token("500", Undecided, "registry_error", |_| answers(500)),
         token("a page of HTML", Undecided, "registry_malformed", |_| {
             html()
         }),
@@ -1540,16 +1482,16 @@ fn storms() -> Vec<Row> {
         storm(
             "429 with Retry-After: 3600",
             "registry_throttled",
-            Fault::RetryAfter(status(429), 3600),
+            Fault::RetryAfter(StatusCode::TOO_MANY_REQUESTS, 3600),
         )
         .requests(1),
         storm(
             "503 with Retry-After: 3600",
             "registry_throttled",
-            Fault::RetryAfter(status(503), 3600),
+            Fault::RetryAfter(StatusCode::SERVICE_UNAVAILABLE, 3600),
         )
         .requests(1),
-        storm("500 (F13)", "registry_error", Fault::Status(status(500))).requests(12),
+        storm("500 (F13)", "registry_error", answers(500)).requests(12),
         storm("reset (F13)", "registry_unreachable", Fault::Reset).requests(24),
         Row::new(
             "Asked twice",
@@ -1558,7 +1500,7 @@ fn storms() -> Vec<Row> {
             Verified,
             "verified",
             |scene| {
-                let busy = Fault::RetryAfter(status(503), 1);
+                let busy = Fault::RetryAfter(StatusCode::SERVICE_UNAVAILABLE, 1);
                 scene.registry.inject(Rule::on(TAG, busy).times(1));
             },
         )
@@ -1570,9 +1512,7 @@ fn storms() -> Vec<Row> {
             Verified,
             "verified",
             |scene| {
-                scene
-                    .registry
-                    .inject(Rule::on(TAG, Fault::Status(status(429))).times(1));
+                scene.registry.inject(Rule::on(TAG, answers(429)).times(1));
             },
         )
         .asks(2),
