@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use axum::Router;
 
-use crate::admin::{Admin, Readiness};
 use crate::api::Api;
-use crate::audit::Audit;
+use crate::api::admin::{Admin, Readiness};
 use crate::callers::{Callers, SetupError};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
-use crate::metrics::Metrics;
+use crate::observe::audit::Audit;
+use crate::observe::metrics::Metrics;
 use crate::rules::{CurrentRules, LoadError, RulesSource};
 use crate::server::{BindError, Bound, Serving, bind, serve_admin};
 use crate::service::Service;

@@ -1,34 +1,32 @@
 //! The sealgate provider: who signed this image, answered over HTTPS.
 //!
 //! ```text
-//! server ─► api ─► key ─► service ─► collect ─► registry
-//!                          │  └────► judge ─► sealgate_core::verify
-//!                          └─ cache, rules (policies, trust)
+//! server ─► api ─► question ─► service ─► collect ─► registry
+//!                               │  └────► verifier ─► sealgate_core::verify
+//!                               └─ cache, rules (policies, trust)
 //! ```
 //!
-//! | module | what it does |
+//! | room | what is in it |
 //! |---|---|
-//! | [`app`] | puts everything together: [`App`] |
-//! | [`config`] | the configuration file |
-//! | [`server`] | listeners, TLS, certificates, shutdown |
-//! | `api` | the routes and their wire formats |
-//! | [`callers`] | who may ask, by a token of Kubernetes |
-//! | [`key`] | what a caller asks about |
-//! | [`service`] | from a question to a decision, through the caches |
-//! | [`collect`], [`registry`] | evidence from registries |
-//! | `shares` | scarce things that registries share fairly |
-//! | [`rules`], [`policies`], [`trust`], [`reload`] | what is judged by, reloaded |
-//! | [`tuf`] | trust roots that a TUF repository renews |
-//! | [`metrics`], [`audit`], [`log`], `admin` | what can be seen of it |
-//! | `lines`, `files` | how lines are written and files are read, without waiting for anybody |
 //! | [`cli`], [`commands`] | the command line |
 //! | `demo` | everything in one process, to look at |
+//! | [`app`] | puts everything together: [`App`] |
+//! | `api` | the routes and their wire formats, and those of the admin listener |
+//! | [`server`] | listeners, TLS, certificates, shutdown |
+//! | [`callers`] | who may ask, by a token of Kubernetes |
+//! | [`service`] | from a question to a decision, through the caches |
+//! | [`rules`] | what is judged by: policies, trust material, roots that TUF renews |
+//! | [`collect`], [`registry`] | evidence from registries |
+//! | [`upstream`] | the registry client as the configuration wants it |
+//! | `net` | HTTP to others: where to, how much, and whom to believe |
+//! | [`observe`] | what can be seen of it: metrics, audit log, log |
+//! | [`files`] | how files are read, and read again, without waiting for anybody |
+//! | [`config`] | the configuration file |
+//! | [`question`] | what a caller asks about |
+//! | `shares`, `flight`, `workers`, [`clock`] | fair shares, work done once, threads, time |
 
-mod admin;
 mod api;
 pub mod app;
-pub mod audit;
-mod cache;
 pub mod callers;
 pub mod cli;
 pub mod clock;
@@ -38,25 +36,18 @@ pub mod config;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod files;
+mod flight;
 #[cfg(feature = "internals")]
 #[doc(hidden)]
 pub mod internals;
-mod judge;
-pub mod key;
-mod lines;
-pub mod log;
-pub mod metrics;
-pub mod policies;
+mod net;
+pub mod observe;
+pub mod question;
 pub mod registry;
-pub mod reload;
-mod response;
 pub mod rules;
 pub mod server;
 pub mod service;
 mod shares;
-pub mod trust;
-pub mod tuf;
-pub mod undecided;
 pub mod upstream;
 mod workers;
 

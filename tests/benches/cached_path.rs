@@ -16,7 +16,7 @@ use bytes::Bytes;
 use futures::future::join_all;
 use rustls::ClientConfig;
 use sealgate::config::{AuditOutput, Listener, Registry as RegistryEntry};
-use sealgate::metrics::Metrics;
+use sealgate::observe::metrics::Metrics;
 use sealgate::server::{Bound, Serving};
 use sealgate::{App, Config, Running};
 use sealgate_tests::https::{self, Authority, GATEKEEPER, Https};

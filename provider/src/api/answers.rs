@@ -7,8 +7,8 @@ use futures::future::join_all;
 
 use super::reply::Rejection;
 use super::{Api, Asking};
-use crate::audit::Asked;
-use crate::key::{KeyError, Question};
+use crate::observe::audit::Asked;
+use crate::question::{KeyError, Question};
 use crate::service::{Decision, NoDecision};
 
 /// How many undecided images a message names.

@@ -21,10 +21,10 @@ use tokio::time::Instant;
 
 use super::reply::{Rejection, Reply};
 use super::{Api, Asking};
-use crate::cache::size;
 use crate::config::Limits;
-use crate::key::{KeyError, Question};
+use crate::question::{KeyError, Question};
 use crate::service::NoDecision;
+use crate::service::size;
 use crate::shares::{Bounds, Crowded, Party, Share, Shares};
 
 #[derive(Deserialize)]

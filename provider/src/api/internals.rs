@@ -2,7 +2,7 @@
 
 use super::images::Images;
 use super::wire::ProviderRequest;
-use crate::key::Question;
+use crate::question::Question;
 
 /// Reads a body as those of all routes, and the keys in it.
 pub fn requests(body: &[u8]) {

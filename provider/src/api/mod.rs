@@ -11,12 +11,13 @@
 //! An answer is complete or it is none: if one image is undecided, no image is answered.
 //! What was found is cached, so that the retry is quick.
 
+pub(crate) mod admin;
 mod answers;
 mod body;
+mod gatekeeper;
 mod images;
 #[cfg(feature = "internals")]
 pub(crate) mod internals;
-mod provider;
 mod ratify;
 mod reply;
 mod wire;
@@ -38,12 +39,12 @@ use futures::FutureExt;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use crate::audit::Audit;
 use crate::callers::Callers;
 use crate::clock::Clock;
 use crate::config::{Config, Limits};
-use crate::log::RequestIds;
-use crate::metrics::{Answer, Metrics, Route};
+use crate::observe::audit::Audit;
+use crate::observe::log::RequestIds;
+use crate::observe::metrics::{Answer, Metrics, Route};
 use crate::server::Activity;
 use crate::service::Service;
 use crate::shares::Shares;

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::reply::{Rejection, Reply};
 use super::wire::Item;
 use super::{Api, Asking};
-use crate::key::Question;
+use crate::question::Question;
 
 /// The version of the result's schema.
 const VERSION: &str = "0.2.0";

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{json, wire};
 use crate::callers::Refusal;
-use crate::metrics::{Answer, Route};
+use crate::observe::metrics::{Answer, Route};
 use crate::shares::Share;
 
 /// A reply, with what is counted and logged about it.

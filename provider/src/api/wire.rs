@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use sealgate_core::json::{self, JsonError};
 use serde::{Deserialize, Serialize};
 
-use crate::key::KeyError;
+use crate::question::KeyError;
 
 const API_VERSION: &str = "externaldata.gatekeeper.sh/v1beta1";
 const REQUEST_KIND: &str = "ProviderRequest";

@@ -15,8 +15,9 @@ use super::bearer::Bearer;
 use super::refusal::ReviewError;
 use crate::config::TokenReview;
 use crate::files;
-use crate::registry::{Guard, client_for_authorities};
-use crate::response::{BodyError, read_body, with_causes};
+use crate::net::body::{BodyError, read_body, with_causes};
+use crate::net::client::client_for_authorities;
+use crate::net::guard::Guard;
 
 const ROUTE: &str = "/apis/authentication.k8s.io/v1/tokenreviews";
 const API_VERSION: &str = "authentication.k8s.io/v1";

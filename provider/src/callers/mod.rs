@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::config::Listener;
-use crate::metrics::Metrics;
+use crate::observe::metrics::Metrics;
 
 pub use api_server::SetupError;
 pub(crate) use refusal::Refusal;

@@ -12,10 +12,10 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::api_server::{ApiServer, Review, SetupError};
 use super::bearer::Bearer;
 use super::refusal::{Refusal, ReviewError};
-use crate::cache::Flights;
 use crate::clock::Clock;
 use crate::config::{TokenCache, TokenReview};
-use crate::metrics::{Metrics, Reviewed};
+use crate::flight::Flights;
+use crate::observe::metrics::{Metrics, Reviewed};
 
 /// Answers that are kept of each kind.
 const MOST_KEPT: u64 = 1024;

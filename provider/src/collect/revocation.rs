@@ -22,8 +22,9 @@ use sealgate_core::{Digest, TrustMaterial, UnixTime, limits};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use crate::registry::{Guard, SetupError, plain_client};
-use crate::response::{BodyError, read_body, root_cause};
+use crate::net::body::{BodyError, read_body, root_cause};
+use crate::net::client::{SetupError, plain_client};
+use crate::net::guard::Guard;
 
 /// Bytes of one OCSP response, as in notation-go.
 const OCSP_BYTES: usize = 20_480;

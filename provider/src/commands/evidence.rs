@@ -11,7 +11,7 @@ use super::usage::{self, UsageError};
 use super::verify::{self, NoVerdict};
 use crate::cli::Exit;
 use crate::collect::{CollectError, Collected, Collector, RevocationClient, Wanted};
-use crate::key::Question;
+use crate::question::Question;
 
 /// Fetch everything a verdict is made from, as an evidence pack
 ///

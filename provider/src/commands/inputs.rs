@@ -15,9 +15,10 @@ use super::evidence::Fetcher;
 use super::usage::UsageError;
 use crate::config::{Config, Credentials, Registry, TrustRoot};
 use crate::files::Pipes;
-use crate::policies::{self, Reading};
-use crate::tuf::TufRoots;
-use crate::{trust, upstream};
+use crate::rules::policies::{self, Reading};
+use crate::rules::trust;
+use crate::rules::tuf::TufRoots;
+use crate::upstream;
 
 /// By what to judge, and how to reach registries.
 #[derive(Clone, Debug, Default, clap::Args)]

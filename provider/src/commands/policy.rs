@@ -6,7 +6,7 @@ use sealgate_core::policy::{AuthorityKind, Mode, NoMatch, Policy, Require};
 
 use super::usage::{self, UsageError};
 use crate::cli::Exit;
-use crate::policies::{self, Reading};
+use crate::rules::policies::{self, Reading};
 
 /// Work with policies
 #[derive(Clone, Debug, clap::Subcommand)]

@@ -10,7 +10,7 @@ use crate::app::{App, Running};
 use crate::cli::Exit;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{ClientAuth, Config, Listener};
-use crate::log;
+use crate::observe::log;
 use crate::server::SelfSigned;
 
 /// How often certificates of our own are checked for their age.

@@ -14,7 +14,7 @@ use super::inputs::{Inputs, Rules};
 use super::tree::{self, Style};
 use super::usage::{self, UsageError};
 use crate::cli::Exit;
-use crate::key::Question;
+use crate::question::Question;
 use crate::registry::RegistryError;
 
 /// Verify images and print why they passed or failed

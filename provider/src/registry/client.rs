@@ -13,11 +13,11 @@ use url::Url;
 
 use super::auth::{Authenticator, Purpose};
 use super::config::Registries;
-use super::connect::SetupError;
 use super::error::{Cause, RegistryError};
 use super::exchange::{Answer, Ask};
 use super::peer::Peer;
 use super::transport::{Room, Transport, no_room};
+use crate::net::client::SetupError;
 use crate::shares::{Crowded, Standing};
 
 /// Bodies from here on are hashed beside the threads that serve requests.

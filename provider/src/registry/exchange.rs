@@ -15,11 +15,11 @@ use tokio::time::{Instant, timeout};
 use url::Url;
 
 use super::error::{Cause, RegistryError};
-use super::guard::Forbidden;
 use super::health::LONGEST_THROTTLED;
 use super::listing::{Entries, IndexReader, NoIndex, READER_BYTES};
 use super::peer::{Peer, origin};
-use crate::response::{causes, root_cause};
+use crate::net::body::{causes, root_cause};
+use crate::net::guard::Forbidden;
 
 /// Bytes of an error's body, for the message, and how long they are waited for.
 const ERROR_BYTES: usize = 4 << 10;

@@ -4,9 +4,9 @@
 //! |---|---|
 //! | `client`, `referrers`, `listing`, `likelihood` | what is asked of a registry |
 //! | `error` | the classes of failures: "not found" and undecided |
-//! | `transport`, `exchange`, `connect` | HTTP within limits of bytes, time, hops and connections |
+//! | `transport`, `exchange` | HTTP within limits of bytes, time, hops and connections |
 //! | `health` | who is left alone, and for how long |
-//! | `guard`, `peer` | where requests may go, and where credentials may |
+//! | `peer` | where credentials may go |
 //! | `auth`, `challenge` | Basic and token authentication |
 //! | `credentials`, `docker`, `helper`, `watched` | where credentials come from |
 //!
@@ -17,12 +17,10 @@ mod auth;
 mod challenge;
 mod client;
 mod config;
-mod connect;
 mod credentials;
 mod docker;
 mod error;
 mod exchange;
-mod guard;
 mod health;
 mod helper;
 #[cfg(feature = "internals")]
@@ -34,14 +32,12 @@ mod referrers;
 mod transport;
 mod watched;
 
+pub use crate::net::client::SetupError;
 pub use client::{Fetched, RegistryClient};
 pub use config::{Auth, HostError, Limits, Patience, Registries, RegistryConfig};
-pub use connect::SetupError;
 pub use credentials::Credential;
 pub use error::{Cause, RegistryError};
 pub use referrers::Referrers;
 pub use transport::Room;
 
-pub(crate) use connect::{client_for_authorities, plain_client};
-pub(crate) use guard::Guard;
 pub(crate) use likelihood::{Likelihood, likelihood};

@@ -4,7 +4,8 @@ use sealgate_core::reference::Repository;
 use url::Url;
 
 use super::config::RegistryConfig;
-use super::connect::Clients;
+use crate::net::client::{Clients, SetupError, own_roots, public_roots};
+use crate::net::guard::Guard;
 
 /// Token endpoints of well-known registries that are on another host. Most registries issue
 /// their tokens themselves.
@@ -122,6 +123,32 @@ impl Peer {
     }
 }
 
+/// A registry with the HTTP client that fits it.
+pub(crate) fn listed_peer(config: &RegistryConfig) -> Result<Peer, SetupError> {
+    let roots = match &config.ca {
+        None => public_roots(),
+        Some(authorities) => own_roots(authorities).map_err(|source| SetupError::Authorities {
+            host: config.host().to_owned(),
+            source,
+        })?,
+    };
+    let hosts = [config.host()].into_iter();
+    let hosts = hosts.chain(config.token_hosts.iter().map(String::as_str));
+    let hosts = hosts.chain(config.redirect_hosts.iter().map(String::as_str));
+    let guard = Guard::allowing(hosts.map(name));
+    Peer::listed(config, Clients::new(roots, guard)?).map_err(|source| SetupError::Url {
+        host: config.host().to_owned(),
+        source,
+    })
+}
+
+/// The name without the port.
+fn name(host: &str) -> String {
+    let parsed = Url::parse(&format!("https://{host}"));
+    let name = parsed.as_ref().ok().and_then(Url::host_str);
+    name.unwrap_or(host).to_owned()
+}
+
 /// The host and port of a URL, for messages and for limits by host.
 pub(crate) fn origin(url: &Url) -> String {
     url.origin().ascii_serialization()
@@ -149,7 +176,6 @@ fn names(host: &str, url: &Url) -> bool {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::registry::connect::listed_peer;
 
     fn peer(config: &RegistryConfig) -> Peer {
         listed_peer(config).unwrap()

@@ -15,12 +15,12 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use url::Url;
 
 use super::config::{Limits, Patience, Registries};
-use super::connect::{Clients, SetupError, listed_peer, public_clients};
 use super::error::{Cause, RegistryError};
 use super::exchange::{Answer, Ask, Failure, expected, next_hop, read, retry_after};
-use super::guard::Guard;
 use super::health::{Health, Turn};
-use super::peer::{Peer, origin};
+use super::peer::{Peer, listed_peer, origin};
+use crate::net::client::{Clients, SetupError, public_clients};
+use crate::net::guard::Guard;
 use crate::shares::{Bounds, Crowded, Share, Shares, Standing};
 
 /// Redirects of one request that are followed.

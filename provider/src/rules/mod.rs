@@ -1,6 +1,9 @@
 //! What images are judged by: policies and trust material, as one consistent set.
 
+pub mod policies;
 mod source;
+pub mod trust;
+pub mod tuf;
 
 use std::sync::Arc;
 

@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::policies::{self, LoadedPolicies, Reading};
+use super::trust::{self, LoadedTrust};
+use super::tuf::TufRoots;
 use super::{CurrentRules, Rules};
 use crate::config::{Config, TrustRoot};
-use crate::metrics::{Loaded, Metrics, ReloadResult};
-use crate::policies::{self, LoadedPolicies, Reading};
-use crate::reload::{Look, Watched, off_thread};
-use crate::trust::{self, LoadedTrust};
-use crate::tuf::TufRoots;
+use crate::files::watched::{Look, Watched, off_thread};
+use crate::observe::metrics::{Loaded, Metrics, ReloadResult};
 
 /// Policies and trust material; what is in force is always complete and good.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::certificates::Certificates;
 use super::connection::Served;
 use super::places::{Place, Places};
-use crate::metrics::Closed;
+use crate::observe::metrics::Closed;
 
 /// How long to wait before the next connection, when the system has run out of something.
 const SHORTAGE: Duration = Duration::from_millis(50);

@@ -23,7 +23,7 @@ use super::Serving;
 use super::certificates::Current;
 use super::places::{Activity, Place};
 use super::unread::Unread;
-use crate::metrics::Closed;
+use crate::observe::metrics::Closed;
 
 /// Requests that one HTTP/2 connection may have open.
 const STREAMS: u32 = 128;

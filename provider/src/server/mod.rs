@@ -19,8 +19,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, Limits, Listener, Timeouts};
-use crate::metrics::{Loaded, Metrics, ReloadResult};
-use crate::reload::{Look, Watched, off_thread};
+use crate::files::watched::{Look, Watched, off_thread};
+use crate::observe::metrics::{Loaded, Metrics, ReloadResult};
 use connection::{Patience, Served};
 use places::Places;
 

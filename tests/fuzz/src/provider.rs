@@ -4,7 +4,7 @@ use std::path::Path;
 
 use http::{HeaderMap, HeaderValue, header};
 use sealgate::config::Config;
-use sealgate::key::Question;
+use sealgate::question::Question;
 use sealgate_core::{Digest, Reference, UnixTime};
 
 /// A registry's `WWW-Authenticate`, one header a line.

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use sealgate::config::Tuf;
-use sealgate::tuf::TufClient;
+use sealgate::rules::tuf::TufClient;
 use sealgate_tests::tuf::Repository;
 use tempfile::TempDir;
 

@@ -191,7 +191,7 @@ const OTHER_READERS: [(&str, &str); 4] = [
         "reads the verdict that core just wrote",
     ),
     (
-        "provider/src/log.rs",
+        "provider/src/observe/log.rs",
         "shortens the line that was just written, whose keys are our own",
     ),
 ];

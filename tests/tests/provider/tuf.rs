@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Parser as _;
 use sealgate::cli::{Cli, Exit};
 use sealgate::config::Tuf;
-use sealgate::tuf::{Cause, LastGood, TufClient};
+use sealgate::rules::tuf::{Cause, LastGood, TufClient};
 use sealgate_core::sigstore::SigstoreRoot;
 use sealgate_core::{Digest, UnixTime};
 use sealgate_tests::sigstore::Sigstore;

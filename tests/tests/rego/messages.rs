@@ -1,6 +1,6 @@
 //! What the person who deploys gets to read.
 
-use sealgate::key::KeyError;
+use sealgate::question::KeyError;
 use sealgate_core::Code;
 use sealgate_tests::rego::{ExternalData, ProviderAnswer, Review, VERIFIED_IMAGES};
 use serde_json::json;

@@ -13,7 +13,7 @@ use self::report::State;
 use super::usage::{self, UsageError};
 use crate::cli::Exit;
 use crate::config::{Config, TrustRoot};
-use crate::tuf::TufClient;
+use crate::rules::tuf::TufClient;
 
 /// Work with trust material
 #[derive(Clone, Debug, clap::Subcommand)]

@@ -7,7 +7,7 @@ use sealgate_core::UnixTime;
 use sealgate_core::sigstore::{Anchor, AnchorKind, SigstoreRoot};
 use serde::Serialize;
 
-use crate::tuf::{LastGood, Versions};
+use crate::rules::tuf::{LastGood, Versions};
 
 /// An anchor that ends within this many seconds is reported as expiring.
 const SOON: i64 = 90 * 86_400;

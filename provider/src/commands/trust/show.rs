@@ -12,7 +12,7 @@ use crate::cli::Exit;
 use crate::commands::inputs::wall_clock;
 use crate::commands::usage::{self, UsageError};
 use crate::config::Config;
-use crate::tuf::TufClient;
+use crate::rules::tuf::TufClient;
 
 /// Say what trust roots hold, where they come from and how old they are
 #[derive(Clone, Debug, Args)]

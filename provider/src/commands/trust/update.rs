@@ -13,7 +13,7 @@ use crate::cli::Exit;
 use crate::commands::inputs::wall_clock;
 use crate::commands::usage::{self, UsageError};
 use crate::config::{Config, Origin, TrustRoot, Tuf, TufWire, built_in};
-use crate::tuf::{LastGood, TufClient, TufError};
+use crate::rules::tuf::{LastGood, TufClient, TufError};
 
 /// Renew trust roots from their TUF repositories, now
 ///

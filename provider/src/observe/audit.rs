@@ -20,8 +20,8 @@ use std::time::Duration;
 use sealgate_core::UnixTime;
 
 use crate::config::AuditOutput;
-use crate::lines::{LineWriter, Output, Owner};
-use crate::metrics::Metrics;
+use crate::observe::lines::{LineWriter, Output, Owner};
+use crate::observe::metrics::Metrics;
 use crate::service::{Decision, NoDecision};
 
 /// The bytes that may wait to be written.

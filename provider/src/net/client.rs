@@ -1,4 +1,4 @@
-//! HTTP clients with the certificate authorities and the guard that fit a registry.
+//! HTTP clients with the certificate authorities and the guard that fit those they speak to.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,9 +8,7 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use url::Url;
 
-use super::config::RegistryConfig;
 use super::guard::Guard;
-use super::peer::Peer;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -53,7 +51,7 @@ pub(crate) struct Clients {
 }
 
 impl Clients {
-    fn new(roots: RootCertStore, guard: Guard) -> Result<Self, SetupError> {
+    pub(crate) fn new(roots: RootCertStore, guard: Guard) -> Result<Self, SetupError> {
         Ok(Self {
             fresh: builder(roots.clone(), guard.clone())?
                 .pool_max_idle_per_host(0)
@@ -84,39 +82,15 @@ pub(crate) fn client_for_authorities(
     )
 }
 
-/// A registry with the HTTP client that fits it.
-pub(crate) fn listed_peer(config: &RegistryConfig) -> Result<Peer, SetupError> {
-    let roots = match &config.ca {
-        None => public_roots(),
-        Some(authorities) => own_roots(authorities).map_err(|source| SetupError::Authorities {
-            host: config.host().to_owned(),
-            source,
-        })?,
-    };
-    let hosts = [config.host()].into_iter();
-    let hosts = hosts.chain(config.token_hosts.iter().map(String::as_str));
-    let hosts = hosts.chain(config.redirect_hosts.iter().map(String::as_str));
-    let guard = Guard::allowing(hosts.map(name));
-    Peer::listed(config, Clients::new(roots, guard)?).map_err(|source| SetupError::Url {
-        host: config.host().to_owned(),
-        source,
-    })
-}
-
-/// The name without the port.
-fn name(host: &str) -> String {
-    let parsed = Url::parse(&format!("https://{host}"));
-    let name = parsed.as_ref().ok().and_then(Url::host_str);
-    name.unwrap_or(host).to_owned()
-}
-
-fn public_roots() -> RootCertStore {
+pub(crate) fn public_roots() -> RootCertStore {
     RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
     }
 }
 
-fn own_roots(authorities: &[CertificateDer<'static>]) -> Result<RootCertStore, rustls::Error> {
+pub(crate) fn own_roots(
+    authorities: &[CertificateDer<'static>],
+) -> Result<RootCertStore, rustls::Error> {
     let mut roots = RootCertStore::empty();
     for authority in authorities {
         roots.add(authority.clone())?;

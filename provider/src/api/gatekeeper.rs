@@ -10,7 +10,7 @@ use super::answers::Answered;
 use super::reply::{Rejection, Reply};
 use super::wire::{self, Item, ProviderRequest};
 use super::{Api, Asking};
-use crate::key::{KeyError, Question};
+use crate::question::{KeyError, Question};
 use crate::service::Decision;
 
 impl Api {

@@ -1,6 +1,6 @@
 //! Trust material from files: Sigstore trust roots and Notation's trust stores.
 //!
-//! What TUF renews is laid over it by [`crate::tuf`].
+//! What TUF renews is laid over it by [`crate::rules::tuf`].
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -13,9 +13,9 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use sealgate_core::verdict::Outcome;
 
+use crate::rules::tuf::{Cause, LastGood};
 use crate::service::CacheStatus;
-use crate::tuf::{Cause, LastGood};
-use crate::undecided::UndecidedCause;
+use crate::service::undecided::UndecidedCause;
 
 /// All metrics of the service.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use sigstore_tuf::Error;
 
 use super::document::DocumentError;
 use super::mirror::FetchError;
-use crate::response::with_causes;
+use crate::net::body::with_causes;
 
 /// A refresh that failed; what was trusted before stays in force.
 #[derive(Debug, thiserror::Error)]

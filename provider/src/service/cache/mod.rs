@@ -11,12 +11,10 @@
 //! kept. Every cache is bounded in bytes.
 
 mod evidence;
-mod flight;
 mod tag;
 mod verdict;
 
 pub(crate) use evidence::{EvidenceCache, EvidenceKey, Fetched, size};
-pub(crate) use flight::{Crashed, Flights};
 pub(crate) use tag::{Looked, TagCache};
 pub(crate) use verdict::{Judged, QuestionKey, VerdictCache, VerdictKey};
 

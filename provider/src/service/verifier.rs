@@ -9,12 +9,12 @@ use sealgate_core::{Digest, Verdict, verify};
 use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::cache::{Judged, size};
+use super::cache::{Judged, size};
+use super::undecided::Undecided;
 use crate::clock::Clock;
-use crate::metrics::{Metrics, Work};
+use crate::observe::metrics::{Metrics, Work};
 use crate::rules::Rules;
 use crate::shares::{Bounds, Crowded, Party, Shares};
-use crate::undecided::Undecided;
 use crate::workers::{Panicked, Workers};
 
 /// Evidence up to this size never waits behind larger evidence.

@@ -16,7 +16,7 @@ use super::client::{LastGood, TufClient};
 use super::error::TufSetupError;
 use crate::clock::Clock;
 use crate::config::TrustRoot;
-use crate::metrics::Metrics;
+use crate::observe::metrics::Metrics;
 
 /// The pause after a first failure; it doubles with each that follows.
 const FIRST_PAUSE: Duration = Duration::from_secs(30);

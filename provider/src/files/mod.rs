@@ -3,6 +3,8 @@
 //! Only regular files are read and written. To open a FIFO would mean to wait for its other end,
 //! for ever if there is none; to read a device, to read without end.
 
+pub mod watched;
+
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};

@@ -16,8 +16,9 @@ use super::document::{self, DocumentError};
 use super::error::Cause;
 use crate::config::Tuf;
 use crate::files;
-use crate::registry::{Guard, client_for_authorities};
-use crate::response::{BodyError, read_body, root_cause};
+use crate::net::body::{BodyError, read_body, root_cause};
+use crate::net::client::client_for_authorities;
+use crate::net::guard::Guard;
 
 /// A TUF repository.
 #[derive(Clone, Debug)]

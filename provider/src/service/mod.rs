@@ -14,6 +14,10 @@
 //! Registries share the turns, the bytes and the threads that this takes (`shares.rs`); an
 //! answer from the caches takes none of them.
 
+mod cache;
+pub mod undecided;
+mod verifier;
+
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,20 +29,22 @@ use sealgate_core::verdict::Outcome;
 use sealgate_core::{Digest, Reference};
 use tokio::time::Instant;
 
-use crate::cache::{
-    Crashed, EvidenceCache, EvidenceKey, Fetched, Flights, Judged, Looked, QuestionKey, TagCache,
-    VerdictCache, VerdictKey, size,
+pub(crate) use self::cache::size;
+use self::cache::{
+    EvidenceCache, EvidenceKey, Fetched, Judged, Looked, QuestionKey, TagCache, VerdictCache,
+    VerdictKey, size,
 };
+use self::undecided::Undecided;
+use self::verifier::{Judge, Most};
 use crate::clock::Clock;
 use crate::collect::{CollectError, Collector, Resolved, RevocationClient, Wanted};
 use crate::config::Config;
-use crate::judge::{Judge, Most};
-use crate::key::{KeyError, Question};
-use crate::metrics::{CacheName, Metrics, Work};
+use crate::flight::{Crashed, Flights};
+use crate::observe::metrics::{CacheName, Metrics, Work};
+use crate::question::{KeyError, Question};
 use crate::registry::{Cause, Room};
 use crate::rules::{CurrentRules, Rules};
 use crate::shares::{Bounds, Crowded, Party, Share, Shares};
-use crate::undecided::Undecided;
 
 /// How long a registry gets that did not answer the last time, if there is a verdict that can
 /// be given out meanwhile.

@@ -9,7 +9,7 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 
-use crate::metrics::{Loaded, Metrics};
+use crate::observe::metrics::{Loaded, Metrics};
 use crate::service::Service;
 
 /// What the admin listener shows.

@@ -25,8 +25,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::config::{Log, LogFormat};
-use crate::lines::{LineWriter, Output, Owner};
-use crate::metrics::{LogLoss, log_lost};
+use crate::observe::lines::{LineWriter, Output, Owner};
+use crate::observe::metrics::{LogLoss, log_lost};
 
 /// The bytes that may wait to be written.
 const MOST_WAITING: usize = 4 << 20;

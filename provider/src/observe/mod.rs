@@ -1,0 +1,6 @@
+//! What can be seen of the service: metrics, the audit log, the log.
+
+pub mod audit;
+mod lines;
+pub mod log;
+pub mod metrics;
