@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::exit::Exit;
 use super::usage;
-use crate::cli::Exit;
 use crate::config::Config;
 
 /// Print the configuration that a file amounts to, or what is wrong with it.

@@ -8,9 +8,9 @@ use sealgate_core::sigstore::{Blob, SigstoreRoot, verify_blob};
 use sealgate_core::{Digest, Policies, TrustMaterial};
 use serde_json::{Value, json};
 
+use super::exit::Exit;
 use super::inputs::wall_clock;
 use super::usage::{self, UsageError};
-use crate::cli::Exit;
 
 /// The one trust root and the one authority of a run.
 const NAME: &str = "conformance";

@@ -3,15 +3,13 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use sealgate_core::{Evidence, TrustMaterial, UnixTime};
+use sealgate_core::Evidence;
 use tokio::time::Instant;
 
+use super::answer;
+use super::exit::Exit;
 use super::inputs::Inputs;
 use super::usage::{self, UsageError};
-use super::verify::{self, NoVerdict};
-use crate::cli::Exit;
-use crate::collect::{CollectError, Collected, Collector, RevocationClient, Wanted};
-use crate::question::Question;
 
 /// Fetch everything a verdict is made from, as an evidence pack
 ///
@@ -39,13 +37,13 @@ impl EvidenceArgs {
 
     async fn try_run(self) -> Result<Exit, UsageError> {
         let images = [self.image];
-        let questions = verify::questions(&images, self.namespace.as_deref())?;
+        let questions = answer::questions(&images, self.namespace.as_deref())?;
         let references: Vec<_> = questions.iter().map(|q| q.reference.clone()).collect();
         let config = self.inputs.config()?;
         let (trust, now) = (self.inputs.trust(config.as_ref())?, self.inputs.now()?);
         let fetcher = self.inputs.fetcher(config, &references, trust, now)?;
         for question in &questions {
-            let progress = verify::progress(&question.request.image);
+            let progress = answer::progress(&question.request.image);
             let deadline = Instant::now() + self.inputs.timeout();
             let collected = fetcher.fetch(question, deadline).await;
             progress.finish_and_clear();
@@ -63,55 +61,6 @@ impl EvidenceArgs {
             }
         }
         Ok(Exit::Verified)
-    }
-}
-
-/// Fetches evidence.
-pub(super) struct Fetcher {
-    pub(super) collector: Collector,
-    pub(super) revocation: RevocationClient,
-    /// Revocation services are asked only about certificates that lead to this.
-    pub(super) trust: TrustMaterial,
-    pub(super) now: UnixTime,
-}
-
-impl Fetcher {
-    /// Fetches the evidence of one image.
-    pub(super) async fn fetch(
-        &self,
-        question: &Question,
-        deadline: Instant,
-    ) -> Result<Collected, NoVerdict> {
-        let collected = self
-            .artifacts(question, deadline)
-            .await
-            .map_err(|error| NoVerdict {
-                code: error.code(),
-                message: error.to_string(),
-            })?;
-        let evidence = self
-            .revocation
-            .complete(collected.evidence, &self.trust, self.now, deadline)
-            .await;
-        Ok(Collected {
-            evidence,
-            ..collected
-        })
-    }
-
-    async fn artifacts(
-        &self,
-        question: &Question,
-        deadline: Instant,
-    ) -> Result<Collected, CollectError> {
-        let image = self
-            .collector
-            .resolve(&question.reference, deadline)
-            .await?;
-        let request = question.request.clone();
-        self.collector
-            .collect(&image, request, Wanted::ALL, deadline)
-            .await
     }
 }
 

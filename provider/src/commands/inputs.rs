@@ -11,7 +11,7 @@ use sealgate_core::reference::RegistryHost;
 use sealgate_core::{Policies, Reference, TrustMaterial, UnixTime};
 use serde_json::{Value, json};
 
-use super::evidence::Fetcher;
+use super::fetcher::Fetcher;
 use super::usage::UsageError;
 use crate::config::{Config, Credentials, Registry, TrustRoot};
 use crate::files::Pipes;

@@ -1,9 +1,13 @@
 //! The commands, one a file.
 
+mod answer;
 pub mod config;
 pub mod conformance;
 pub mod evidence;
+pub mod exit;
+mod fetcher;
 mod inputs;
+mod no_verdict;
 pub mod policy;
 pub mod replay;
 pub mod serve;

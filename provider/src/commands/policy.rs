@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use sealgate_core::policy::{AuthorityKind, Mode, NoMatch, Policy, Require};
 
+use super::exit::Exit;
 use super::usage::{self, UsageError};
-use crate::cli::Exit;
 use crate::rules::policies::{self, Reading};
 
 /// Work with policies

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use sealgate_core::Evidence;
 use sealgate_core::evidence::{Carried, Request};
 
+use super::answer::{self, Output};
+use super::exit::Exit;
 use super::inputs::Inputs;
+use super::no_verdict::NoVerdict;
 use super::usage::{self, UsageError};
-use super::verify::{self, NoVerdict, Output};
-use crate::cli::Exit;
 
 /// Judge evidence packs again, without network
 ///
@@ -53,13 +54,13 @@ impl ReplayArgs {
             let asked = self.question(&carried);
             let image = asked.image.clone();
             let answer = match carried.answering(asked) {
-                Ok(evidence) => verify::verdict(&evidence, &rules),
+                Ok(evidence) => answer::verdict(&evidence, &rules),
                 Err(error) => Err(NoVerdict {
                     code: error.code(),
                     message: error.to_string(),
                 }),
             };
-            worst = worst.max(verify::print(self.output, &image, &answer));
+            worst = worst.max(answer::print(self.output, &image, &answer));
         }
         Ok(worst)
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::exit::Exit;
 use crate::app::{App, Running};
-use crate::cli::Exit;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{ClientAuth, Config, Listener};
 use crate::observe::log;

@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 use sealgate_core::verdict::{Outcome, Passed, PolicyReport, Signer, SignerKind};
 use sealgate_core::{Reason, Verdict};
 
-use super::verify::NoVerdict;
+use super::no_verdict::NoVerdict;
 
 /// Whether to colour.
 #[derive(Clone, Copy, Debug)]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::Write as _;
 
-use crate::cli::Exit;
+use super::exit::Exit;
 
 /// What is wrong with the command line or with a file it names.
 #[derive(Debug)]

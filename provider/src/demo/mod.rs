@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::Exit;
+use crate::commands::exit::Exit;
 use cluster::Cluster;
 use scenario::Scene;
 use shop::Shop;

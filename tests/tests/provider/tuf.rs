@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser as _;
-use sealgate::cli::{Cli, Exit};
+use sealgate::cli::Cli;
+use sealgate::commands::exit::Exit;
 use sealgate::config::Tuf;
 use sealgate::rules::tuf::{Cause, LastGood, TufClient};
 use sealgate_core::sigstore::SigstoreRoot;

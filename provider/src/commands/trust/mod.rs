@@ -11,7 +11,7 @@ use sealgate_core::sigstore::SigstoreRoot;
 
 use self::report::State;
 use super::usage::{self, UsageError};
-use crate::cli::Exit;
+use crate::commands::exit::Exit;
 use crate::config::{Config, TrustRoot};
 use crate::rules::tuf::TufClient;
 

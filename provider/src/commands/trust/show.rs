@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::report::{Entry, State};
 use super::{Output, in_force, load_config, read};
-use crate::cli::Exit;
+use crate::commands::exit::Exit;
 use crate::commands::inputs::wall_clock;
 use crate::commands::usage::{self, UsageError};
 use crate::config::Config;

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::report::{Changes, State};
 use super::{Output, in_force, load_config};
-use crate::cli::Exit;
+use crate::commands::exit::Exit;
 use crate::commands::inputs::wall_clock;
 use crate::commands::usage::{self, UsageError};
 use crate::config::{Config, Origin, TrustRoot, Tuf, TufWire, built_in};

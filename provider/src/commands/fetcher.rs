@@ -1,0 +1,57 @@
+//! Who fetches evidence for the commands.
+
+use sealgate_core::{TrustMaterial, UnixTime};
+use tokio::time::Instant;
+
+use super::no_verdict::NoVerdict;
+use crate::collect::{CollectError, Collected, Collector, RevocationClient, Wanted};
+use crate::question::Question;
+
+/// Fetches evidence.
+pub(super) struct Fetcher {
+    pub(super) collector: Collector,
+    pub(super) revocation: RevocationClient,
+    /// Revocation services are asked only about certificates that lead to this.
+    pub(super) trust: TrustMaterial,
+    pub(super) now: UnixTime,
+}
+
+impl Fetcher {
+    /// Fetches the evidence of one image.
+    pub(super) async fn fetch(
+        &self,
+        question: &Question,
+        deadline: Instant,
+    ) -> Result<Collected, NoVerdict> {
+        let collected = self
+            .artifacts(question, deadline)
+            .await
+            .map_err(|error| NoVerdict {
+                code: error.code(),
+                message: error.to_string(),
+            })?;
+        let evidence = self
+            .revocation
+            .complete(collected.evidence, &self.trust, self.now, deadline)
+            .await;
+        Ok(Collected {
+            evidence,
+            ..collected
+        })
+    }
+
+    async fn artifacts(
+        &self,
+        question: &Question,
+        deadline: Instant,
+    ) -> Result<Collected, CollectError> {
+        let image = self
+            .collector
+            .resolve(&question.reference, deadline)
+            .await?;
+        let request = question.request.clone();
+        self.collector
+            .collect(&image, request, Wanted::ALL, deadline)
+            .await
+    }
+}
