@@ -7,7 +7,7 @@ use futures::future::join_all;
 
 use super::reply::Rejection;
 use super::{Api, Asking};
-use crate::observe::audit::Asked;
+use crate::observe::audit::{Asked, Became};
 use crate::question::{KeyError, Question};
 use crate::service::{Decision, NoDecision};
 
@@ -75,20 +75,39 @@ impl Api {
     /// because another image is undecided.
     fn account(&self, asking: &Asking, keys: &[&str], answers: &[Answer]) {
         for (key, (_, answer)) in keys.iter().zip(answers) {
-            match answer {
-                Ok(decision) => self
-                    .metrics
-                    .decision(decision.judged.outcome, decision.status),
-                Err(NoDecision::Question(_)) => self.metrics.wrong_key(),
-                Err(NoDecision::Undecided(undecided)) => self.metrics.undecided(undecided.cause()),
-            }
+            let became = self.count(answer);
             let asked = Asked {
                 now: self.clock.now(),
                 request_id: &asking.id,
                 route: asking.route.name(),
                 key,
             };
-            self.audit.record(&asked, answer);
+            self.audit.record(&asked, &became);
+        }
+    }
+
+    fn count<'a>(&self, answer: &'a Result<Decision, NoDecision>) -> Became<'a> {
+        match answer {
+            Ok(decision) => {
+                let (judged, cache) = (&decision.judged, decision.status.name());
+                self.metrics.decision(judged.outcome, cache);
+                Became::Decided {
+                    cache,
+                    age: decision.age,
+                    verdict: &judged.audit,
+                }
+            }
+            Err(NoDecision::Question(error)) => {
+                self.metrics.wrong_key();
+                Became::WrongKey { code: error.code() }
+            }
+            Err(NoDecision::Undecided(undecided)) => {
+                self.metrics.undecided(undecided.cause().code());
+                Became::Undecided {
+                    code: undecided.code(),
+                    message: undecided,
+                }
+            }
         }
     }
 }

@@ -23,8 +23,7 @@ use super::reply::{Rejection, Reply};
 use super::{Api, Asking};
 use crate::config::Limits;
 use crate::question::{KeyError, Question};
-use crate::service::NoDecision;
-use crate::service::size;
+use crate::service::{NoDecision, size};
 use crate::shares::{Bounds, Crowded, Party, Share, Shares};
 
 #[derive(Deserialize)]
@@ -116,7 +115,7 @@ impl Api {
                 Ok((pack, share)) => Ok((pack, Some(share))),
                 Err(NoDecision::Question(error)) => Ok((wrong(image, &error), None)),
                 Err(NoDecision::Undecided(cause)) => {
-                    self.metrics.undecided(cause.cause());
+                    self.metrics.undecided(cause.cause().code());
                     let message = format!("{image:?}: {}: {cause}", cause.code());
                     Err(Rejection::undecided(message))
                 }

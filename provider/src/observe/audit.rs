@@ -12,17 +12,18 @@
 //! and reported, rather than admission held up. Each line is whole, also after a disk was full.
 //! A file that was moved away is opened anew on `SIGHUP`.
 
+use std::fmt::Display;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use sealgate_core::UnixTime;
+use sealgate_core::{Digest, UnixTime, Verdict};
+use serde::Serialize;
 
 use crate::config::AuditOutput;
 use crate::observe::lines::{LineWriter, Output, Owner};
 use crate::observe::metrics::Metrics;
-use crate::service::{Decision, NoDecision};
 
 /// The bytes that may wait to be written.
 const MOST_WAITING: usize = 16 << 20;
@@ -44,6 +45,81 @@ pub(crate) struct Asked<'a> {
     pub(crate) request_id: &'a str,
     pub(crate) route: &'static str,
     pub(crate) key: &'a str,
+}
+
+/// What became of a question.
+pub(crate) enum Became<'a> {
+    /// There is a verdict.
+    Decided {
+        /// Where it comes from.
+        cache: &'static str,
+        /// How long ago the registry was asked.
+        age: Duration,
+        /// The verdict.
+        verdict: &'a VerdictPart,
+    },
+    /// The question itself is wrong.
+    WrongKey {
+        /// The stable code.
+        code: &'static str,
+    },
+    /// It could not be found out.
+    Undecided {
+        /// The stable code.
+        code: &'static str,
+        /// Why, in words.
+        message: &'a dyn Display,
+    },
+}
+
+/// What a line says of a verdict, whoever asks: written once, and kept with the verdict. It is the
+/// end of a JSON object, without its opening brace.
+#[derive(Debug)]
+pub(crate) struct VerdictPart(Box<[u8]>);
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct VerdictWire<'a> {
+    verified: bool,
+    outcome: &'a str,
+    reference: &'a str,
+    digest: Digest,
+    policies: Vec<&'a str>,
+    reasons: Vec<&'static str>,
+    policies_revision: Digest,
+    trust_revision: Digest,
+    evidence: Digest,
+}
+
+impl VerdictPart {
+    /// Of a verdict by policies and trust material of these revisions, about evidence whose pack
+    /// has this digest.
+    pub(crate) fn new(
+        verdict: &Verdict,
+        policies_revision: Digest,
+        trust_revision: Digest,
+        evidence: Digest,
+    ) -> Self {
+        let wire = VerdictWire {
+            verified: verdict.verified,
+            outcome: verdict.outcome.name(),
+            reference: &verdict.image.reference,
+            digest: verdict.image.digest,
+            policies: verdict.policies.iter().map(|p| p.name.as_str()).collect(),
+            reasons: verdict.reasons.iter().map(|r| r.code.as_str()).collect(),
+            policies_revision,
+            trust_revision,
+            evidence,
+        };
+        // Plain data with string keys: this cannot fail.
+        let json = serde_json::to_vec(&wire).unwrap_or_default();
+        Self(json.get(1..).unwrap_or(b"}").into())
+    }
+
+    /// The bytes that it takes.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
 }
 
 impl Audit {
@@ -76,10 +152,10 @@ impl Audit {
         })
     }
 
-    /// Records an answer.
-    pub(crate) fn record(&self, asked: &Asked<'_>, answer: &Result<Decision, NoDecision>) {
+    /// Records what became of a question.
+    pub(crate) fn record(&self, asked: &Asked<'_>, became: &Became<'_>) {
         if let Some(writer) = &self.writer {
-            writer.push(|into| line(into, asked, answer));
+            writer.push(|into| line(into, asked, became));
         }
     }
 
@@ -118,32 +194,35 @@ impl Owner for Losses {
     }
 }
 
-fn line(line: &mut Vec<u8>, asked: &Asked<'_>, answer: &Result<Decision, NoDecision>) {
+fn line(line: &mut Vec<u8>, asked: &Asked<'_>, became: &Became<'_>) {
     field(line, b"{\"time\":", &asked.now.to_string());
     field(line, b",\"requestId\":", asked.request_id);
     field(line, b",\"route\":", asked.route);
     field(line, b",\"key\":", asked.key);
-    match answer {
-        Ok(decision) => {
-            field(line, b",\"cache\":", decision.status.name());
+    match became {
+        Became::Decided {
+            cache,
+            age,
+            verdict,
+        } => {
+            field(line, b",\"cache\":", cache);
             line.extend_from_slice(b",\"ageSeconds\":");
-            line.extend_from_slice(decision.age.as_secs().to_string().as_bytes());
+            line.extend_from_slice(age.as_secs().to_string().as_bytes());
             line.push(b',');
-            // What core said is an object of its own: without its opening brace it goes on here.
-            line.extend_from_slice(decision.judged.audit.get(1..).unwrap_or(b"}"));
+            line.extend_from_slice(&verdict.0);
             line.push(b'\n');
         }
-        Err(NoDecision::Question(error)) => {
+        Became::WrongKey { code } => {
             line.extend_from_slice(b",\"verified\":false");
             field(line, b",\"outcome\":", "wrong_key");
-            field(line, b",\"reasons\":[", error.code());
+            field(line, b",\"reasons\":[", code);
             line.extend_from_slice(b"]}\n");
         }
-        Err(NoDecision::Undecided(undecided)) => {
+        Became::Undecided { code, message } => {
             line.extend_from_slice(b",\"verified\":false");
             field(line, b",\"outcome\":", "undecided");
-            field(line, b",\"reasons\":[", undecided.code());
-            field(line, b"],\"message\":", &undecided.to_string());
+            field(line, b",\"reasons\":[", code);
+            field(line, b"],\"message\":", &message.to_string());
             line.extend_from_slice(b"}\n");
         }
     }

@@ -1,5 +1,5 @@
-//! Metrics. Labels come from enums and from names in the configuration, never from names of
-//! images, hosts or people: the number of series is fixed.
+//! Metrics. Labels come from enums, by their stable names, and from names in the configuration,
+//! never from names of images, hosts or people: the number of series is fixed.
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -11,11 +11,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+use sealgate_core::UnixTime;
 use sealgate_core::verdict::Outcome;
-
-use crate::rules::tuf::{Cause, LastGood};
-use crate::service::CacheStatus;
-use crate::service::undecided::UndecidedCause;
 
 /// All metrics of the service.
 #[derive(Debug)]
@@ -428,16 +425,15 @@ impl Metrics {
             .observe(started.elapsed().as_secs_f64());
     }
 
-    pub(crate) fn decision(&self, outcome: Outcome, status: CacheStatus) {
+    pub(crate) fn decision(&self, outcome: Outcome, cache: &'static str) {
         let labels = DecisionLabels {
             outcome: outcome.name(),
-            cache: status.name(),
+            cache,
         };
         self.decisions.get_or_create(&labels).inc();
     }
 
-    pub(crate) fn undecided(&self, cause: UndecidedCause) {
-        let cause = cause.code();
+    pub(crate) fn undecided(&self, cause: &'static str) {
         self.undecided.get_or_create(&CauseLabels { cause }).inc();
     }
 
@@ -523,27 +519,18 @@ impl Metrics {
             .inc_by(u64::try_from(lines).unwrap_or(u64::MAX));
     }
 
-    pub(crate) fn trust_root_success(&self, root: &str, good: &LastGood) {
-        self.refresh(root, "ok");
-        self.trust_root(root, good);
-    }
-
-    pub(crate) fn trust_root_failure(&self, root: &str, cause: Cause) {
-        self.refresh(root, cause.code());
-    }
-
-    /// What is in force, whether just refreshed or kept.
-    pub(crate) fn trust_root(&self, root: &str, good: &LastGood) {
+    /// What is in force, whether just refreshed or kept: when that was, and until when it is good.
+    pub(crate) fn trust_root(&self, root: &str, refreshed: UnixTime, expires: UnixTime) {
         let labels = RootLabels {
             root: root.to_owned(),
         };
-        let refreshed = good.refreshed_at.seconds();
+        let (refreshed, expires) = (refreshed.seconds(), expires.seconds());
         self.root_refreshed.get_or_create(&labels).set(refreshed);
-        let expires = good.expires.seconds();
         self.root_expiry.get_or_create(&labels).set(expires);
     }
 
-    fn refresh(&self, root: &str, result: &'static str) {
+    /// How a refresh ended: `ok`, or the code of its failure.
+    pub(crate) fn trust_root_refresh(&self, root: &str, result: &'static str) {
         let labels = RefreshLabels {
             root: root.to_owned(),
             result,
@@ -592,8 +579,8 @@ mod tests {
         let metrics = Metrics::new();
         let series = |n: usize| {
             for _ in 0..n {
-                metrics.decision(Outcome::Unsigned, CacheStatus::Miss);
-                metrics.undecided(UndecidedCause::Deadline);
+                metrics.decision(Outcome::Unsigned, "miss");
+                metrics.undecided("deadline_exceeded");
                 metrics.wrong_key();
             }
             metrics.render().lines().count()

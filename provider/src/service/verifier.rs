@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use sealgate_core::evidence::Evidence;
 use sealgate_core::{Digest, Verdict, verify};
-use serde::Serialize;
 use tokio::time::Instant;
 
 use super::cache::{Judged, size};
 use super::undecided::Undecided;
 use crate::clock::Clock;
+use crate::observe::audit::VerdictPart;
 use crate::observe::metrics::{Metrics, Work};
 use crate::rules::Rules;
 use crate::shares::{Bounds, Crowded, Party, Shares};
@@ -27,7 +27,7 @@ const UNIT: usize = 1 << 10;
 /// There are two threads for each processor, and no registry has more than half of them: what
 /// takes long to judge leaves half of every processor to the others. And only so many bytes of
 /// evidence are judged at once, for to judge takes several times as much for a moment.
-pub(crate) struct Judge {
+pub(crate) struct Verifier {
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     threads: Arc<Shares>,
@@ -46,8 +46,8 @@ pub(crate) struct Most {
     pub(crate) wait: Duration,
 }
 
-impl Judge {
-    /// A judge with threads of its own.
+impl Verifier {
+    /// A verifier with threads of its own.
     ///
     /// # Errors
     /// If the threads cannot be started.
@@ -114,8 +114,8 @@ impl Judge {
         })
     }
 
-    /// Judges evidence that was asked for at `at`. A panic is no verdict.
-    pub(crate) async fn judge(
+    /// Verifies evidence that was asked for at `at`. A panic is no verdict.
+    pub(crate) async fn verify(
         &self,
         party: &Party,
         evidence: Evidence,
@@ -126,55 +126,32 @@ impl Judge {
         let rules = Arc::clone(rules);
         let clock = Arc::clone(&self.clock);
         let metrics = Arc::clone(&self.metrics);
-        let judge = move || {
+        let work = move || {
             let timer = metrics.start(Work::Verification);
             let verdict = verify(&evidence, &rules.policies, &rules.trust, clock.now())?;
             let judged = Judged::new(&verdict, evidence.pack_digest(), &rules, at);
             timer.stop();
             Ok::<_, sealgate_core::Undecided>(judged)
         };
-        Ok(self.run(party, bytes, judge).await??)
+        Ok(self.run(party, bytes, work).await??)
     }
-}
-
-/// What the audit log says of a verdict, after what it says of the question.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct AuditWire<'a> {
-    verified: bool,
-    outcome: &'a str,
-    reference: &'a str,
-    digest: Digest,
-    policies: Vec<&'a str>,
-    reasons: Vec<&'static str>,
-    policies_revision: Digest,
-    trust_revision: Digest,
-    evidence: Digest,
 }
 
 impl Judged {
     fn new(verdict: &Verdict, evidence: Digest, rules: &Rules, at: Duration) -> Self {
-        let reasons: Vec<_> = verdict.reasons.iter().map(|reason| reason.code).collect();
-        let audit = AuditWire {
-            verified: verdict.verified,
-            outcome: verdict.outcome.name(),
-            reference: &verdict.image.reference,
-            digest: verdict.image.digest,
-            policies: verdict.policies.iter().map(|p| p.name.as_str()).collect(),
-            reasons: reasons.iter().map(|code| code.as_str()).collect(),
-            policies_revision: rules.policies_revision,
-            trust_revision: rules.trust_revision,
-            evidence,
-        };
+        let Rules {
+            policies_revision,
+            trust_revision,
+            ..
+        } = *rules;
         Self {
             json: verdict.to_json().into(),
             verified: verdict.verified,
             outcome: verdict.outcome,
             reference: verdict.image.reference.clone(),
             message: verdict.reasons.first().map(|reason| reason.message.clone()),
-            reasons,
-            // Plain data with string keys: this cannot fail.
-            audit: serde_json::to_vec(&audit).unwrap_or_default().into(),
+            reasons: verdict.reasons.iter().map(|reason| reason.code).collect(),
+            audit: VerdictPart::new(verdict, policies_revision, trust_revision, evidence),
             at,
             valid_until: verdict.valid_until,
         }
@@ -189,23 +166,23 @@ mod tests {
     use super::*;
     use crate::clock::SystemClock;
 
-    fn judge() -> Judge {
+    fn verifier() -> Verifier {
         let most = Most {
             bytes: 40 << 20,
             waiting: 100,
             wait: Duration::from_secs(60),
         };
         let clock = Arc::new(SystemClock::new());
-        Judge::new(clock, Arc::new(Metrics::new()), &most).unwrap()
+        Verifier::new(clock, Arc::new(Metrics::new()), &most).unwrap()
     }
 
     /// On a runtime of one thread, which what is run must not be.
     #[tokio::test]
     async fn what_takes_long_runs_on_threads_of_its_own_rt_15_tob_8() {
         let (send, receive) = mpsc::channel();
-        let judge = judge();
+        let verifier = verifier();
         let party = Party::known("r.test");
-        let work = judge.run(&party, 1, move || {
+        let work = verifier.run(&party, 1, move || {
             receive.recv().unwrap();
             std::thread::current().name().map(str::to_owned)
         });
@@ -216,17 +193,17 @@ mod tests {
 
     #[tokio::test]
     async fn one_registry_leaves_half_of_the_threads_to_others_ops_17_f5() {
-        let judge = judge();
+        let verifier = verifier();
         let heavy = Party::known("heavy.test");
         let (release, held) = (0..100)
             .map(|_| mpsc::channel::<()>())
             .unzip::<_, _, Vec<_>, Vec<_>>();
         let held = held
             .into_iter()
-            .map(|held| judge.run(&heavy, 1, move || held.recv().is_err()));
+            .map(|held| verifier.run(&heavy, 1, move || held.recv().is_err()));
         let held = futures::future::join_all(held);
         let other = async {
-            let found = judge.run(&Party::known("other.test"), 1, || 7).await;
+            let found = verifier.run(&Party::known("other.test"), 1, || 7).await;
             // Now the others may end.
             drop(release);
             found
@@ -238,14 +215,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_undecided_and_gives_back_what_it_took() {
-        let judge = judge();
+        let verifier = verifier();
         let party = Party::known("r.test");
         let (empty, at) = (Vec::<u8>::new(), std::hint::black_box(1));
-        let crashed = judge
+        let crashed = verifier
             .run(&party, 40 << 20, move || empty.split_at(at).0.len())
             .await;
         assert_eq!(crashed, Err(Undecided::Crashed));
         assert_eq!(Undecided::Crashed.code(), "internal_error");
-        assert_eq!(judge.run(&party, 40 << 20, || 7).await, Ok(7));
+        assert_eq!(verifier.run(&party, 40 << 20, || 7).await, Ok(7));
     }
 }

@@ -89,7 +89,7 @@ impl TufRoots {
         for renewed in &self.roots {
             if let Some(good) = renewed.current.load_full() {
                 warn_if_expired(renewed.client.name(), &good, clock.as_ref());
-                metrics.trust_root(renewed.client.name(), &good);
+                good.show(renewed.client.name(), &metrics);
             }
         }
         let each = self.roots.iter().map(|renewed| async {
@@ -126,7 +126,7 @@ impl TufRoots {
             Err(error) => {
                 *failures = failures.saturating_add(1);
                 let pause = jittered(backoff(*failures, renewed.every));
-                metrics.trust_root_failure(root, error.cause());
+                metrics.trust_root_refresh(root, error.cause().code());
                 tracing::warn!(
                     root,
                     repository = renewed.client.repository(),
@@ -146,7 +146,8 @@ impl TufRoots {
 
     fn put_in_force(&self, renewed: &Renewed, good: LastGood, metrics: &Metrics) {
         let root = renewed.client.name();
-        metrics.trust_root_success(root, &good);
+        metrics.trust_root_refresh(root, "ok");
+        good.show(root, metrics);
         let revision = good.root.revision();
         let versions = good.versions;
         let unsupported = good.root.unsupported().to_vec();
@@ -158,6 +159,12 @@ impl TufRoots {
         tracing::info!(root, %revision, ?versions, ?unsupported, "a new trust root");
         self.generation.fetch_add(1, Ordering::Release);
         self.changed.notify_one();
+    }
+}
+
+impl LastGood {
+    fn show(&self, root: &str, metrics: &Metrics) {
+        metrics.trust_root(root, self.refreshed_at, self.expires);
     }
 }
 

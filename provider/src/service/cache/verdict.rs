@@ -9,6 +9,7 @@ use sealgate_core::verdict::Outcome;
 use sealgate_core::{Code, Digest, UnixTime};
 
 use super::weight;
+use crate::observe::audit::VerdictPart;
 
 /// The verdicts.
 #[derive(Debug)]
@@ -50,8 +51,8 @@ pub(crate) struct Judged {
     pub(crate) reasons: Vec<Code>,
     /// The first reason's sentence.
     pub(crate) message: Option<String>,
-    /// What the audit log says of it: the end of a JSON object.
-    pub(crate) audit: Box<[u8]>,
+    /// What the audit log says of it.
+    pub(crate) audit: VerdictPart,
     /// When the registry was asked, by the monotonic clock.
     pub(crate) at: Duration,
     /// When it must not be used any more.

@@ -1,0 +1,95 @@
+//! What the caches still know, by its age.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sealgate_core::{Digest, Reference};
+
+use super::Inner;
+use super::cache::{EvidenceKey, Fetched, Judged, Looked, QuestionKey, VerdictKey};
+use super::decision::{CacheStatus, Decision};
+use crate::collect::Resolved;
+use crate::question::Question;
+use crate::rules::Rules;
+
+impl Inner {
+    pub(super) fn age(&self, at: Duration) -> Duration {
+        self.clock.monotonic().saturating_sub(at)
+    }
+
+    pub(super) fn decision(&self, judged: Arc<Judged>, status: CacheStatus) -> Decision {
+        Decision {
+            age: self.age(judged.at),
+            judged,
+            status,
+        }
+    }
+
+    pub(super) fn fresh_tag(&self, reference: &Reference) -> Option<Looked> {
+        let looked = self.tags.get(reference)?;
+        (self.age(looked.at) < self.lives.tag).then_some(looked)
+    }
+
+    pub(super) fn fresh_evidence(&self, key: &EvidenceKey, life: Duration) -> Option<Fetched> {
+        let fetched = self.evidence.get(key)?;
+        (self.age(fetched.at) < life).then_some(fetched)
+    }
+
+    pub(super) fn fresh_verdict(&self, key: &VerdictKey) -> Option<Decision> {
+        let judged = self.valid_verdict(key)?;
+        let life = match judged.verified {
+            true => self.lives.allow,
+            false => self.lives.deny,
+        };
+        (self.age(judged.at) < life).then(|| self.decision(judged, CacheStatus::Hit))
+    }
+
+    fn valid_verdict(&self, key: &VerdictKey) -> Option<Arc<Judged>> {
+        let judged = self.verdicts.get(key)?;
+        let expired = |until| until < self.clock.now();
+        (!judged.valid_until.is_some_and(expired)).then_some(judged)
+    }
+
+    /// A verdict beyond its life, while it is younger than the stale window.
+    pub(super) fn stale(&self, question: &Question, rules: &Rules) -> Option<Decision> {
+        let young = |at| self.age(at) < self.lives.stale;
+        let digest = match question.reference.digest() {
+            Some(digest) => *digest,
+            None => {
+                let looked = self.tags.get(&question.reference)?;
+                young(looked.at).then_some(looked.digest)?
+            }
+        };
+        let judged = self.valid_verdict(&QuestionKey::new(question, rules).about(digest))?;
+        young(judged.at).then(|| self.decision(judged, CacheStatus::Stale))
+    }
+}
+
+impl QuestionKey {
+    pub(super) fn new(question: &Question, rules: &Rules) -> Self {
+        let mut request = question.request.clone();
+        if !rules.by_namespace {
+            request.namespace = None;
+        }
+        Self {
+            request,
+            rules: rules.revision,
+        }
+    }
+
+    pub(super) fn about(self, digest: Digest) -> VerdictKey {
+        VerdictKey {
+            question: self,
+            digest,
+        }
+    }
+}
+
+impl EvidenceKey {
+    pub(super) fn new(image: &Resolved) -> Self {
+        Self {
+            repository: image.reference().repository().clone(),
+            digest: *image.digest(),
+        }
+    }
+}
