@@ -14,7 +14,8 @@ use url::{Url, form_urlencoded};
 
 use super::challenge::Challenge;
 use super::config::Registries;
-use super::credentials::{Credential, Credentials, secret_header};
+use super::credential::{Credential, secret_header};
+use super::credentials::Credentials;
 use super::error::{Cause, RegistryError};
 use super::exchange::{Answer, Ask};
 use super::peer::{Peer, RealmTrust, origin};

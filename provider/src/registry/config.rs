@@ -11,7 +11,7 @@ use rustls_pki_types::CertificateDer;
 
 use sealgate_core::reference::RegistryHost;
 
-use super::credentials::Credential;
+use super::credential::Credential;
 
 /// The settings of a [`RegistryClient`](super::RegistryClient).
 #[derive(Clone, Debug, Default)]

@@ -14,7 +14,7 @@ use sealgate_core::json;
 use sealgate_core::reference::{RegistryHost, Repository};
 use serde::Deserialize;
 
-use super::credentials::Credential;
+use super::credential::Credential;
 use super::watched::ReadError;
 
 /// What helpers know Docker Hub by.

@@ -15,12 +15,13 @@ use tokio::time::{Instant, timeout};
 use url::Url;
 
 use super::error::{Cause, RegistryError};
-use super::health::LONGEST_THROTTLED;
 use super::listing::{Entries, IndexReader, NoIndex, READER_BYTES};
 use super::peer::{Peer, origin};
 use crate::net::body::{causes, root_cause};
 use crate::net::guard::Forbidden;
 
+/// The longest pause that a registry may ask for, or that its refusals add up to.
+pub(crate) const LONGEST_THROTTLED: Duration = Duration::from_secs(60);
 /// Bytes of an error's body, for the message, and how long they are waited for.
 const ERROR_BYTES: usize = 4 << 10;
 const ERROR_TIME: Duration = Duration::from_millis(300);

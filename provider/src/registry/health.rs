@@ -12,13 +12,11 @@ use tokio::sync::OwnedMutexGuard;
 use tokio::time::{Instant, sleep_until};
 
 use super::error::{Cause, RegistryError};
-use super::exchange::Ask;
+use super::exchange::{Ask, LONGEST_THROTTLED};
 
 /// The first pause after a refusal that names no time, and after too many failures. Each one
 /// that follows without a good answer between is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// The longest pause that a registry may ask for, or that its refusals add up to.
-pub(crate) const LONGEST_THROTTLED: Duration = Duration::from_secs(60);
 /// The longest pause after failures: so late at most is it noticed that all is well again.
 const LONGEST_BROKEN: Duration = Duration::from_secs(10);
 /// Failures in a row that are too many. Those that happen at the same time count as one.

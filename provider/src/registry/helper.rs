@@ -8,7 +8,7 @@ use serde::Deserialize;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
 
-use super::credentials::Credential;
+use super::credential::Credential;
 
 /// A helper may ask a cloud for a token.
 const TIMEOUT: Duration = Duration::from_secs(10);

@@ -8,7 +8,7 @@
 //! | `health` | who is left alone, and for how long |
 //! | `peer` | where credentials may go |
 //! | `auth`, `challenge` | Basic and token authentication |
-//! | `credentials`, `docker`, `helper`, `watched` | where credentials come from |
+//! | `credential`, `credentials`, `docker`, `helper`, `watched` | where credentials come from |
 //!
 //! It is our own because others read bodies without a limit, send credentials to any realm, keep
 //! the first credential of a host for ever, and take a refusal for an empty list of referrers.
@@ -17,6 +17,7 @@ mod auth;
 mod challenge;
 mod client;
 mod config;
+mod credential;
 mod credentials;
 mod docker;
 mod error;
@@ -35,7 +36,7 @@ mod watched;
 pub use crate::net::client::SetupError;
 pub use client::{Fetched, RegistryClient};
 pub use config::{Auth, HostError, Limits, Patience, Registries, RegistryConfig};
-pub use credentials::Credential;
+pub use credential::Credential;
 pub use error::{Cause, RegistryError};
 pub use referrers::Referrers;
 pub use transport::Room;

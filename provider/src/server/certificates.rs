@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
 
-use super::tls;
+use super::tls::{self, TlsError};
 use crate::config::{ClientAuth, Listener};
 use crate::files;
 
@@ -99,32 +99,6 @@ impl From<Read> for Current {
             replaced: CancellationToken::new(),
             fingerprint: read.fingerprint,
             expiry: read.expiry,
-        }
-    }
-}
-
-/// Why certificates cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TlsError {
-    /// A file cannot be read, or holds something else.
-    #[error("{}: {message}", file.display())]
-    File {
-        /// The file.
-        file: PathBuf,
-        /// What is wrong.
-        message: String,
-    },
-    /// Clients are to be authenticated, but by no CA.
-    #[error("clientAuth asks for client certificates, but clientCa is not set")]
-    NoClientCa,
-}
-
-impl TlsError {
-    pub(super) fn new(file: &Path, message: impl std::fmt::Display) -> Self {
-        Self::File {
-            file: file.to_owned(),
-            message: message.to_string(),
         }
     }
 }

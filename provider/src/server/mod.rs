@@ -24,9 +24,10 @@ use crate::observe::metrics::{Loaded, Metrics, ReloadResult};
 use connection::{Patience, Served};
 use places::Places;
 
-pub use certificates::{Certificates, TlsError};
+pub use certificates::Certificates;
 pub(crate) use places::Activity;
 pub use self_signed::{SelfSigned, SelfSignedError};
+pub use tls::TlsError;
 
 /// Connections of the admin listener, and how long each may be silent: probes and Prometheus
 /// ask at once, and few they are.

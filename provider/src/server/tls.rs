@@ -1,5 +1,6 @@
 //! TLS as Gatekeeper speaks it: version 1.3, and its webhook's certificate for the client.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::client::danger::HandshakeSignatureValid;
@@ -13,8 +14,33 @@ use rustls::{
 };
 use webpki::EndEntityCert;
 
-use super::certificates::TlsError;
 use crate::config::{ClientAuth, Listener, TlsVersion};
+
+/// Why certificates cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// A file cannot be read, or holds something else.
+    #[error("{}: {message}", file.display())]
+    File {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong.
+        message: String,
+    },
+    /// Clients are to be authenticated, but by no CA.
+    #[error("clientAuth asks for client certificates, but clientCa is not set")]
+    NoClientCa,
+}
+
+impl TlsError {
+    pub(super) fn new(file: &Path, message: impl std::fmt::Display) -> Self {
+        Self::File {
+            file: file.to_owned(),
+            message: message.to_string(),
+        }
+    }
+}
 
 /// Makes the TLS configuration of a listener. `roots` are the CAs of clients, if they are
 /// asked for certificates.

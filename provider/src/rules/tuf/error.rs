@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use reqwest::StatusCode;
 use sealgate_core::sigstore::RootError;
 use sigstore_tuf::Error;
 
 use super::document::DocumentError;
-use super::mirror::FetchError;
 use crate::net::body::with_causes;
 
 /// A refresh that failed; what was trusted before stays in force.
@@ -121,6 +121,32 @@ fn cause(error: &Error) -> Cause {
             .and_then(|source| source.downcast_ref::<FetchError>())
             .map_or(Cause::Incomplete, FetchError::cause),
         _ => Cause::Malformed,
+    }
+}
+
+/// Why a file could not be fetched.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FetchError {
+    #[error("{at}: {why}")]
+    Unreachable { at: String, why: String },
+    #[error("{at}: expected 200 or 404, found {status}")]
+    Status { at: String, status: StatusCode },
+    #[error("{at}: more than the {most} bytes allowed")]
+    TooLarge { at: String, most: u64 },
+    #[error("not a name that a file of a repository may have: {0:?}")]
+    Name(String),
+    #[error("{name}: {why}")]
+    Document { name: String, why: DocumentError },
+}
+
+impl FetchError {
+    fn cause(&self) -> Cause {
+        match self {
+            Self::Unreachable { .. } => Cause::Unreachable,
+            Self::Status { .. } => Cause::Refused,
+            Self::TooLarge { .. } => Cause::TooLarge,
+            Self::Name(_) | Self::Document { .. } => Cause::Malformed,
+        }
     }
 }
 

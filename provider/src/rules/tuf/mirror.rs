@@ -12,8 +12,8 @@ use sigstore_tuf::transport::FetchFuture;
 use sigstore_tuf::{Error, Repository};
 use url::Url;
 
-use super::document::{self, DocumentError};
-use super::error::Cause;
+use super::document;
+use super::error::FetchError;
 use crate::config::Tuf;
 use crate::files;
 use crate::net::body::{BodyError, read_body, root_cause};
@@ -32,32 +32,6 @@ pub(super) enum Mirror {
     },
     /// A directory of this machine.
     Directory(PathBuf),
-}
-
-/// Why a file could not be fetched.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum FetchError {
-    #[error("{at}: {why}")]
-    Unreachable { at: String, why: String },
-    #[error("{at}: expected 200 or 404, found {status}")]
-    Status { at: String, status: StatusCode },
-    #[error("{at}: more than the {most} bytes allowed")]
-    TooLarge { at: String, most: u64 },
-    #[error("not a name that a file of a repository may have: {0:?}")]
-    Name(String),
-    #[error("{name}: {why}")]
-    Document { name: String, why: DocumentError },
-}
-
-impl FetchError {
-    pub(super) fn cause(&self) -> Cause {
-        match self {
-            Self::Unreachable { .. } => Cause::Unreachable,
-            Self::Status { .. } => Cause::Refused,
-            Self::TooLarge { .. } => Cause::TooLarge,
-            Self::Name(_) | Self::Document { .. } => Cause::Malformed,
-        }
-    }
 }
 
 impl Mirror {
