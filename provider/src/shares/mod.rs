@@ -10,154 +10,22 @@
 //! * when there are too many waiting, the longest queue loses its youngest;
 //! * every wait has an end.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+mod bounds;
+mod party;
+mod queue;
+mod standing;
 
-use moka::sync::Cache;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
-use url::Host;
 
-/// Registries that are remembered as known.
-const MOST_KNOWN: u64 = 1024;
-/// How long a registry is known after its last image that was verified.
-const KNOWN_FOR: Duration = Duration::from_secs(24 * 3600);
+use self::queue::{Lane, State, Ticket, Waiting};
 
-/// In whose name something is taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Party {
-    /// The registry; of strangers, the domain.
-    key: Arc<str>,
-    /// Who wants it of the registry: the namespace.
-    lane: Arc<str>,
-    known: bool,
-}
-
-impl Party {
-    /// The registry as its own party.
-    pub(crate) fn known(host: &str) -> Self {
-        Self {
-            key: host.into(),
-            lane: "".into(),
-            known: true,
-        }
-    }
-
-    /// Somebody of whom nothing is known: all hosts of a domain are one.
-    pub(crate) fn stranger(host: &str) -> Self {
-        Self {
-            key: domain(host).into(),
-            lane: "".into(),
-            known: false,
-        }
-    }
-
-    /// The same for somebody in this namespace.
-    pub(crate) fn in_namespace(self, namespace: Option<&str>) -> Self {
-        Self {
-            lane: namespace.unwrap_or_default().into(),
-            ..self
-        }
-    }
-}
-
-/// Which registries are known: those that are listed, and those an image of which was verified.
-#[derive(Debug)]
-pub(crate) struct Standing {
-    listed: HashSet<String>,
-    proven: Cache<String, ()>,
-}
-
-impl Standing {
-    pub(crate) fn new(listed: impl IntoIterator<Item = String>) -> Self {
-        Self {
-            listed: listed.into_iter().collect(),
-            proven: Cache::builder()
-                .max_capacity(MOST_KNOWN)
-                .time_to_idle(KNOWN_FOR)
-                .build(),
-        }
-    }
-
-    pub(crate) fn party(&self, host: &str) -> Party {
-        match self.listed.contains(host) || self.proven.get(host).is_some() {
-            true => Party::known(host),
-            false => Party::stranger(host),
-        }
-    }
-
-    /// An image of this registry was verified.
-    pub(crate) fn prove(&self, host: &str) {
-        if !self.listed.contains(host) {
-            self.proven.insert(host.to_owned(), ());
-        }
-    }
-}
-
-/// The last two labels of a name; an address as it is. Good enough to tell apart those who pay
-/// for their names.
-fn domain(host: &str) -> String {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
-    let labels: Vec<_> = name.split('.').collect();
-    match (Host::parse(name), labels.as_slice()) {
-        (Ok(Host::Domain(_)), [.., second, first]) => format!("{second}.{first}"),
-        _ => host.to_owned(),
-    }
-}
-
-/// How much there is, and who may have how much of it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Bounds {
-    /// All there is.
-    pub(crate) total: usize,
-    /// The most of one party.
-    pub(crate) share: usize,
-    /// The most of all strangers.
-    pub(crate) strangers: usize,
-    /// What is no more than this counts as small.
-    pub(crate) small: usize,
-    /// The most of everything large, and of what is large of one party.
-    pub(crate) large: (usize, usize),
-    /// The most that wait.
-    pub(crate) waiting: usize,
-}
-
-impl Bounds {
-    /// Things that are all alike: a quarter for each party, half for strangers.
-    pub(crate) fn alike(total: usize, waiting: usize) -> Self {
-        let total = total.max(1);
-        let share = total.div_ceil(4);
-        Self {
-            total,
-            share,
-            strangers: total.div_ceil(2),
-            small: total,
-            large: (total, share),
-            waiting,
-        }
-    }
-
-    /// Bytes, of which nobody takes more than `most` at once: a quarter for each party and half
-    /// for strangers, but always enough for one of `most`; beside what is large there is room for
-    /// what is small.
-    pub(crate) fn bytes(total: usize, most: usize, small: usize, waiting: usize) -> Self {
-        let total = total.max(1);
-        let most = most.clamp(1, total);
-        let share = (total / 4).max(most.saturating_add(most / 4)).min(total);
-        Self {
-            total,
-            share,
-            strangers: (total / 2).max(most),
-            small,
-            large: ((total - total / 8).max(most), (share - share / 5).max(most)),
-            waiting,
-        }
-    }
-}
+pub(crate) use self::bounds::Bounds;
+pub(crate) use self::party::Party;
+pub(crate) use self::standing::Standing;
 
 /// Somebody else had it for too long, or too many wait for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,39 +35,6 @@ pub(crate) struct Crowded;
 pub(crate) struct Shares {
     bounds: Bounds,
     state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    taken: usize,
-    by_strangers: usize,
-    accounts: HashMap<Arc<str>, Account>,
-    /// The parties that wait, the next one first.
-    order: VecDeque<Arc<str>>,
-    waiting: usize,
-    tickets: u64,
-}
-
-#[derive(Default)]
-struct Account {
-    taken: usize,
-    waiting: usize,
-    /// Of those with somebody in them, the next one first.
-    lanes: VecDeque<Lane>,
-}
-
-struct Lane {
-    name: Arc<str>,
-    /// The small ones first, in the order in which they came.
-    waiting: BTreeMap<Ticket, Waiting>,
-}
-
-type Ticket = (bool, u64);
-
-struct Waiting {
-    units: usize,
-    known: bool,
-    call: oneshot::Sender<Share>,
 }
 
 /// What somebody has, until it is dropped.
@@ -422,81 +257,6 @@ impl Shares {
     }
 }
 
-impl State {
-    /// Takes its place from the youngest of the longest queue, if that is longer than the one of
-    /// `party`.
-    fn make_room(&mut self, party: &Party) -> Option<Waiting> {
-        let own = self.accounts.get(&party.key);
-        let own_lane = own.and_then(|own| own.lanes.iter().find(|l| l.name == party.lane));
-        let own_lane = own_lane.map_or(0, |lane| lane.waiting.len());
-        let own = own.map_or(0, |own| own.waiting);
-        let longest = self
-            .accounts
-            .iter()
-            .max_by_key(|(_, account)| account.waiting);
-        let (key, length) = longest.map(|(key, account)| (key.clone(), account.waiting))?;
-        let (key, least) = match length > own + 1 {
-            true => (key, 0),
-            false => (party.key.clone(), own_lane + 1),
-        };
-        let account = self.accounts.get_mut(&key)?;
-        let lanes = account.lanes.iter_mut().enumerate();
-        let (at, lane) = lanes.max_by_key(|(_, lane)| lane.waiting.len())?;
-        if lane.waiting.len() <= least {
-            return None;
-        }
-        let (_, youngest) = lane.waiting.pop_last()?;
-        if lane.waiting.is_empty() {
-            account.lanes.remove(at);
-        }
-        self.left(&key);
-        Some(youngest)
-    }
-
-    /// Somebody of this party does not wait any more.
-    fn left(&mut self, key: &Arc<str>) {
-        self.waiting -= 1;
-        if let Some(account) = self.accounts.get_mut(key) {
-            account.waiting -= 1;
-            if account.waiting == 0 {
-                self.order.retain(|other| other != key);
-            }
-        }
-        self.forget(key);
-    }
-
-    fn forget(&mut self, key: &Arc<str>) {
-        let idle = |account: &Account| account.taken == 0 && account.waiting == 0;
-        if self.accounts.get(key).is_some_and(idle) {
-            self.accounts.remove(key);
-        }
-    }
-
-    fn leave(&mut self, party: &Party, ticket: Ticket) -> Option<Waiting> {
-        let account = self.accounts.get_mut(&party.key)?;
-        let lanes = &mut account.lanes;
-        let at = lanes.iter().position(|lane| lane.name == party.lane)?;
-        let lane = lanes.get_mut(at)?;
-        let waiting = lane.waiting.remove(&ticket)?;
-        if lane.waiting.is_empty() {
-            lanes.remove(at);
-        }
-        self.left(&party.key);
-        Some(waiting)
-    }
-}
-
-impl Account {
-    /// Whether somebody waits who would be served before one that is large, or small.
-    fn has_ahead(&self, large: bool) -> bool {
-        let mut first = self
-            .lanes
-            .iter()
-            .filter_map(|lane| lane.waiting.keys().next());
-        first.any(|(is_large, _)| large || !is_large)
-    }
-}
-
 /// A place in a queue, given up when it is dropped.
 struct Place<'a> {
     of: &'a Arc<Shares>,
@@ -535,6 +295,9 @@ impl std::fmt::Debug for Share {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::collections::VecDeque;
+    use std::time::Duration;
+
     use futures::FutureExt as _;
     use futures::future::join_all;
 
@@ -583,36 +346,6 @@ mod tests {
             .filter_map(|n| at_once(&turns, &Party::stranger(&format!("r{n}.evil.test")), 1))
             .collect();
         assert_eq!(one_domain.len(), 2, "the names of one domain are one party");
-    }
-
-    #[test]
-    fn strangers_are_told_apart_by_domain_or_address() {
-        for (host, expected) in [
-            ("r1.evil.test", "evil.test"),
-            ("r1.evil.test:5000", "evil.test"),
-            ("evil.test", "evil.test"),
-            ("localhost:5000", "localhost:5000"),
-            ("127.0.0.1:5000", "127.0.0.1:5000"),
-            ("[::1]:5000", "[::1]:5000"),
-        ] {
-            assert_eq!(domain(host), expected, "{host}");
-        }
-    }
-
-    #[test]
-    fn a_registry_is_known_if_it_is_listed_or_an_image_of_it_was_verified() {
-        let standing = Standing::new(["listed.test".to_owned()]);
-        assert_eq!(standing.party("listed.test"), known("listed.test"));
-        assert_eq!(
-            standing.party("r.other.test"),
-            Party::stranger("other.test")
-        );
-        standing.prove("r.other.test");
-        assert_eq!(standing.party("r.other.test"), known("r.other.test"));
-        assert_eq!(
-            standing.party("s.other.test"),
-            Party::stranger("other.test")
-        );
     }
 
     #[tokio::test(start_paused = true)]
