@@ -6,7 +6,6 @@ use std::time::Duration;
 use reqwest::{Client, ClientBuilder};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
-use url::Url;
 
 use super::guard::Guard;
 

@@ -14,8 +14,9 @@ use sealgate_core::reference::Repository;
 use tokio::time::{Instant, timeout};
 use url::Url;
 
+use super::entries::{self, Entries};
 use super::error::{Cause, RegistryError};
-use super::listing::{Entries, IndexReader, NoIndex, READER_BYTES};
+use super::listing::{IndexReader, NoIndex};
 use super::peer::{Peer, origin};
 use crate::net::body::{causes, root_cause};
 use crate::net::guard::Forbidden;
@@ -235,7 +236,7 @@ pub(crate) fn expected(ask: &Ask<'_>, response: &Response) -> usize {
         .map(|length| usize::try_from(length).unwrap_or(usize::MAX));
     match announced {
         _ if !response.status().is_success() => ERROR_BYTES,
-        _ if ask.list => READER_BYTES,
+        _ if ask.list => entries::MOST_BYTES,
         // It is not read.
         Some(length) if length > ask.most => ERROR_BYTES,
         Some(length) => length,

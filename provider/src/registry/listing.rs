@@ -5,79 +5,19 @@
 //! entries are cut out on their way, without their annotations, and the likely signatures among
 //! them are kept.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use sealgate_core::manifest::Descriptor;
-use sealgate_core::{Digest, json, limits};
+use sealgate_core::{json, limits};
 
-use super::likelihood::{Likelihood, likelihood};
+use super::entries::Entries;
 
-/// Entries that are kept which are listed as signatures; of all that are kept at most
-/// [`limits::ARTIFACTS`] are looked at.
-const MOST_SIGNATURES: usize = 4 * limits::ARTIFACTS;
-/// Those that may be signatures.
-const MOST_UNCLEAR: usize = limits::ARTIFACTS;
-/// Others, so that a verdict can mention them.
-const MOST_FOREIGN: usize = 64;
 /// Bytes of an entry without what is dropped; real ones have about three hundred.
 const ENTRY_BYTES: usize = 4 << 10;
 /// Bytes of a key; longer ones are none of those that are read.
 const KEY_BYTES: usize = 128;
 /// The fields of an entry that are read.
 const FIELDS: [&str; 4] = ["mediaType", "digest", "size", "artifactType"];
-
-/// Bytes that a reader takes, whatever it reads.
-pub(crate) const READER_BYTES: usize = (MOST_SIGNATURES + MOST_UNCLEAR + MOST_FOREIGN) * 512;
-
-/// What is kept of lists.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Entries {
-    /// In the registry's order, each digest once.
-    pub(crate) descriptors: Vec<Descriptor>,
-    /// Entries that are no descriptors.
-    pub(crate) unreadable: usize,
-    /// Entries that may be signatures, beyond those that are kept.
-    pub(crate) left_out: usize,
-    digests: BTreeSet<Digest>,
-    signatures: usize,
-    unclear: usize,
-    foreign: usize,
-}
-
-impl Entries {
-    /// Adds what is not in it yet, as far as there is room.
-    pub(crate) fn add(&mut self, descriptor: Descriptor) {
-        if self.digests.contains(&descriptor.digest) {
-            return;
-        }
-        let (kept, most) = match likelihood(&descriptor) {
-            Likelihood::Signature => (&mut self.signatures, MOST_SIGNATURES),
-            Likelihood::Unclear => (&mut self.unclear, MOST_UNCLEAR),
-            Likelihood::Foreign => (&mut self.foreign, MOST_FOREIGN),
-        };
-        if *kept >= most {
-            // What belongs to somebody else would only have been mentioned.
-            self.left_out += usize::from(most != MOST_FOREIGN);
-            return;
-        }
-        *kept += 1;
-        self.digests.insert(descriptor.digest);
-        self.descriptors.push(descriptor);
-    }
-
-    /// Whether something was listed.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.descriptors.is_empty() && self.unreadable == 0 && self.left_out == 0
-    }
-
-    /// Adds the entries of a further page.
-    pub(crate) fn extend(&mut self, more: Self) {
-        more.descriptors.into_iter().for_each(|one| self.add(one));
-        self.unreadable += more.unreadable;
-        self.left_out += more.left_out;
-    }
-}
 
 /// Why something is no index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -410,7 +350,10 @@ impl IndexReader {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
+    use sealgate_core::Digest;
+
     use super::*;
+    use crate::registry::entries::MOST_FOREIGN;
 
     /// Reads an index in pieces of this size.
     fn read_in(text: &str, size: usize) -> Result<Entries, NoIndex> {

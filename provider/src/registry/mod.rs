@@ -2,7 +2,7 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `client`, `referrers`, `listing`, `likelihood` | what is asked of a registry |
+//! | `client`, `referrers`, `listing`, `entries`, `likelihood` | what is asked of a registry |
 //! | `error` | the classes of failures: "not found" and undecided |
 //! | `transport`, `exchange` | HTTP within limits of bytes, time, hops and connections |
 //! | `health` | who is left alone, and for how long |
@@ -20,6 +20,7 @@ mod config;
 mod credential;
 mod credentials;
 mod docker;
+mod entries;
 mod error;
 mod exchange;
 mod health;

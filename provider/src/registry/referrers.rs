@@ -14,10 +14,11 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::client::{Errand, INDEX, RegistryClient, Want, is_manifest, media_type};
+use super::entries::Entries;
 use super::error::{Cause, RegistryError};
 use super::exchange::{Answer, Listed};
 use super::likelihood::SIGNATURE_TYPES;
-use super::listing::{Entries, NoIndex};
+use super::listing::NoIndex;
 
 /// Pages that are read of one list.
 const MOST_PAGES: usize = 32;
