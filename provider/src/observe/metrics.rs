@@ -1,11 +1,11 @@
 //! Metrics. Labels come from enums, by their stable names, and from names in the configuration,
 //! never from names of images, hosts or people: the number of series is fixed.
 
-use std::fmt;
+use std::hash::Hash;
 use std::sync::LazyLock;
 use std::time::Instant;
 
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder, text};
+use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -14,224 +14,14 @@ use prometheus_client::registry::{Registry, Unit};
 use sealgate_core::UnixTime;
 use sealgate_core::verdict::Outcome;
 
-/// All metrics of the service.
-#[derive(Debug)]
-pub struct Metrics {
-    registry: Registry,
-    requests: Family<RequestLabels, Counter>,
-    request_seconds: Family<RouteLabels, Histogram>,
-    decisions: Family<DecisionLabels, Counter>,
-    undecided: Family<CauseLabels, Counter>,
-    wrong_keys: Counter,
-    work_seconds: Family<WorkLabels, Histogram>,
-    work_in_progress: Family<WorkLabels, Gauge>,
-    cache_bytes: Family<CacheLabels, Gauge>,
-    cache_entries: Family<CacheLabels, Gauge>,
-    connections: Gauge,
-    handshake_failures: Counter,
-    token_reviews: Family<ReviewLabels, Counter>,
-    reloads: Family<ReloadLabels, Counter>,
-    broken: Family<LoadedLabels, Gauge>,
-    certificate_expiry: Gauge,
-    audit_lost: Counter,
-    stuck: Family<LoadedLabels, Gauge>,
-    connections_closed: Family<ClosedLabels, Counter>,
-    root_refreshes: Family<RefreshLabels, Counter>,
-    root_refreshed: Family<RootLabels, Gauge>,
-    root_expiry: Family<RootLabels, Gauge>,
-}
+use super::labels::{
+    CacheLabels, CauseLabels, ClosedLabels, DecisionLabels, LoadedLabels, LogLossLabels,
+    RefreshLabels, ReloadLabels, RequestLabels, ReviewLabels, RootLabels, RouteLabels, WorkLabels,
+};
 
-/// Declares an enum whose variants are label values.
-macro_rules! labels {
-    ($(#[doc = $doc:literal])+ $name:ident { $( $(#[doc = $vdoc:literal])+ $variant:ident = $text:literal, )+ }) => {
-        $(#[doc = $doc])+
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum $name { $( $(#[doc = $vdoc])+ $variant, )+ }
-
-        impl $name {
-            /// The label value.
-            pub fn name(self) -> &'static str {
-                match self { $( Self::$variant => $text, )+ }
-            }
-        }
-
-        impl EncodeLabelValue for $name {
-            fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
-                EncodeLabelValue::encode(&self.name(), encoder)
-            }
-        }
-    };
-}
-
-labels! {
-    /// The routes of the main listeners.
-    Route {
-        /// `/v1/validate`, with or without a policy.
-        Validate = "validate",
-        /// `/v1/mutate`.
-        Mutate = "mutate",
-        /// `/v1/verify`.
-        Verify = "verify",
-        /// `/v1/evidence`.
-        Evidence = "evidence",
-    }
-}
-
-labels! {
-    /// How a request ended.
-    Answer {
-        /// With an answer for every key.
-        Answered = "answered",
-        /// At least one image is undecided.
-        Undecided = "undecided",
-        /// The request was malformed or over a limit.
-        Rejected = "rejected",
-        /// Too many requests at once.
-        Shed = "shed",
-        /// A defect.
-        Failed = "failed",
-    }
-}
-
-labels! {
-    /// Work that goes on behind a request.
-    Work {
-        /// Asking what a tag names.
-        Lookup = "lookup",
-        /// Fetching evidence.
-        Fetch = "fetch",
-        /// Verifying.
-        Verification = "verification",
-        /// All of it, for one question.
-        Decision = "decision",
-    }
-}
-
-labels! {
-    /// The caches.
-    CacheName {
-        /// Tag lookups.
-        Tags = "tags",
-        /// Evidence.
-        Evidence = "evidence",
-        /// Verdicts.
-        Verdicts = "verdicts",
-    }
-}
-
-labels! {
-    /// What is reloaded.
-    Loaded {
-        /// Policies.
-        Policies = "policies",
-        /// Trust roots and trust stores.
-        Trust = "trust",
-        /// Certificates of listeners.
-        Tls = "tls",
-    }
-}
-
-labels! {
-    /// How a reload ended.
-    ReloadResult {
-        /// The new content is in force.
-        Ok = "ok",
-        /// The last good content stays in force.
-        Broken = "broken",
-    }
-}
-
-labels! {
-    /// Why lines of the log were not written.
-    LogLoss {
-        /// Standard error was not read fast enough.
-        Unread = "unread",
-        /// There were too many of one kind.
-        Repeated = "repeated",
-    }
-}
-
-labels! {
-    /// Why we closed a connection.
-    Closed {
-        /// Another needed its place, and it had been idle longest.
-        Displaced = "displaced",
-        /// Its address had its share of places, all of them in use.
-        Refused = "refused",
-        /// No request came in time.
-        Silent = "silent",
-    }
-}
-
-labels! {
-    /// How the review of a caller's token ended.
-    Reviewed {
-        /// He may ask.
-        Allowed = "allowed",
-        /// He may not.
-        Refused = "refused",
-        /// It is not known.
-        Failed = "failed",
-    }
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct RequestLabels {
-    route: Route,
-    answer: Answer,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct RouteLabels {
-    route: Route,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct DecisionLabels {
-    outcome: &'static str,
-    cache: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct CauseLabels {
-    cause: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct WorkLabels {
-    work: Work,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct CacheLabels {
-    cache: CacheName,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ReloadLabels {
-    what: Loaded,
-    result: ReloadResult,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ReviewLabels {
-    result: Reviewed,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct LoadedLabels {
-    what: Loaded,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct LogLossLabels {
-    cause: LogLoss,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ClosedLabels {
-    cause: Closed,
-}
+pub use super::labels::{
+    Answer, CacheName, Closed, Loaded, LogLoss, ReloadResult, Reviewed, Route, Work,
+};
 
 /// There is one log, which begins before everything else.
 static LOG_LOST: LazyLock<Family<LogLossLabels, Counter>> = LazyLock::new(Family::default);
@@ -243,171 +33,100 @@ pub(crate) fn log_lost(cause: LogLoss, lines: usize) {
         .inc_by(u64::try_from(lines).unwrap_or(u64::MAX));
 }
 
-/// A trust root from TUF, by its name in the configuration.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct RootLabels {
-    root: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct RefreshLabels {
-    root: String,
-    result: &'static str,
-}
-
 /// From a cache hit to a caller's deadline.
 const SECONDS: [f64; 12] = [
     0.0001, 0.00025, 0.0005, 0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
 ];
 
+/// A metric of the table below, at zero.
+trait Zero {
+    fn zero() -> Self;
+}
+
+impl Zero for Counter {
+    fn zero() -> Self {
+        Self::default()
+    }
+}
+
+impl Zero for Gauge {
+    fn zero() -> Self {
+        Self::default()
+    }
+}
+
+impl Zero for Histogram {
+    fn zero() -> Self {
+        Self::new(SECONDS)
+    }
+}
+
+impl<L: Clone + Eq + Hash, M: Zero> Zero for Family<L, M> {
+    fn zero() -> Self {
+        Self::new_with_constructor(M::zero)
+    }
+}
+
+/// Declares the metrics: each with its field, its name, its unit if it has one, and what it says.
+macro_rules! metrics {
+    ($( $field:ident: $type:ty = $name:literal $(in $unit:ident)?, $help:literal; )+) => {
+        /// All metrics of the service.
+        #[derive(Debug)]
+        pub struct Metrics {
+            registry: Registry,
+            $( $field: $type, )+
+        }
+
+        impl Metrics {
+            /// All metrics, at zero.
+            pub fn new() -> Self {
+                let mut registry = Registry::with_prefix("sealgate");
+                $(
+                    let $field = <$type>::zero();
+                    metrics!(@register registry, $field, $name, $help $(, $unit)?);
+                )+
+                registry.register(
+                    "log_lost",
+                    "Lines of the log that were not written",
+                    LOG_LOST.clone(),
+                );
+                Self { registry, $( $field, )+ }
+            }
+        }
+    };
+    (@register $registry:ident, $field:ident, $name:literal, $help:literal) => {
+        $registry.register($name, $help, $field.clone());
+    };
+    (@register $registry:ident, $field:ident, $name:literal, $help:literal, $unit:ident) => {
+        $registry.register_with_unit($name, $help, Unit::$unit, $field.clone());
+    };
+}
+
+metrics! {
+    requests: Family<RequestLabels, Counter> = "requests", "Requests, by route and how they ended";
+    request_seconds: Family<RouteLabels, Histogram> = "request_duration" in Seconds, "Time from the head of a request to its answer";
+    decisions: Family<DecisionLabels, Counter> = "decisions", "Decisions about images, by outcome and cache status";
+    undecided: Family<CauseLabels, Counter> = "undecided", "Images that could not be decided, by cause";
+    wrong_keys: Counter = "wrong_keys", "Keys that name no image, namespace or policy";
+    work_seconds: Family<WorkLabels, Histogram> = "work_duration" in Seconds, "Time of lookups, fetches and verifications that succeeded";
+    work_in_progress: Family<WorkLabels, Gauge> = "work_in_progress", "Lookups, fetches and verifications that are running";
+    cache_bytes: Family<CacheLabels, Gauge> = "cache_size" in Bytes, "Bytes in a cache";
+    cache_entries: Family<CacheLabels, Gauge> = "cache_entries", "Entries in a cache";
+    connections: Gauge = "connections", "Open connections";
+    handshake_failures: Counter = "handshake_failures", "TLS handshakes that failed";
+    token_reviews: Family<ReviewLabels, Counter> = "token_reviews", "Tokens of callers that the API server was asked about";
+    reloads: Family<ReloadLabels, Counter> = "reloads", "Changed files that were read again";
+    broken: Family<LoadedLabels, Gauge> = "load_broken", "1 while files cannot be used and the last good content is in force";
+    certificate_expiry: Gauge = "certificate_expiry_timestamp" in Seconds, "When the first server certificate expires, in seconds since 1970";
+    audit_lost: Counter = "audit_lost", "Decisions that could not be written to the audit log";
+    stuck: Family<LoadedLabels, Gauge> = "load_stuck", "1 while files do not answer when they are looked at, and the last good content is in force";
+    connections_closed: Family<ClosedLabels, Counter> = "connections_closed", "Connections that we closed because of what their clients did, or did not do";
+    root_refreshes: Family<RefreshLabels, Counter> = "trust_root_refreshes", "Refreshes of a trust root from TUF: ok, or why they failed";
+    root_refreshed: Family<RootLabels, Gauge> = "trust_root_refreshed_timestamp" in Seconds, "When its repository last confirmed a trust root, in seconds since 1970";
+    root_expiry: Family<RootLabels, Gauge> = "trust_root_expiry_timestamp" in Seconds, "When the first of the metadata expires that vouch for a trust root, in seconds since 1970";
+}
+
 impl Metrics {
-    /// All metrics, at zero.
-    pub fn new() -> Self {
-        let histogram = || Histogram::new(SECONDS);
-        let mut metrics = Self {
-            registry: Registry::with_prefix("sealgate"),
-            requests: Family::default(),
-            request_seconds: Family::new_with_constructor(histogram),
-            decisions: Family::default(),
-            undecided: Family::default(),
-            wrong_keys: Counter::default(),
-            work_seconds: Family::new_with_constructor(histogram),
-            work_in_progress: Family::default(),
-            cache_bytes: Family::default(),
-            cache_entries: Family::default(),
-            connections: Gauge::default(),
-            handshake_failures: Counter::default(),
-            token_reviews: Family::default(),
-            reloads: Family::default(),
-            broken: Family::default(),
-            certificate_expiry: Gauge::default(),
-            audit_lost: Counter::default(),
-            stuck: Family::default(),
-            connections_closed: Family::default(),
-            root_refreshes: Family::default(),
-            root_refreshed: Family::default(),
-            root_expiry: Family::default(),
-        };
-        metrics.register();
-        metrics
-    }
-
-    fn register(&mut self) {
-        let Self { registry, .. } = self;
-        registry.register(
-            "requests",
-            "Requests, by route and how they ended",
-            self.requests.clone(),
-        );
-        registry.register_with_unit(
-            "request_duration",
-            "Time from the head of a request to its answer",
-            Unit::Seconds,
-            self.request_seconds.clone(),
-        );
-        registry.register(
-            "decisions",
-            "Decisions about images, by outcome and cache status",
-            self.decisions.clone(),
-        );
-        registry.register(
-            "undecided",
-            "Images that could not be decided, by cause",
-            self.undecided.clone(),
-        );
-        registry.register(
-            "wrong_keys",
-            "Keys that name no image, namespace or policy",
-            self.wrong_keys.clone(),
-        );
-        registry.register_with_unit(
-            "work_duration",
-            "Time of lookups, fetches and verifications that succeeded",
-            Unit::Seconds,
-            self.work_seconds.clone(),
-        );
-        registry.register(
-            "work_in_progress",
-            "Lookups, fetches and verifications that are running",
-            self.work_in_progress.clone(),
-        );
-        registry.register_with_unit(
-            "cache_size",
-            "Bytes in a cache",
-            Unit::Bytes,
-            self.cache_bytes.clone(),
-        );
-        registry.register(
-            "cache_entries",
-            "Entries in a cache",
-            self.cache_entries.clone(),
-        );
-        registry.register("connections", "Open connections", self.connections.clone());
-        registry.register(
-            "handshake_failures",
-            "TLS handshakes that failed",
-            self.handshake_failures.clone(),
-        );
-        registry.register(
-            "token_reviews",
-            "Tokens of callers that the API server was asked about",
-            self.token_reviews.clone(),
-        );
-        registry.register(
-            "reloads",
-            "Changed files that were read again",
-            self.reloads.clone(),
-        );
-        registry.register(
-            "load_broken",
-            "1 while files cannot be used and the last good content is in force",
-            self.broken.clone(),
-        );
-        registry.register_with_unit(
-            "certificate_expiry_timestamp",
-            "When the first server certificate expires, in seconds since 1970",
-            Unit::Seconds,
-            self.certificate_expiry.clone(),
-        );
-        registry.register(
-            "audit_lost",
-            "Decisions that could not be written to the audit log",
-            self.audit_lost.clone(),
-        );
-        registry.register(
-            "log_lost",
-            "Lines of the log that were not written",
-            LOG_LOST.clone(),
-        );
-        registry.register(
-            "load_stuck",
-            "1 while files do not answer when they are looked at, and the last good content is in force",
-            self.stuck.clone(),
-        );
-        registry.register(
-            "connections_closed",
-            "Connections that we closed because of what their clients did, or did not do",
-            self.connections_closed.clone(),
-        );
-        registry.register(
-            "trust_root_refreshes",
-            "Refreshes of a trust root from TUF: ok, or why they failed",
-            self.root_refreshes.clone(),
-        );
-        registry.register_with_unit(
-            "trust_root_refreshed_timestamp",
-            "When its repository last confirmed a trust root, in seconds since 1970",
-            Unit::Seconds,
-            self.root_refreshed.clone(),
-        );
-        registry.register_with_unit(
-            "trust_root_expiry_timestamp",
-            "When the first of the metadata expires that vouch for a trust root, in seconds since 1970",
-            Unit::Seconds,
-            self.root_expiry.clone(),
-        );
-    }
-
     /// The text format of OpenMetrics.
     pub fn render(&self) -> String {
         let mut text = String::new();
