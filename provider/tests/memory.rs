@@ -16,13 +16,13 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use rustls::ClientConfig;
-use sealgate_tests::https::{Authority, Https, client_config};
-use sealgate_tests::image::{self, Image, MANIFEST};
-use sealgate_tests::publish::{self, EMPTY_CONFIG, Listing, Referrer};
-use sealgate_tests::registry::{
+use sealgate_testkit::https::{Authority, Https, client_config};
+use sealgate_testkit::image::{self, Image, MANIFEST};
+use sealgate_testkit::publish::{self, EMPTY_CONFIG, Listing, Referrer};
+use sealgate_testkit::registry::{
     Auth, Descriptor, Fault, Registry, RegistryOptions, Route, TokenAuth,
 };
-use sealgate_tests::sign::{self, Kind, SigningKey};
+use sealgate_testkit::sign::{self, Kind, SigningKey};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;

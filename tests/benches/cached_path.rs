@@ -19,10 +19,10 @@ use sealgate::config::{AuditOutput, Listener, Registry as RegistryEntry};
 use sealgate::observe::metrics::Metrics;
 use sealgate::server::{Bound, Serving};
 use sealgate::{App, Config, Running};
-use sealgate_tests::https::{self, Authority, GATEKEEPER, Https};
-use sealgate_tests::registry::{Fault, Registry, RegistryOptions, Route, Rule};
-use sealgate_tests::sign::{self, Kind, SigningKey};
-use sealgate_tests::{image, publish};
+use sealgate_testkit::https::{self, Authority, GATEKEEPER, Https};
+use sealgate_testkit::registry::{Fault, Registry, RegistryOptions, Route, Rule};
+use sealgate_testkit::sign::{self, Kind, SigningKey};
+use sealgate_testkit::{image, publish};
 use serde_json::json;
 use tempfile::TempDir;
 

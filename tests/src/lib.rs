@@ -1,26 +1,12 @@
-//! What the tests of sealgate, and its `demo`, are built from.
+//! What the suites share beside the kit (`tests/kit`): the real programs, the host of the wasm
+//! module, the vectors of others, and this repository as a text.
 //!
-//! Nothing here depends on the provider: a fault of the product cannot hide in the parts that
-//! judge it.
-//!
-//! * [`registry`]: an OCI distribution server inside the process, true to the specification until
-//!   told to misbehave.
 //! * [`e2e`]: a cluster, registries and the provider as processes.
-//! * [`https`]: a client as Gatekeeper is one, and certificates.
-//! * [`image`]: images to sign.
-//! * [`notation`]: a private Notary Project: certificates, envelopes, timestamps, revocation.
-//! * [`publish`]: puts signatures where clients look for them.
-//! * [`sign`]: signatures as the real tools write them.
-//! * [`sigstore`]: a private Sigstore, whose bundles may be broken in any way.
-//! * [`pack`]: evidence made from bytes, without a registry.
-//! * [`tuf`]: a TUF repository, signed with keys of its own.
+//! * [`tools`]: the real programs of `tests/tools`, where they have been built.
+//! * [`parity`], `wasm`: the rule that the wasm module judges as we do, and a host for it.
 //! * [`vectors`]: public test vectors, where they are at hand.
-//! * [`rego`]: the ConstraintTemplate, evaluated as Gatekeeper evaluates it.
 //! * [`pages`]: pages that a test writes, and holds to what it saw.
 //! * [`source`]: this repository's own Rust, for what its text must hold.
-//! * [`token_review`]: an API server as far as TokenReviews go.
-//! * [`tools`]: the real programs of `tests/tools`, where they have been built.
-//! * `wasm`, `parity`: a host of the wasm module, and the rule that it judges as we do.
 
 #![allow(
     clippy::indexing_slicing,
@@ -28,23 +14,10 @@
 )]
 
 pub mod e2e;
-pub mod https;
-pub mod image;
-pub mod notation;
-pub mod pack;
 pub mod pages;
-pub mod publish;
-pub mod registry;
-pub mod rego;
-pub mod sign;
-pub mod sigstore;
-pub mod source;
-pub mod token_review;
-pub mod tools;
-pub mod tuf;
-pub mod vectors;
-
-#[cfg(feature = "parity")]
 pub mod parity;
+pub mod source;
+pub mod tools;
+pub mod vectors;
 #[cfg(feature = "wasm-host")]
 pub mod wasm;

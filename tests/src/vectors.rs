@@ -14,7 +14,7 @@ use sealgate_core::sigstore::{RootError, SigstoreRoot};
 use sealgate_core::{Digest, Evidence, Policies, TrustMaterial};
 use serde_json::{Value, json};
 
-use crate::pack;
+use sealgate_testkit::pack;
 
 /// Who signed, where a case does not say.
 const BEACON: &str = "https://github.com/sigstore-conformance/extremely-dangerous-public-oidc-beacon/\
@@ -147,7 +147,7 @@ impl ConformanceCase {
     pub fn evidence(&self) -> Evidence {
         let digest = Digest::sha256(&self.artifact);
         let image = format!("conformance.example.com/{NAME}@{digest}");
-        let mut artifact = pack::referrer(&digest, crate::sign::BUNDLE, &self.bundle);
+        let mut artifact = pack::referrer(&digest, sealgate_testkit::sign::BUNDLE, &self.bundle);
         artifact.source = Source::ReferrersApi;
         Evidence {
             request: Request {

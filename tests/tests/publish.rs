@@ -3,10 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
 use sealgate_core::Digest;
-use sealgate_tests::image::{self, INDEX, MANIFEST};
-use sealgate_tests::publish::{self, Listing};
-use sealgate_tests::registry::{Registry, RegistryOptions};
-use sealgate_tests::sign::{self, Layer};
+use sealgate_testkit::image::{self, INDEX, MANIFEST};
+use sealgate_testkit::publish::{self, Listing};
+use sealgate_testkit::registry::{Registry, RegistryOptions};
+use sealgate_testkit::sign::{self, Layer};
 use serde_json::Value;
 
 async fn registry() -> Registry {

@@ -7,10 +7,10 @@
 use std::path::Path;
 use std::process::Command;
 
-use sealgate_tests::e2e::Scenario;
-use sealgate_tests::registry::{
+use sealgate_testkit::registry::{
     Auth, Credentials, Registry, RegistryOptions, Route, TokenAuth, sha256,
 };
+use sealgate_tests::e2e::Scenario;
 use sealgate_tests::tools::{find, run};
 use tempfile::TempDir;
 

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use sealgate_core::UnixTime;
-use sealgate_tests::pack::Pack;
+use sealgate_testkit::pack::Pack;
+use sealgate_testkit::sign::{self, COSIGN_SIGN, Kind, SigningKey};
 use sealgate_tests::parity::Question;
-use sealgate_tests::sign::{self, COSIGN_SIGN, Kind, SigningKey};
 use sealgate_tests::wasm::Host;
 use serde_json::{Value, json};
 

@@ -10,10 +10,10 @@ use sealgate_core::policy::{AuthorityKind, NoMatch, StaticAction};
 use sealgate_core::sigstore::SigstoreRoot;
 use sealgate_core::verdict::{Outcome, Passed};
 use sealgate_core::{Evidence, Policies, TrustMaterial, UnixTime, Verdict};
-use sealgate_tests::pack::Pack;
+use sealgate_testkit::pack::Pack;
+use sealgate_testkit::sign::{self, COSIGN_SIGN, Kind, Layer, SigningKey};
+use sealgate_testkit::sigstore::{ISSUER, SUBJECT, Sigstore};
 use sealgate_tests::parity::Question;
-use sealgate_tests::sign::{self, COSIGN_SIGN, Kind, Layer, SigningKey};
-use sealgate_tests::sigstore::{ISSUER, SUBJECT, Sigstore};
 use sealgate_tests::wasm::Host;
 use serde_json::{Value, json};
 

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ClientConfig;
-use sealgate_tests::https::{self, Authority, GATEKEEPER, Https};
-use sealgate_tests::rego::{
+use sealgate_testkit::https::{self, Authority, GATEKEEPER, Https};
+use sealgate_testkit::rego::{
     ExternalData, ProviderAnswer, RegoGate, Review, Violation, provider_request,
 };
 use serde_json::Value;

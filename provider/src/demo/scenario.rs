@@ -140,7 +140,7 @@ impl Scene {
         match (&self.seen, self.expected) {
             (Some(Admission::Admitted), None) => true,
             (Some(Admission::Denied(violations)), Some(expected)) => {
-                let situation = |v: &sealgate_tests::rego::Violation| {
+                let situation = |v: &sealgate_testkit::rego::Violation| {
                     v.details.get("situation").and_then(Value::as_str) == Some(expected)
                 };
                 !violations.is_empty() && violations.iter().all(situation)

@@ -1,9 +1,9 @@
 //! The registry of the demo and the images in it.
 
-use sealgate_tests::image::{self, Image};
-use sealgate_tests::publish::{self, Listing};
-use sealgate_tests::registry::{Registry, RegistryOptions, StartError};
-use sealgate_tests::sign::{self, COSIGN_SIGN, Kind, SigningKey};
+use sealgate_testkit::image::{self, Image};
+use sealgate_testkit::publish::{self, Listing};
+use sealgate_testkit::registry::{Registry, RegistryOptions, StartError};
+use sealgate_testkit::sign::{self, COSIGN_SIGN, Kind, SigningKey};
 use serde_json::{Value, json};
 
 /// A registry, and the key that the policy trusts.

@@ -5,10 +5,10 @@ use std::time::Duration;
 use sealgate::collect::Wanted;
 use sealgate::registry::Limits;
 use sealgate_core::{Digest, limits};
-use sealgate_tests::image::{INDEX, MANIFEST};
-use sealgate_tests::publish::{EMPTY_CONFIG, Listing};
-use sealgate_tests::registry::{Descriptor, Registry, RegistryOptions, Route};
-use sealgate_tests::sign;
+use sealgate_testkit::image::{INDEX, MANIFEST};
+use sealgate_testkit::publish::{EMPTY_CONFIG, Listing};
+use sealgate_testkit::registry::{Descriptor, Registry, RegistryOptions, Route};
+use sealgate_testkit::sign;
 use serde_json::{Value, json};
 
 use super::setup::{Setup, blobs};

@@ -7,9 +7,9 @@ use sealgate::collect::Wanted;
 use sealgate::registry::Limits;
 use sealgate_core::Digest;
 use sealgate_core::evidence::Source;
-use sealgate_tests::image;
-use sealgate_tests::publish::{self, EMPTY_CONFIG, Listing, Referrer};
-use sealgate_tests::registry::{Auth, Fault, RegistryOptions, Route, TokenAuth};
+use sealgate_testkit::image;
+use sealgate_testkit::publish::{self, EMPTY_CONFIG, Listing, Referrer};
+use sealgate_testkit::registry::{Auth, Fault, RegistryOptions, Route, TokenAuth};
 
 use super::setup::{Setup, blobs, soon};
 

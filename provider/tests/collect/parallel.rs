@@ -5,8 +5,8 @@ use std::time::Duration;
 use futures::future::join_all;
 use sealgate::collect::Wanted;
 use sealgate::registry::Limits;
-use sealgate_tests::publish::Listing;
-use sealgate_tests::registry::{Fault, Gate, RegistryOptions, Route};
+use sealgate_testkit::publish::Listing;
+use sealgate_testkit::registry::{Fault, Gate, RegistryOptions, Route};
 
 use super::setup::Setup;
 
@@ -63,7 +63,7 @@ async fn many_collections_share_little_memory_and_one_connection() {
     };
     let setup = Setup::with(RegistryOptions::default(), limits).await;
     for number in 0..3 {
-        setup.attach(sealgate_tests::sign::BUNDLE, &vec![number; 300 << 10]);
+        setup.attach(sealgate_testkit::sign::BUNDLE, &vec![number; 300 << 10]);
     }
     let all = join_all((0..20).map(|_| setup.collect(Wanted::ALL))).await;
     for evidence in all {

@@ -7,10 +7,10 @@ use sealgate::collect::{CollectError, Collected, Collector, Wanted};
 use sealgate::registry::{Limits, Registries, RegistryClient, RegistryConfig};
 use sealgate_core::evidence::{Evidence, Request};
 use sealgate_core::{Digest, Reference};
-use sealgate_tests::image::{self, Image};
-use sealgate_tests::publish::{self, Listing, Referrer};
-use sealgate_tests::registry::{Registry, RegistryOptions};
-use sealgate_tests::sign::{self, Kind, SigningKey};
+use sealgate_testkit::image::{self, Image};
+use sealgate_testkit::publish::{self, Listing, Referrer};
+use sealgate_testkit::registry::{Registry, RegistryOptions};
+use sealgate_testkit::sign::{self, Kind, SigningKey};
 use serde_json::json;
 use tokio::time::Instant;
 

@@ -2,8 +2,8 @@
 
 use sealgate::collect::{CollectError, Wanted};
 use sealgate_core::Digest;
-use sealgate_tests::image::{self, INDEX, MANIFEST};
-use sealgate_tests::registry::{Fault, Route};
+use sealgate_testkit::image::{self, INDEX, MANIFEST};
+use sealgate_testkit::registry::{Fault, Route};
 
 use super::setup::Setup;
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use http::StatusCode;
 use sealgate::registry::{Auth, Cause, Credential, Registries, RegistryClient, RegistryConfig};
-use sealgate_tests::registry::{
+use sealgate_testkit::registry::{
     self, Fault, Realm, Registry, RegistryOptions, Route, Rule, TokenAuth,
 };
 
@@ -35,7 +35,7 @@ async fn a_public_registry_gives_an_anonymous_token_once() {
 #[tokio::test]
 async fn a_refused_token_is_forgotten_and_no_other_f3() {
     let setup = Setup::with(private(), as_alice).await;
-    let index = sealgate_tests::image::INDEX;
+    let index = sealgate_testkit::image::INDEX;
     setup.registry.push_manifest("other", "v1", index, "{}");
     let other = format!("{}/other", setup.registry.host()).parse().unwrap();
     setup.tag().await.unwrap();
@@ -103,7 +103,7 @@ async fn each_repository_has_its_own_token() {
     let setup = Setup::with(private(), as_alice).await;
     setup
         .registry
-        .push_manifest("other", "v1", sealgate_tests::image::INDEX, "{}");
+        .push_manifest("other", "v1", sealgate_testkit::image::INDEX, "{}");
     setup.tag().await.unwrap();
     let other = format!("{}/other", setup.registry.host()).parse().unwrap();
     setup.client.tag(&other, "v1", soon()).await.unwrap();
@@ -239,7 +239,7 @@ async fn a_listed_token_host_gets_the_credentials() {
     );
 
     let registry = Registry::start(realm()).await.unwrap();
-    sealgate_tests::image::single(&registry, "app", "v1", "seed");
+    sealgate_testkit::image::single(&registry, "app", "v1", "seed");
     let host = own_token_host(&registry).await;
     let mut config = listed(&registry);
     as_alice(&mut config);
@@ -295,7 +295,7 @@ async fn credentials_of_one_host_are_none_for_another_adv_22() {
     let mine = Registry::start(basic()).await.unwrap();
     let evil = Registry::start(basic()).await.unwrap();
     for registry in [&mine, &evil] {
-        sealgate_tests::image::single(registry, "app", "v1", "seed");
+        sealgate_testkit::image::single(registry, "app", "v1", "seed");
     }
     let (_folder, file) = docker_config(&format!(
         r#"{{"auths":{{"{}":{{"username":"alice","password":"open sesame"}}}}}}"#,
@@ -328,7 +328,7 @@ async fn repositories_of_one_host_use_their_own_credentials_l_06() {
     };
     let registry = Registry::start(tokens(auth)).await.unwrap();
     for repository in ["a/app", "b/app"] {
-        sealgate_tests::image::single(&registry, repository, "v1", "seed");
+        sealgate_testkit::image::single(&registry, repository, "v1", "seed");
     }
     let (_folder, file) = docker_config(&format!(
         r#"{{"auths":{{

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::StatusCode;
 use sealgate::registry::{Cause, RegistryError};
-use sealgate_tests::registry::{Fault, Route, Rule};
+use sealgate_testkit::registry::{Fault, Route, Rule};
 use tokio::time::Instant;
 
 use super::setup::Setup;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::StatusCode;
 use sealgate::registry::{Auth, Cause, Credential, Patience, RegistryError};
 use sealgate_core::reference::Repository;
-use sealgate_tests::registry::{self, Fault, RegistryOptions, Route, Rule, TokenAuth};
+use sealgate_testkit::registry::{self, Fault, RegistryOptions, Route, Rule, TokenAuth};
 use tokio::time::Instant;
 
 use super::setup::{Setup, alice, private, soon, tokens};
@@ -37,7 +37,7 @@ impl Setup {
 
     /// Another repository of the same registry.
     fn other(&self) -> Repository {
-        sealgate_tests::image::single(&self.registry, "other", "v1", "other");
+        sealgate_testkit::image::single(&self.registry, "other", "v1", "other");
         format!("{}/other", self.registry.host()).parse().unwrap()
     }
 }

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use sealgate::registry::{Auth, Cause, Credential};
-use sealgate_tests::registry::{Fault, Registry, RegistryOptions, Route, Rule};
+use sealgate_testkit::registry::{Fault, Registry, RegistryOptions, Route, Rule};
 
 use super::setup::{BLOB, Setup, calls, private, redirect_to};
 

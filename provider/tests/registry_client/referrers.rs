@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use http::StatusCode;
 use sealgate::registry::{Cause, Referrers, RegistryError};
 use sealgate_core::evidence::Source;
-use sealgate_tests::image::{INDEX, MANIFEST};
-use sealgate_tests::publish::{self, Listing, Referrer};
-use sealgate_tests::registry::{Fault, Registry, RegistryOptions, Route, Rule};
-use sealgate_tests::sign;
+use sealgate_testkit::image::{INDEX, MANIFEST};
+use sealgate_testkit::publish::{self, Listing, Referrer};
+use sealgate_testkit::registry::{Fault, Registry, RegistryOptions, Route, Rule};
+use sealgate_testkit::sign;
 
 use super::setup::{Setup, calls, soon};
 

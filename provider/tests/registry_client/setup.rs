@@ -9,8 +9,8 @@ use sealgate::registry::{
 };
 use sealgate_core::Digest;
 use sealgate_core::reference::Repository;
-use sealgate_tests::image::{self, Image};
-use sealgate_tests::registry::{Auth, Credentials, Fault, Registry, RegistryOptions, TokenAuth};
+use sealgate_testkit::image::{self, Image};
+use sealgate_testkit::registry::{Auth, Credentials, Fault, Registry, RegistryOptions, TokenAuth};
 use tokio::time::Instant;
 
 pub(crate) struct Setup {

@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use cms::content_info::ContentInfo;
 use cms::signed_data::SignedData;
 use sealgate_core::Digest;
-use sealgate_tests::sigstore::log::{SCT_LIST, canonical};
+use sealgate_testkit::sigstore::log::{SCT_LIST, canonical};
 use serde_json::{Value, json};
 use x509_cert::Certificate;
 use x509_cert::der::asn1::OctetString;

@@ -12,16 +12,16 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sealgate_fuzz::{IMAGE, NOW, POLICIES, Section, write};
-use sealgate_tests::notation::envelope::payload;
-use sealgate_tests::notation::revocation::{Crl, Entry, Ocsp, Status};
-use sealgate_tests::notation::timestamp::Token;
-use sealgate_tests::notation::{Certificate, Envelope, Format, Profile};
-use sealgate_tests::pack::Pack;
+use sealgate_testkit::notation::envelope::payload;
+use sealgate_testkit::notation::revocation::{Crl, Entry, Ocsp, Status};
+use sealgate_testkit::notation::timestamp::Token;
+use sealgate_testkit::notation::{Certificate, Envelope, Format, Profile};
+use sealgate_testkit::pack::Pack;
+use sealgate_testkit::sign::{self, COSIGN_SIGN, Kind, Layer, SigningKey};
+use sealgate_testkit::sigstore::key::{Key, KeyKind};
+use sealgate_testkit::sigstore::{ISSUER, SUBJECT, Signed, Sigstore};
+use sealgate_testkit::tuf::Repository;
 use sealgate_tests::parity::Question;
-use sealgate_tests::sign::{self, COSIGN_SIGN, Kind, Layer, SigningKey};
-use sealgate_tests::sigstore::key::{Key, KeyKind};
-use sealgate_tests::sigstore::{ISSUER, SUBJECT, Signed, Sigstore};
-use sealgate_tests::tuf::Repository;
 use serde_json::{Value, json};
 
 const PROVENANCE: &str = "https://slsa.dev/provenance/v1";
@@ -247,7 +247,7 @@ fn manifests(corpus: &Corpus, image: &Pack) {
         "cosign",
         sign::cosign_manifest(&[layer]).to_string(),
     );
-    let referrer = sealgate_tests::pack::referrer(&image.digest(), sign::BUNDLE, b"{}");
+    let referrer = sealgate_testkit::pack::referrer(&image.digest(), sign::BUNDLE, b"{}");
     corpus.add("manifest", "referrer", referrer.manifest.bytes());
     let index = json!({
         "schemaVersion": 2,

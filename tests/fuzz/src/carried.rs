@@ -3,10 +3,10 @@
 use sealgate_core::Evidence;
 use sealgate_core::evidence::{Blob, Source};
 use sealgate_core::manifest::Manifest;
-use sealgate_tests::notation::Format;
-use sealgate_tests::notation::envelope::artifact;
-use sealgate_tests::pack::referrer;
-use sealgate_tests::sign::{BUNDLE, DSSE};
+use sealgate_testkit::notation::Format;
+use sealgate_testkit::notation::envelope::artifact;
+use sealgate_testkit::pack::referrer;
+use sealgate_testkit::sign::{BUNDLE, DSSE};
 
 use crate::scene::{bare, cosign, evidence, layer, refuse};
 use crate::world::world;

@@ -6,12 +6,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sealgate_core::evidence::RevocationKind;
 use sealgate_core::trust::{StoreKind, TrustStore};
-use sealgate_tests::notation::Format;
-use sealgate_tests::notation::envelope::artifact;
-use sealgate_tests::pack::referrer;
-use sealgate_tests::sign::BUNDLE;
-use sealgate_tests::sigstore::key::{Key, KeyKind};
-use sealgate_tests::sigstore::{Sigstore, der};
+use sealgate_testkit::notation::Format;
+use sealgate_testkit::notation::envelope::artifact;
+use sealgate_testkit::pack::referrer;
+use sealgate_testkit::sign::BUNDLE;
+use sealgate_testkit::sigstore::key::{Key, KeyKind};
+use sealgate_testkit::sigstore::{Sigstore, der};
 use serde_json::{Value, json};
 
 use crate::scene::{answer, evidence, judge};

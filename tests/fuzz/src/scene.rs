@@ -6,10 +6,10 @@ use sealgate_core::evidence::{
     Artifact, Blob, Request, RevocationAnswer, RevocationKind, Source, Subject,
 };
 use sealgate_core::{Evidence, Verdict, json};
-use sealgate_tests::notation::Format;
-use sealgate_tests::notation::envelope::artifact;
-use sealgate_tests::pack::referrer;
-use sealgate_tests::sign::{self, BUNDLE, DSSE, Layer, SIMPLE_SIGNING};
+use sealgate_testkit::notation::Format;
+use sealgate_testkit::notation::envelope::artifact;
+use sealgate_testkit::pack::referrer;
+use sealgate_testkit::sign::{self, BUNDLE, DSSE, Layer, SIMPLE_SIGNING};
 
 use crate::world::{CRL_URL, IMAGE, NOW, OCSP_URL, POLICIES, world};
 

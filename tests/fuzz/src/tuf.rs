@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sealgate::config::Tuf;
 use sealgate::rules::tuf::TufClient;
-use sealgate_tests::tuf::Repository;
+use sealgate_testkit::tuf::Repository;
 use tempfile::TempDir;
 
 use crate::NOW;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{E2eError, Process, free_port, http_ok, write};
-use crate::https;
 use crate::tools::ToolError;
+use sealgate_testkit::https;
 
 /// How the provider is set up.
 #[derive(Debug, Clone)]

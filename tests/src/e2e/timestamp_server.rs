@@ -5,8 +5,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::{E2eError, Process, free_port, http_ok};
-use crate::https;
 use crate::tools::find;
+use sealgate_testkit::https;
 
 /// A running authority, with a key of its own.
 #[derive(Debug)]

@@ -2,8 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
-use sealgate_tests::pack::Pack;
-use sealgate_tests::sign::{self, COSIGN_SIGN, SigningKey};
+use sealgate_testkit::pack::Pack;
+use sealgate_testkit::sign::{self, COSIGN_SIGN, SigningKey};
 use serde_json::{Value, json};
 
 use crate::scene::{IMAGE, accepted, bundle_of, judge, key, policies, refused};

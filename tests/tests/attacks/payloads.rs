@@ -1,7 +1,7 @@
 //! What is signed, and what is made of it.
 
-use sealgate_tests::pack::Pack;
-use sealgate_tests::sign::{self, COSIGN_SIGN};
+use sealgate_testkit::pack::Pack;
+use sealgate_testkit::sign::{self, COSIGN_SIGN};
 use serde_json::{Value, json};
 
 use crate::scene::{

@@ -4,8 +4,8 @@ use sealgate_core::policy::NoMatch;
 use sealgate_core::policy::file::{self, PolicyFile};
 use sealgate_core::verdict::Outcome;
 use sealgate_core::{Policies, TrustMaterial, UnixTime, Verdict};
-use sealgate_tests::pack::Pack;
-use sealgate_tests::sign::{self, Kind, SigningKey};
+use sealgate_testkit::pack::Pack;
+use sealgate_testkit::sign::{self, Kind, SigningKey};
 use serde_json::Value;
 
 pub(crate) const IMAGE: &str = "registry.example.com/prod/app:1.0";

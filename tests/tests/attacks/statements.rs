@@ -2,8 +2,8 @@
 
 use sealgate_core::policy::file::PolicyFile;
 use sealgate_core::{Policies, Verdict};
-use sealgate_tests::pack::Pack;
-use sealgate_tests::sign::{self, COSIGN_SIGN, SigningKey};
+use sealgate_testkit::pack::Pack;
+use sealgate_testkit::sign::{self, COSIGN_SIGN, SigningKey};
 use serde_json::{Value, json};
 
 use crate::scene::{IMAGE, TYPE, accepted, attested, judge, key, policies};

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use sealgate_testkit::rego::{VERIFIED_IMAGES, VERIFIED_IMAGES_V1};
 use sealgate_tests::e2e::{
     Authority, CosignKey, Expect, GatekeeperClient, Generation, Names, Point, Provider,
     ProviderOptions, RegistryProcess, Relay, Reviewed, Signer, StandIn, fresh_folder, shapes,
 };
-use sealgate_tests::rego::{VERIFIED_IMAGES, VERIFIED_IMAGES_V1};
 use serde_json::{Value, json};
 
 /// The name in Gatekeeper's certificate, which the provider pins.

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
+use sealgate_testkit::registry::{Fault, Route, Rule};
 use sealgate_tests::e2e::{Authority, Expect, Table, wait_until};
-use sealgate_tests::registry::{Fault, Route, Rule};
 
 use crate::objects::pod;
 use crate::world::{RESPONSE_CACHE, World};

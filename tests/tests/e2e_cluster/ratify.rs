@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
+use sealgate_testkit::registry::{Fault, Route};
 use sealgate_tests::e2e::{Expect, Table, wait_until};
-use sealgate_tests::registry::{Fault, Route};
 use serde::Deserialize;
 use serde_json::{Value, json};
 

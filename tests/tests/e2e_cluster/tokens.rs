@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use sealgate_testkit::https::client_config;
 use sealgate_tests::e2e::{Provider, ProviderOptions, Table};
-use sealgate_tests::https::client_config;
 use serde_json::{Value, json};
 
 use crate::world::World;

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use sealgate_testkit::registry::{Registry, RegistryOptions};
 use sealgate_tests::e2e::{
     ControlPlane, CosignKey, E2eError, Gatekeeper, GatekeeperOptions, Generation, Kubectl,
     Manifests, NotationKey, Provider, ProviderOptions, RegistryProcess, Signer, Table,
     fresh_folder, wait_until,
 };
-use sealgate_tests::registry::{Registry, RegistryOptions};
 use serde_json::json;
 
 /// How long Gatekeeper remembers answers here.

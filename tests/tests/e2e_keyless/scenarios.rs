@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
+use sealgate_testkit::image::Image;
 use sealgate_tests::e2e::Table;
-use sealgate_tests::image::Image;
 use serde_json::{Value, json};
 
 use crate::world::{BUILDER, PROVENANCE, SIGNER, World};

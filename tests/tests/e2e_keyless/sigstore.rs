@@ -4,8 +4,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use sealgate_testkit::https;
 use sealgate_tests::e2e::{Process, TimestampServer, free_port, http_ok};
-use sealgate_tests::https;
 use sealgate_tests::tools::find;
 use serde_json::{Value, json};
 

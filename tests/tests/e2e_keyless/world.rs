@@ -1,8 +1,8 @@
 //! Two certificate authorities, two issuers, a registry, and policies that trust one of each.
 
+use sealgate_testkit::image::Image;
+use sealgate_testkit::registry::{Registry, RegistryOptions};
 use sealgate_tests::e2e::fresh_folder;
-use sealgate_tests::image::Image;
-use sealgate_tests::registry::{Registry, RegistryOptions};
 use serde_json::{Value, json};
 
 use crate::issuer::Issuer;

@@ -1,8 +1,8 @@
 //! Genuine signatures: every kind of key in both formats, on every registry.
 
+use sealgate_testkit::notation::revocation::Status;
+use sealgate_testkit::notation::{Format, Kind};
 use sealgate_tests::e2e::Table;
-use sealgate_tests::notation::revocation::Status;
-use sealgate_tests::notation::{Format, Kind};
 use serde_json::Value;
 
 use crate::remote::Remote;

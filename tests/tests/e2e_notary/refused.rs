@@ -5,11 +5,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use sealgate_core::UnixTime;
+use sealgate_testkit::image::Image;
+use sealgate_testkit::notation::revocation::Status;
+use sealgate_testkit::notation::{Certificate, Format, Kind, YEAR};
+use sealgate_testkit::registry::Descriptor;
 use sealgate_tests::e2e::Table;
-use sealgate_tests::image::Image;
-use sealgate_tests::notation::revocation::Status;
-use sealgate_tests::notation::{Certificate, Format, Kind, YEAR};
-use sealgate_tests::registry::Descriptor;
 use serde_json::{Value, json};
 
 use crate::remote::Remote;
@@ -134,7 +134,7 @@ impl Scene<'_> {
         let named = |what: &str| format!("{what}-{}", name(self.format));
         let (crl, ocsp, silent) = (named("bad-crl"), named("bad-ocsp"), named("silent"));
         let url = |name: &str| vec![world.revocation.url(name)];
-        let certify = |change: &dyn Fn(&mut sealgate_tests::notation::Profile)| {
+        let certify = |change: &dyn Fn(&mut sealgate_testkit::notation::Profile)| {
             world.authority.certify(Kind::P256, change)
         };
         let listed = certify(&|p| p.crl = url(&crl));

@@ -6,11 +6,11 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use sealgate_testkit::image::Image;
+use sealgate_testkit::notation::revocation::{Crl, Entry, Ocsp, Status};
+use sealgate_testkit::notation::{Certificate, Format, Key, Kind, Profile, YEAR};
+use sealgate_testkit::registry::{Registry, RegistryOptions};
 use sealgate_tests::e2e::{RegistryProcess, TimestampServer, fresh_folder};
-use sealgate_tests::image::Image;
-use sealgate_tests::notation::revocation::{Crl, Entry, Ocsp, Status};
-use sealgate_tests::notation::{Certificate, Format, Key, Kind, Profile, YEAR};
-use sealgate_tests::registry::{Registry, RegistryOptions};
 use sealgate_tests::tools;
 use serde_json::{Value, json};
 

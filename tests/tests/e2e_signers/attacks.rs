@@ -6,9 +6,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use sealgate_core::Digest;
+use sealgate_testkit::image::{Image, MANIFEST};
+use sealgate_testkit::registry::Descriptor;
 use sealgate_tests::e2e::Table;
-use sealgate_tests::image::{Image, MANIFEST};
-use sealgate_tests::registry::Descriptor;
 use serde_json::{Value, json};
 
 use crate::support::Remote;

@@ -3,8 +3,8 @@
 
 use std::time::Instant;
 
+use sealgate_testkit::image::Image;
 use sealgate_tests::e2e::Table;
-use sealgate_tests::image::Image;
 use serde_json::{Value, json};
 
 use crate::support::{Remote, policy};
@@ -82,7 +82,7 @@ fn signature_manifest(world: &World, image: &Image) -> String {
         .ours
         .manifest(&image.repository, &put.unwrap())
         .unwrap();
-    sealgate_tests::registry::sha256(&bytes)
+    sealgate_testkit::registry::sha256(&bytes)
 }
 
 fn payload(world: &World, image: &Image) -> String {

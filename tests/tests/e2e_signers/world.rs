@@ -4,9 +4,9 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use sealgate_testkit::image::Image;
+use sealgate_testkit::registry::{Registry, RegistryOptions};
 use sealgate_tests::e2e::{RegistryProcess, fresh_folder};
-use sealgate_tests::image::Image;
-use sealgate_tests::registry::{Registry, RegistryOptions};
 use serde_json::{Value, json};
 
 use crate::keys::{Key, every_kind};

@@ -7,8 +7,8 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::handshake;
 use hyper_util::rt::TokioIo;
 use sealgate_core::Digest;
-use sealgate_tests::image::{INDEX, Image, MANIFEST, Platform};
-use sealgate_tests::registry::Descriptor;
+use sealgate_testkit::image::{INDEX, Image, MANIFEST, Platform};
+use sealgate_testkit::registry::Descriptor;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 

@@ -3,14 +3,14 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sealgate_core::evidence::{Blob, Source};
-use sealgate_tests::pack::Pack;
-use sealgate_tests::sign::{self, COSIGN_SIGN};
-use sealgate_tests::sigstore::certificate::{
+use sealgate_testkit::pack::Pack;
+use sealgate_testkit::sign::{self, COSIGN_SIGN};
+use sealgate_testkit::sigstore::certificate::{
     CODE_SIGNING, Description, Holder, San, TIME_STAMPING,
 };
-use sealgate_tests::sigstore::key::{Key, KeyKind};
-use sealgate_tests::sigstore::log::sha256;
-use sealgate_tests::sigstore::{
+use sealgate_testkit::sigstore::key::{Key, KeyKind};
+use sealgate_testkit::sigstore::log::sha256;
+use sealgate_testkit::sigstore::{
     END, SIGNED, START, SUBJECT, Signed, Verifier, add_timestamp, bundle, cosign_bundle, der,
 };
 use serde_json::{Value, json};
@@ -104,7 +104,7 @@ fn a_cross_signed_authority_is_followed_to_the_root_that_is_trusted_rt_2() {
     let trusted = issuing.issued_by(key(), &scene.sigstore.intermediate);
     let crossed = issuing.issued_by(key(), &other_root);
     let leaf = scene.sigstore.leaf();
-    let leaf = sealgate_tests::sigstore::log::issue_logged(
+    let leaf = sealgate_testkit::sigstore::log::issue_logged(
         &leaf,
         Key::new(KeyKind::P256, "leaf"),
         &trusted,

@@ -17,15 +17,15 @@ use sealgate_core::policy::file::{self, PolicyFile};
 use sealgate_core::sigstore::SigstoreRoot;
 use sealgate_core::trust::{StoreName, TrustStore};
 use sealgate_core::{Policies, TrustMaterial};
-use sealgate_tests::notation::revocation::{Crl, Entry, answer};
-use sealgate_tests::notation::{
+use sealgate_testkit::notation::revocation::{Crl, Entry, answer};
+use sealgate_testkit::notation::{
     Certificate, Format, Key as NotaryKey, Kind as NotaryKind, Profile,
 };
-use sealgate_tests::pack::{Pack, referrer};
-use sealgate_tests::sign;
-use sealgate_tests::sigstore::certificate::{CODE_SIGNING, Description, Holder};
-use sealgate_tests::sigstore::key::{Key, KeyKind};
-use sealgate_tests::sigstore::{END, START, Signed};
+use sealgate_testkit::pack::{Pack, referrer};
+use sealgate_testkit::sign;
+use sealgate_testkit::sigstore::certificate::{CODE_SIGNING, Description, Holder};
+use sealgate_testkit::sigstore::key::{Key, KeyKind};
+use sealgate_testkit::sigstore::{END, START, Signed};
 use serde_json::{Value, json};
 
 use crate::scene::{NOTARY_SIGNER, NOW, Scene, image, layers, simple_signing, with_envelope};
@@ -263,13 +263,13 @@ fn costs() {
     let mut pack = image.clone();
     for i in 0..256 {
         let note = json!({"n": i.to_string()});
-        let payload = sealgate_tests::notation::envelope::payload(
+        let payload = sealgate_testkit::notation::envelope::payload(
             media_type,
             &image.digest(),
             subject,
             &note,
         );
-        let envelope = sealgate_tests::notation::Envelope::x509(Format::Jws, &refs, payload);
+        let envelope = sealgate_testkit::notation::Envelope::x509(Format::Jws, &refs, payload);
         pack = with_envelope(pack, Format::Jws, &envelope.sign(&chain[0].key));
     }
     world.row(

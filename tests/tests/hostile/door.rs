@@ -7,10 +7,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use sealgate_core::json;
 use sealgate_core::sigstore::SigstoreRoot;
-use sealgate_tests::notation::Format;
-use sealgate_tests::pack::{Pack, referrer};
-use sealgate_tests::sign::{self, COSIGN_SIGN};
-use sealgate_tests::sigstore::{SIGNED, Signed, log};
+use sealgate_testkit::notation::Format;
+use sealgate_testkit::pack::{Pack, referrer};
+use sealgate_testkit::sign::{self, COSIGN_SIGN};
+use sealgate_testkit::sigstore::{SIGNED, Signed, log};
 use sealgate_tests::wasm::Host;
 use serde_json::{Value, json};
 
@@ -79,7 +79,7 @@ fn a_document_inside_of_a_log_entry_is_refused_rt_1() {
         let mut layer = scene.sigstore.cosign_layer(&scene.signer, &payload);
         let name = "dev.sigstore.cosign/bundle";
         layer.annotations.retain(|(key, _)| key != name);
-        let bundle = sealgate_tests::sigstore::cosign_bundle(&entry);
+        let bundle = sealgate_testkit::sigstore::cosign_bundle(&entry);
         layer.annotations.push((name.to_owned(), bundle));
         let pack = image.clone().with_cosign(&[layer]);
         match refused {

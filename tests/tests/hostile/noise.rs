@@ -5,11 +5,11 @@ use base64::engine::general_purpose::STANDARD;
 use sealgate_core::Digest;
 use sealgate_core::digest::Algorithm;
 use sealgate_core::evidence::{Artifact, Blob, RevocationKind, Source};
-use sealgate_tests::notation::revocation::{Crl, Entry, answer};
-use sealgate_tests::notation::{Format, Profile};
-use sealgate_tests::pack::{Pack, referrer};
-use sealgate_tests::sign::{self, COSIGN_SIGN};
-use sealgate_tests::sigstore::{SIGNED, Signed};
+use sealgate_testkit::notation::revocation::{Crl, Entry, answer};
+use sealgate_testkit::notation::{Format, Profile};
+use sealgate_testkit::pack::{Pack, referrer};
+use sealgate_testkit::sign::{self, COSIGN_SIGN};
+use sealgate_testkit::sigstore::{SIGNED, Signed};
 use serde_json::{Value, json};
 
 use crate::scene::{NOTARY_SIGNER, Scene, codes, image, layers, simple_signing, with_envelope};

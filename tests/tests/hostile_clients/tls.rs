@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rustls::ClientConfig;
-use sealgate_tests::https::{self, Authority, GATEKEEPER, Https};
+use sealgate_testkit::https::{self, Authority, GATEKEEPER, Https};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::stream::{self, StreamExt as _};
 use http::StatusCode;
-use sealgate_tests::registry::{Fault, Route, Rule};
+use sealgate_testkit::registry::{Fault, Route, Rule};
 
 use crate::rows::answers;
 use crate::scene::{Class, Guarded, Scene, Signed, timed};

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
-use sealgate_tests::image::{INDEX, MANIFEST};
-use sealgate_tests::publish::{self, EMPTY_CONFIG, Listing, Referrer};
-use sealgate_tests::registry::{Descriptor, Fault, Route, Rule, sha256};
-use sealgate_tests::sign;
+use sealgate_testkit::image::{INDEX, MANIFEST};
+use sealgate_testkit::publish::{self, EMPTY_CONFIG, Listing, Referrer};
+use sealgate_testkit::registry::{Descriptor, Fault, Route, Rule, sha256};
+use sealgate_testkit::sign;
 use serde_json::{Value, json};
 
 use crate::scene::Class::{Error, Refused, Undecided, Verified};
@@ -349,7 +349,8 @@ fn tag() -> Vec<Row> {
             Verified,
             "verified",
             |scene| {
-                let other = sealgate_tests::image::single(&scene.registry, "app", "other", "other");
+                let other =
+                    sealgate_testkit::image::single(&scene.registry, "app", "other", "other");
                 let moves = [&scene.image, &other].map(|image| image.digest.to_string());
                 scene.fault(TAG, Fault::TagMoves(moves.to_vec()));
             },
@@ -1126,7 +1127,8 @@ fn referrer() -> Vec<Row> {
             Refused,
             "referrer_subject_mismatch",
             move |scene: &Scene| {
-                let other = sealgate_tests::image::single(&scene.registry, "app", "other", "other");
+                let other =
+                    sealgate_testkit::image::single(&scene.registry, "app", "other", "other");
                 let statement = sign::statement(&other.digest, sign::COSIGN_SIGN, &json!({}));
                 let bundle = sign::bundle(&scene.key, &statement);
                 let entry = publish::bundle(

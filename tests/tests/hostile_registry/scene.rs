@@ -9,12 +9,12 @@ use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 use sealgate::config::{AuditOutput, Auth as AuthEntry, Registry as RegistryEntry};
 use sealgate::{App, Config};
-use sealgate_tests::image::{self, Image};
-use sealgate_tests::publish::{self, Listing};
-use sealgate_tests::registry::{
+use sealgate_testkit::image::{self, Image};
+use sealgate_testkit::publish::{self, Listing};
+use sealgate_testkit::registry::{
     Auth, Credentials, Descriptor, Fault, Registry, RegistryOptions, Route, Rule, TokenAuth,
 };
-use sealgate_tests::sign::{self, Kind, SigningKey};
+use sealgate_testkit::sign::{self, Kind, SigningKey};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

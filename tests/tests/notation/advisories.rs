@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use sealgate_core::verdict::CheckResult;
-use sealgate_tests::notation::envelope::artifact;
-use sealgate_tests::notation::{Certificate, Envelope, Format, NOW, Profile};
-use sealgate_tests::pack::Pack;
+use sealgate_testkit::notation::envelope::artifact;
+use sealgate_testkit::notation::{Certificate, Envelope, Format, NOW, Profile};
+use sealgate_testkit::pack::Pack;
 use serde_json::json;
 
 use crate::scene::{
@@ -173,7 +173,7 @@ fn an_empty_chain_is_a_denial_cve_2026_44310() {
 fn an_unknown_critical_attribute_is_refused_at_every_level() {
     let signer = Signer::new();
     let pack = signer.signed_with(Format::Jws, |e| {
-        let text = sealgate_tests::notation::Header::Text("x".to_owned());
+        let text = sealgate_testkit::notation::Header::Text("x".to_owned());
         e.and("io.cncf.notary.future", text, true)
     });
     for level in ["strict", "permissive", "audit"] {

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use sealgate_core::trust::{StoreKind, TrustStore};
-use sealgate_tests::notation::certificate::{purpose, usage};
-use sealgate_tests::notation::{Certificate, Envelope, Format, Key, Kind, NOW, Profile, YEAR, der};
+use sealgate_testkit::notation::certificate::{purpose, usage};
+use sealgate_testkit::notation::{
+    Certificate, Envelope, Format, Key, Kind, NOW, Profile, YEAR, der,
+};
 use serde_json::json;
 
 use crate::scene::{
@@ -181,7 +183,7 @@ fn the_path_length_is_honoured() {
 fn a_signing_key_outside_the_specification_is_refused() {
     leaf_refused("algorithm_unsupported", |p| {
         let ed25519 =
-            sealgate_tests::sign::SigningKey::generate(sealgate_tests::sign::Kind::Ed25519);
+            sealgate_testkit::sign::SigningKey::generate(sealgate_testkit::sign::Kind::Ed25519);
         p.spki = Some(ed25519.spki().to_vec());
     });
     // A small RSA key: the modulus of a 2048-bit one, cut to 1024 bits.

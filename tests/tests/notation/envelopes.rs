@@ -4,8 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sealgate_core::Digest;
 use sealgate_core::verdict::{CheckResult, SignerKind};
-use sealgate_tests::notation::envelope::{artifact_of, header, payload};
-use sealgate_tests::notation::{Certificate, Envelope, Format, Header, Key, Kind, NOW, Profile};
+use sealgate_testkit::notation::envelope::{artifact_of, header, payload};
+use sealgate_testkit::notation::{Certificate, Envelope, Format, Header, Key, Kind, NOW, Profile};
 use serde_json::{Value, json};
 use std::sync::Arc;
 

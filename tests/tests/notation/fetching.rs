@@ -12,8 +12,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 use sealgate::collect::RevocationClient;
 use sealgate_core::evidence::RevocationKind;
 use sealgate_core::{Evidence, TrustMaterial, UnixTime, Verdict};
-use sealgate_tests::notation::revocation::{Crl, Ocsp, Status};
-use sealgate_tests::notation::{Format, NOW};
+use sealgate_testkit::notation::revocation::{Crl, Ocsp, Status};
+use sealgate_testkit::notation::{Format, NOW};
 use tokio::time::Instant;
 
 use crate::scene::{Signer, accepted, refused, strict};

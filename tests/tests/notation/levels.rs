@@ -3,8 +3,8 @@
 use sealgate_core::policy::Action;
 use sealgate_core::verdict::{CheckResult, Passed};
 use sealgate_core::{Policies, TrustMaterial, Verdict, limits};
-use sealgate_tests::notation::{Certificate, Envelope, Format, NOW, Profile, YEAR};
-use sealgate_tests::pack::Pack;
+use sealgate_testkit::notation::{Certificate, Envelope, Format, NOW, Profile, YEAR};
+use sealgate_testkit::pack::Pack;
 use serde_json::{Value, json};
 
 use crate::scene::{

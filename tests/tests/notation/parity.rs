@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use sealgate_core::UnixTime;
 use sealgate_core::evidence::RevocationKind;
-use sealgate_tests::notation::revocation::{Crl, Entry, Ocsp, Status, answer};
-use sealgate_tests::notation::timestamp::Token;
-use sealgate_tests::notation::{Certificate, Format, Key, Kind, NOW, Profile};
-use sealgate_tests::pack::Pack;
+use sealgate_testkit::notation::revocation::{Crl, Entry, Ocsp, Status, answer};
+use sealgate_testkit::notation::timestamp::Token;
+use sealgate_testkit::notation::{Certificate, Format, Key, Kind, NOW, Profile};
+use sealgate_testkit::pack::Pack;
 use sealgate_tests::parity::Question;
 use serde_json::{Value, json};
 
@@ -47,7 +47,7 @@ fn every_algorithm_and_format_is_decided_alike() {
         for format in Format::ALL {
             let chain = [&leaf, &root];
             let envelope =
-                sealgate_tests::notation::Envelope::x509(format, &chain, payload_for(&image()));
+                sealgate_testkit::notation::Envelope::x509(format, &chain, payload_for(&image()));
             let pack = with_envelope(image(), format, &envelope.sign(&leaf.key));
             decides(
                 &pack,

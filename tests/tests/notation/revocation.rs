@@ -3,11 +3,13 @@
 use sealgate_core::evidence::{RevocationAnswer, RevocationKind};
 use sealgate_core::notation::revocation_requests;
 use sealgate_core::{Digest, UnixTime, Verdict};
-use sealgate_tests::notation::certificate::{distribution_points, extension, purpose, uri, usage};
-use sealgate_tests::notation::revocation::{Crl, Entry, Ocsp, Status, answer, ocsp_error};
-use sealgate_tests::notation::timestamp::Token;
-use sealgate_tests::notation::{Certificate, Envelope, Format, Key, NOW, Profile, YEAR, der};
-use sealgate_tests::pack::Pack;
+use sealgate_testkit::notation::certificate::{
+    distribution_points, extension, purpose, uri, usage,
+};
+use sealgate_testkit::notation::revocation::{Crl, Entry, Ocsp, Status, answer, ocsp_error};
+use sealgate_testkit::notation::timestamp::Token;
+use sealgate_testkit::notation::{Certificate, Envelope, Format, Key, NOW, Profile, YEAR, der};
+use sealgate_testkit::pack::Pack;
 use serde_json::json;
 
 use crate::scene::{

@@ -5,9 +5,9 @@ use sealgate_core::policy::file::{self, PolicyFile};
 use sealgate_core::trust::{StoreName, TrustStore};
 use sealgate_core::verdict::{Check, CheckResult};
 use sealgate_core::{Policies, TrustMaterial, UnixTime, Verdict};
-use sealgate_tests::notation::envelope::{artifact, payload};
-use sealgate_tests::notation::{Certificate, Envelope, Format, NOW, Profile};
-use sealgate_tests::pack::Pack;
+use sealgate_testkit::notation::envelope::{artifact, payload};
+use sealgate_testkit::notation::{Certificate, Envelope, Format, NOW, Profile};
+use sealgate_testkit::pack::Pack;
 use serde_json::{Value, json};
 
 pub(crate) const IMAGE: &str = "registry.example.com/prod/app:1.0";

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use sealgate_core::evidence::RevocationKind;
 use sealgate_core::{Policies, TrustMaterial, Verdict};
-use sealgate_tests::notation::certificate::{purpose, usage};
-use sealgate_tests::notation::revocation::{Crl, Entry, Ocsp, Status, answer};
-use sealgate_tests::notation::timestamp::Token;
-use sealgate_tests::notation::{Certificate, Envelope, Format, Key, Kind, NOW, Profile, YEAR, der};
-use sealgate_tests::pack::Pack;
+use sealgate_testkit::notation::certificate::{purpose, usage};
+use sealgate_testkit::notation::revocation::{Crl, Entry, Ocsp, Status, answer};
+use sealgate_testkit::notation::timestamp::Token;
+use sealgate_testkit::notation::{
+    Certificate, Envelope, Format, Key, Kind, NOW, Profile, YEAR, der,
+};
+use sealgate_testkit::pack::Pack;
 use serde_json::json;
 
 use crate::scene::{
@@ -369,7 +371,7 @@ fn the_whole_interval_must_lie_within_the_signing_certificates() {
     // Fractions of a second count.
     let fraction = stamped.token().with(|t| {
         t.time = {
-            let whole = sealgate_tests::notation::timestamp::der_time(NOW + 100);
+            let whole = sealgate_testkit::notation::timestamp::der_time(NOW + 100);
             whole.replace('Z', ".5Z")
         }
     });

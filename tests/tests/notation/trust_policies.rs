@@ -1,8 +1,8 @@
 //! `trustpolicy.json`, accepted unchanged and checked as the specification says.
 
 use sealgate_core::{Policies, Verdict};
-use sealgate_tests::notation::Format;
-use sealgate_tests::pack::Pack;
+use sealgate_testkit::notation::Format;
+use sealgate_testkit::pack::Pack;
 use serde_json::{Value, json};
 
 use crate::scene::{

@@ -4,7 +4,7 @@ use http::{Request, StatusCode};
 use http_body_util::Full;
 use sealgate::config::NoMatchPolicy;
 use sealgate_core::Evidence;
-use sealgate_tests::registry::{Fault, Route};
+use sealgate_testkit::registry::{Fault, Route};
 use serde_json::{Value, json};
 
 use crate::world::{Reply, World, provider_request};
@@ -99,7 +99,7 @@ async fn the_policy_of_the_url_is_the_one_that_judges() {
     let world = World::with(|config| {
         let strict = config.policies[0].join("strict.yaml");
         let stranger =
-            sealgate_tests::sign::SigningKey::generate(sealgate_tests::sign::Kind::Ed25519);
+            sealgate_testkit::sign::SigningKey::generate(sealgate_testkit::sign::Kind::Ed25519);
         let text = crate::world::policy_for(&stranger, "strict", "  namespaces: [none]\n");
         std::fs::write(strict, text).unwrap();
     })
@@ -133,7 +133,7 @@ async fn undecided_is_a_system_error_without_items_that_names_images_and_causes(
         (StatusCode::TOO_MANY_REQUESTS, "registry_throttled"),
         (StatusCode::SERVICE_UNAVAILABLE, "registry_error"),
     ] {
-        let rule = sealgate_tests::registry::Rule::everywhere(Fault::Status(status));
+        let rule = sealgate_testkit::registry::Rule::everywhere(Fault::Status(status));
         world.registry.inject(rule.repository("bad"));
         let reply = world.validate(&[&good, &bad]).await;
         assert_eq!(reply.status, StatusCode::OK);
@@ -201,7 +201,7 @@ async fn the_image_field_of_a_pod_chooses_no_policy_rt_11() {
     let world = World::with(|config| {
         let file = config.policies[0].join("sandbox.yaml");
         let stranger =
-            sealgate_tests::sign::SigningKey::generate(sealgate_tests::sign::Kind::Ed25519);
+            sealgate_testkit::sign::SigningKey::generate(sealgate_testkit::sign::Kind::Ed25519);
         let text = crate::world::policy_for(&stranger, "sandbox", "  mode: warn\n");
         std::fs::write(file, text).unwrap();
     })
@@ -234,7 +234,7 @@ async fn a_policy_that_a_key_names_must_cover_its_image_rt_6() {
     let world = World::with(|config| {
         let file = config.policies[0].join("elsewhere.yaml");
         let stranger =
-            sealgate_tests::sign::SigningKey::generate(sealgate_tests::sign::Kind::Ed25519);
+            sealgate_testkit::sign::SigningKey::generate(sealgate_testkit::sign::Kind::Ed25519);
         let text = crate::world::policy_for(&stranger, "elsewhere", "  mode: warn\n");
         std::fs::write(file, text.replace("\"**\"", "\"r.example.com/**\"")).unwrap();
         config.no_match_policy = NoMatchPolicy::DangerAllowUnverified;
@@ -265,9 +265,9 @@ async fn a_warning_policy_looks_as_far_as_an_enforcing_one_rt_12() {
         })
         .await;
         let image = world.image("app", "1.0");
-        let payload = sealgate_tests::sign::simple_signing("app", &image.digest, &Value::Null);
-        let layer = sealgate_tests::sign::cosign_layer(&world.key, payload);
-        sealgate_tests::publish::cosign_tag(&world.registry, "app", &image.digest, &[layer]);
+        let payload = sealgate_testkit::sign::simple_signing("app", &image.digest, &Value::Null);
+        let layer = sealgate_testkit::sign::cosign_layer(&world.key, payload);
+        sealgate_testkit::publish::cosign_tag(&world.registry, "app", &image.digest, &[layer]);
         let verdict = world.verdict(&image.tagged("1.0")).await;
         assert_eq!(verdict["outcome"], "verified", "{mode}: {verdict}");
         // And what is not there was looked for everywhere before the warning.

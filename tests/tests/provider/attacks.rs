@@ -3,11 +3,11 @@
 
 use std::sync::{Arc, Mutex};
 
-use sealgate_tests::publish::{self, Listing};
-use sealgate_tests::rego::{
+use sealgate_testkit::publish::{self, Listing};
+use sealgate_testkit::rego::{
     ExternalData, ProviderAnswer, RegoGate, Review, VERIFIED_IMAGES, VERIFIED_IMAGES_V1,
 };
-use sealgate_tests::sign;
+use sealgate_testkit::sign;
 use serde_json::json;
 
 use crate::world::{World, policy_for, provider_request};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use sealgate_tests::registry::{Fault, Gate, Route, Rule};
+use sealgate_testkit::registry::{Fault, Gate, Route, Rule};
 use serde_json::Value;
 
 use crate::world::{Reply, World, policy_for, provider_request};
@@ -130,7 +130,8 @@ async fn a_change_of_policy_holds_for_what_is_in_the_cache_l03_atk_11() {
     let world = World::new().await;
     let image = world.signed("app", "1.0").pinned();
     assert_eq!(world.verdict(&image).await["verified"], true);
-    let stranger = sealgate_tests::sign::SigningKey::generate(sealgate_tests::sign::Kind::Ed25519);
+    let stranger =
+        sealgate_testkit::sign::SigningKey::generate(sealgate_testkit::sign::Kind::Ed25519);
     world.registry.clear_requests();
     world.write(
         "policies/production.yaml",
@@ -155,7 +156,7 @@ async fn a_thousand_identical_questions_cost_one_look_upstream_ops_09() {
     let ask = || {
         let (address, tls, body) = (world.address(), world.tls(), provider_request(&[&image]));
         tokio::spawn(async move {
-            let mut client = sealgate_tests::https::Https::connect(address, tls)
+            let mut client = sealgate_testkit::https::Https::connect(address, tls)
                 .await
                 .unwrap();
             Reply::of(&client.post("/v1/validate", body).await.unwrap())
@@ -251,7 +252,8 @@ async fn stale_verdicts_do_not_outlive_a_change_of_policy() {
     let world = World::new().await;
     let image = world.signed("app", "1.0").pinned();
     world.verdict(&image).await;
-    let stranger = sealgate_tests::sign::SigningKey::generate(sealgate_tests::sign::Kind::Ed25519);
+    let stranger =
+        sealgate_testkit::sign::SigningKey::generate(sealgate_testkit::sign::Kind::Ed25519);
     world.write(
         "policies/production.yaml",
         &policy_for(&stranger, "other", ""),

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 use sealgate::config::AuditOutput;
-use sealgate_tests::https::{Authority, GATEKEEPER, Https};
-use sealgate_tests::registry::Route;
+use sealgate_testkit::https::{Authority, GATEKEEPER, Https};
+use sealgate_testkit::registry::Route;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use http::{Request, StatusCode};
 use http_body_util::Full;
-use sealgate_tests::https;
-use sealgate_tests::registry::Route;
+use sealgate_testkit::https;
+use sealgate_testkit::registry::Route;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 

@@ -56,7 +56,7 @@ async fn a_key_that_a_policy_names_by_file_is_watched_too() {
         let text = std::fs::read_to_string(&file).unwrap();
         let (head, _) = text.split_once("      data:").unwrap();
         let stranger =
-            sealgate_tests::sign::SigningKey::generate(sealgate_tests::sign::Kind::Ed25519);
+            sealgate_testkit::sign::SigningKey::generate(sealgate_testkit::sign::Kind::Ed25519);
         std::fs::write(directory.join("release.pub"), stranger.public_pem()).unwrap();
         std::fs::write(file, format!("{head}      file: release.pub\n")).unwrap();
     })

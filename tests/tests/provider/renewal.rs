@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use sealgate::Config;
 use sealgate::config::{Origin, TrustRoot, Tuf};
-use sealgate_tests::image::Image;
-use sealgate_tests::publish::{self, Listing};
-use sealgate_tests::sign;
-use sealgate_tests::sigstore::{ISSUER, SUBJECT, Signed, Sigstore};
-use sealgate_tests::tuf::Fault;
+use sealgate_testkit::image::Image;
+use sealgate_testkit::publish::{self, Listing};
+use sealgate_testkit::sign;
+use sealgate_testkit::sigstore::{ISSUER, SUBJECT, Signed, Sigstore};
+use sealgate_testkit::tuf::Fault;
 use serde_json::{Value, json};
 
 use crate::tuf::{Scene, root};

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use sealgate::config::Registry as Entry;
-use sealgate_tests::image::{self, Image};
-use sealgate_tests::publish::{self, Listing, Referrer};
-use sealgate_tests::registry::{Fault, Gate, Registry, RegistryOptions, Route};
-use sealgate_tests::sign;
+use sealgate_testkit::image::{self, Image};
+use sealgate_testkit::publish::{self, Listing, Referrer};
+use sealgate_testkit::registry::{Fault, Gate, Registry, RegistryOptions, Route};
+use sealgate_testkit::sign;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 

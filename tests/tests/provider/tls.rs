@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::StatusCode;
 use rustls::ClientConfig;
 use sealgate::config::ClientAuth;
-use sealgate_tests::https::{self, Authority, GATEKEEPER, Https, Identity};
+use sealgate_testkit::https::{self, Authority, GATEKEEPER, Https, Identity};
 
 use crate::world::{World, provider_request};
 

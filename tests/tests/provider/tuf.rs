@@ -10,8 +10,8 @@ use sealgate::config::Tuf;
 use sealgate::rules::tuf::{Cause, LastGood, TufClient};
 use sealgate_core::sigstore::SigstoreRoot;
 use sealgate_core::{Digest, UnixTime};
-use sealgate_tests::sigstore::Sigstore;
-use sealgate_tests::tuf::{Fault, Repository, Server};
+use sealgate_testkit::sigstore::Sigstore;
+use sealgate_testkit::tuf::{Fault, Repository, Server};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

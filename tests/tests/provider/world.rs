@@ -12,11 +12,11 @@ use sealgate::clock::Clock;
 use sealgate::config::{AuditOutput, ClientAuth, Listener, Registry as RegistryEntry, Tls};
 use sealgate::{App, Config, Running};
 use sealgate_core::UnixTime;
-use sealgate_tests::https::{self, Authority, GATEKEEPER, Https, Identity};
-use sealgate_tests::image::{self, Image};
-use sealgate_tests::publish::{self, Listing};
-use sealgate_tests::registry::{Fault, Gate, Registry, RegistryOptions, Route};
-use sealgate_tests::sign::{self, Kind, SigningKey};
+use sealgate_testkit::https::{self, Authority, GATEKEEPER, Https, Identity};
+use sealgate_testkit::image::{self, Image};
+use sealgate_testkit::publish::{self, Listing};
+use sealgate_testkit::registry::{Fault, Gate, Registry, RegistryOptions, Route};
+use sealgate_testkit::sign::{self, Kind, SigningKey};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::{Method, StatusCode};
-use sealgate_tests::registry::{
+use sealgate_testkit::registry::{
     Auth, Credentials, Fault, Realm, RegistryOptions, Route, TokenAuth,
 };
 use serde_json::Value;

@@ -2,7 +2,7 @@
 
 use http::Method;
 use reqwest::{Certificate, Client, RequestBuilder, Response, redirect};
-use sealgate_tests::registry::{Registry, RegistryOptions};
+use sealgate_testkit::registry::{Registry, RegistryOptions};
 
 pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub(crate) const INDEX: &str = "application/vnd.oci.image.index.v1+json";

@@ -1,7 +1,7 @@
 //! Manifests, blobs and tags.
 
 use http::{Method, StatusCode};
-use sealgate_tests::registry::{RegistryOptions, sha256};
+use sealgate_testkit::registry::{RegistryOptions, sha256};
 
 use super::client::{INDEX, MANIFEST, Setup, error_code, header};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
 use http::{Method, StatusCode};
-use sealgate_tests::registry::{Fault, Gate, Route, Rule, sha256};
+use sealgate_testkit::registry::{Fault, Gate, Route, Rule, sha256};
 
 use super::client::{INDEX, Setup, header};
 

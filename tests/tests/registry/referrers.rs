@@ -1,7 +1,7 @@
 //! The referrers API, with its faults.
 
 use http::{Method, StatusCode};
-use sealgate_tests::registry::{Fault, RegistryOptions, Route, sha256};
+use sealgate_testkit::registry::{Fault, RegistryOptions, Route, sha256};
 use serde_json::{Value, json};
 
 use super::client::{INDEX, MANIFEST, Setup, error_code, header};

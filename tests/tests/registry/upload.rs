@@ -1,7 +1,7 @@
 //! The ways to upload a blob.
 
 use http::{Method, StatusCode};
-use sealgate_tests::registry::sha256;
+use sealgate_testkit::registry::sha256;
 
 use super::client::{Setup, error_code, header};
 

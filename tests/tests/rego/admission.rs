@@ -1,6 +1,6 @@
 //! Which images of which objects are looked at, and what is asked about them.
 
-use sealgate_tests::rego::Review;
+use sealgate_testkit::rego::Review;
 use serde_json::{Value, json};
 
 use crate::harness::{BAD, GOOD, honest, pod, pod_with, recording, review, situations};

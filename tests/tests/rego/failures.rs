@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sealgate_core::Code;
-use sealgate_tests::rego::{
+use sealgate_testkit::rego::{
     ExternalData, ProviderAnswer, Review, VERIFIED_IMAGES, VERIFIED_IMAGES_V1,
 };
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use sealgate_core::Code;
-use sealgate_tests::rego::{
+use sealgate_testkit::rego::{
     ExternalData, ProviderAnswer, RegoGate, Review, VERIFIED_IMAGES, VERIFIED_IMAGES_V1, Violation,
 };
 use serde_json::{Value, json};

@@ -2,7 +2,7 @@
 
 use sealgate::question::KeyError;
 use sealgate_core::Code;
-use sealgate_tests::rego::{ExternalData, ProviderAnswer, Review, VERIFIED_IMAGES};
+use sealgate_testkit::rego::{ExternalData, ProviderAnswer, Review, VERIFIED_IMAGES};
 use serde_json::json;
 
 use crate::harness::{BAD, GOOD, answer, denied, honest, item, pod, pod_with, review, review_with};

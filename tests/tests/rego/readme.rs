@@ -1,6 +1,6 @@
 //! The recipe in `rego/README.md` does what it says.
 
-use sealgate_tests::rego::{
+use sealgate_testkit::rego::{
     Dialect, ExternalData, ProviderAnswer, Review, Template, VERIFIED_IMAGES, VERIFIED_IMAGES_V1,
 };
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use sealgate_tests::rego::{Dialect, Template, VERIFIED_IMAGES, VERIFIED_IMAGES_V1};
+use sealgate_testkit::rego::{Dialect, Template, VERIFIED_IMAGES, VERIFIED_IMAGES_V1};
 
 /// `UPDATE_TEMPLATES=1 cargo test -p sealgate-tests --test rego` writes them.
 #[test]

@@ -4,10 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use sealgate_tests::e2e::Scenario;
-use sealgate_tests::rego::{
+use sealgate_testkit::rego::{
     ExternalData, ProviderAnswer, Review, Template, VERIFIED_IMAGES, VERIFIED_IMAGES_V1, Violation,
 };
+use sealgate_tests::e2e::Scenario;
 use sealgate_tests::tools;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

@@ -1,7 +1,7 @@
 //! The emulation springs the traps of the real client: templates that fall into them
 //! admit what ours refuses.
 
-use sealgate_tests::rego::{ExternalData, ProviderAnswer, Review};
+use sealgate_testkit::rego::{ExternalData, ProviderAnswer, Review};
 use serde_json::json;
 
 use crate::harness::{

@@ -3,9 +3,9 @@
 use sealgate_core::policy::NoMatch;
 use sealgate_core::policy::file::{self, PolicyFile};
 use sealgate_core::{Policies, TrustMaterial, UnixTime};
-use sealgate_tests::pack::Pack;
-use sealgate_tests::rego::{Review, Violation};
-use sealgate_tests::sign::{self, Kind, SigningKey};
+use sealgate_testkit::pack::Pack;
+use sealgate_testkit::rego::{Review, Violation};
+use sealgate_testkit::sign::{self, Kind, SigningKey};
 use serde_json::{Value, json};
 
 use crate::harness::{GOOD, answer, item, pod, review};

@@ -9,10 +9,10 @@ use sealgate_core::sigstore::{Blob, SigstoreRoot, verify_blob};
 use sealgate_core::time::Window;
 use sealgate_core::verdict::Signer;
 use sealgate_core::{Digest, TrustMaterial, UnixTime};
-use sealgate_tests::sigstore::certificate::{Description, Holder};
-use sealgate_tests::sigstore::key::{Key, KeyKind};
-use sealgate_tests::sigstore::log::canonical;
-use sealgate_tests::sigstore::{
+use sealgate_testkit::sigstore::certificate::{Description, Holder};
+use sealgate_testkit::sigstore::key::{Key, KeyKind};
+use sealgate_testkit::sigstore::log::canonical;
+use sealgate_testkit::sigstore::{
     ISSUER, SIGNED, SUBJECT, Signed, Sigstore, Verifier, add_entry, bundle, statement,
 };
 use serde_json::Value;

@@ -8,10 +8,10 @@ use sealgate_core::policy::file::{self, PolicyFile};
 use sealgate_core::sigstore::SigstoreRoot;
 use sealgate_core::verdict::Outcome;
 use sealgate_core::{Policies, TrustMaterial, Verdict};
-use sealgate_tests::pack::{self, Pack};
+use sealgate_testkit::pack::{self, Pack};
+use sealgate_testkit::sign::{self, COSIGN_SIGN, Layer};
+use sealgate_testkit::sigstore::certificate::Holder;
 use sealgate_tests::parity::Question;
-use sealgate_tests::sign::{self, COSIGN_SIGN, Layer};
-use sealgate_tests::sigstore::certificate::Holder;
 
 use crate::prelude::*;
 
@@ -453,7 +453,7 @@ fn cosign_1_attestations_are_bound_by_their_envelope() {
             },
         });
         let entry = case.sigstore.rekor.entry(&body, SIGNED);
-        *annotation(&mut layer, "/bundle") = sealgate_tests::sigstore::cosign_bundle(&entry);
+        *annotation(&mut layer, "/bundle") = sealgate_testkit::sigstore::cosign_bundle(&entry);
         layer
     };
     let document = case.attestation(&image, PROVENANCE).bytes;

@@ -23,13 +23,13 @@ mod prelude {
     pub(crate) use sealgate_core::Digest;
     pub(crate) use sealgate_core::policy::{Identity, Matcher, Pattern, SubjectType};
     pub(crate) use sealgate_core::time::Window;
-    pub(crate) use sealgate_tests::sigstore::certificate::{
+    pub(crate) use sealgate_testkit::sigstore::certificate::{
         CODE_SIGNING, Description, SERVER_AUTH, San, TIME_STAMPING,
     };
-    pub(crate) use sealgate_tests::sigstore::key::{Key, KeyKind};
-    pub(crate) use sealgate_tests::sigstore::log::{self, Log};
-    pub(crate) use sealgate_tests::sigstore::timestamp::{Oddities, TimestampAuthority};
-    pub(crate) use sealgate_tests::sigstore::{
+    pub(crate) use sealgate_testkit::sigstore::key::{Key, KeyKind};
+    pub(crate) use sealgate_testkit::sigstore::log::{self, Log};
+    pub(crate) use sealgate_testkit::sigstore::timestamp::{Oddities, TimestampAuthority};
+    pub(crate) use sealgate_testkit::sigstore::{
         END, ISSUER, SIGNED, START, SUBJECT, Signed, Sigstore, Verifier, add_entry, add_timestamp,
         bundle, der, statement,
     };

@@ -11,9 +11,9 @@ use base64::engine::general_purpose::STANDARD;
 use sealgate_core::evidence::{Blob, Evidence};
 use sealgate_core::trust::{StoreName, TrustStore};
 use sealgate_core::{TrustMaterial, Verdict};
-use sealgate_tests::notation::Format;
-use sealgate_tests::notation::envelope::artifact;
-use sealgate_tests::pack::Pack;
+use sealgate_testkit::notation::Format;
+use sealgate_testkit::notation::envelope::artifact;
+use sealgate_testkit::pack::Pack;
 use sealgate_tests::vectors;
 use serde_json::{Value, json};
 
@@ -88,7 +88,7 @@ pub(crate) fn the_signatures_of_alpine_are_accepted() {
         ]);
         let pack = alpine(&base);
         let artifact =
-            sealgate_tests::notation::envelope::artifact(&pack.digest(), format, envelope);
+            sealgate_testkit::notation::envelope::artifact(&pack.digest(), format, envelope);
         refused(
             &judge(&pack.with(artifact), &nobody),
             "certificate_untrusted",

@@ -219,9 +219,9 @@ mod tests {
             let root = SigstoreRoot::from_json(root.to_string().as_bytes()).unwrap();
             State::built_in(&root)
         };
-        let first = sealgate_tests::sigstore::Sigstore::new("first");
-        let second = sealgate_tests::sigstore::Sigstore::new("second").trusted_root();
-        let now = sealgate_tests::sigstore::SIGNED;
+        let first = sealgate_testkit::sigstore::Sigstore::new("first");
+        let second = sealgate_testkit::sigstore::Sigstore::new("second").trusted_root();
+        let now = sealgate_testkit::sigstore::SIGNED;
         let before = first.trusted_root();
         let mut after = before.clone();
         *after.pointer_mut("/ctlogs").unwrap() = second.pointer("/ctlogs").unwrap().clone();

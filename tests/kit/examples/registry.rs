@@ -1,8 +1,8 @@
 //! Serves the test registry to other programs, until it is interrupted.
 //!
 //! ```text
-//! cargo run -p sealgate-tests --example registry -- --addr 127.0.0.1:5000 --no-referrers
-//! REGISTRY_USER=robot:secret cargo run -p sealgate-tests --example registry -- --token-auth REGISTRY_USER
+//! cargo run -p sealgate-testkit --example registry -- --addr 127.0.0.1:5000 --no-referrers
+//! REGISTRY_USER=robot:secret cargo run -p sealgate-testkit --example registry -- --token-auth REGISTRY_USER
 //! crane append --insecure -f layer.tar -t 127.0.0.1:5000/app:v1
 //! cosign sign --key cosign.key --allow-http-registry 127.0.0.1:5000/app:v1
 //! ```
@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use sealgate_tests::registry::{Auth, Credentials, Registry, RegistryOptions, TokenAuth};
+use sealgate_testkit::registry::{Auth, Credentials, Registry, RegistryOptions, TokenAuth};
 
 /// An OCI registry in memory, for trying clients against it.
 #[derive(Parser)]

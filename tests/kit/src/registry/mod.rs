@@ -2,7 +2,7 @@
 //! misbehave.
 //!
 //! ```
-//! # use sealgate_tests::registry::{Fault, Registry, RegistryOptions, Route, Rule};
+//! # use sealgate_testkit::registry::{Fault, Registry, RegistryOptions, Route, Rule};
 //! # use http::StatusCode;
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let registry = Registry::start(RegistryOptions::default()).await?;
@@ -19,7 +19,7 @@
 //!
 //! It implements manifests, blobs, uploads (in one request, in two, in chunks, by mounting), tags
 //! and the referrers API of distribution-spec v1.1, with Basic or token authentication, over
-//! HTTP/1.1 with or without TLS. `cargo run -p sealgate-tests --example registry` serves it to
+//! HTTP/1.1 with or without TLS. `cargo run -p sealgate-testkit --example registry` serves it to
 //! other programs.
 
 mod auth;

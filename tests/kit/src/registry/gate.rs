@@ -7,7 +7,7 @@ use tokio::sync::watch;
 /// Holds requests until it is opened, and tells how many have come. Clones are the same gate.
 ///
 /// ```
-/// # use sealgate_tests::registry::Gate;
+/// # use sealgate_testkit::registry::Gate;
 /// # async fn example(gate: Gate) {
 /// gate.arrivals(1).await; // the first request is waiting now
 /// gate.open();            // it goes on, and so do all later ones
