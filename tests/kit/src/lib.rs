@@ -7,6 +7,7 @@
 //!   told to misbehave.
 //! * [`https`]: a client as Gatekeeper is one, and certificates.
 //! * [`image`]: images to sign.
+//! * [`loopback`]: ports, and waiting for those who serve on them.
 //! * [`notation`]: a private Notary Project: certificates, envelopes, timestamps, revocation.
 //! * [`publish`]: puts signatures where clients look for them.
 //! * [`sign`]: signatures as the real tools write them.
@@ -23,6 +24,7 @@
 
 pub mod https;
 pub mod image;
+pub mod loopback;
 pub mod notation;
 pub mod pack;
 pub mod publish;

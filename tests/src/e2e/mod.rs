@@ -29,10 +29,11 @@ pub use gatekeeper::{Gatekeeper, GatekeeperOptions, Generation};
 pub use kubectl::{Kubectl, Outcome};
 pub use manifests::Manifests;
 pub use pki::{Authority, Names, Pair};
-pub use process::{Process, free_port, http_ok, wait_until};
+pub use process::Process;
 pub use provider::{Provider, ProviderOptions, sealgate};
 pub use registry::RegistryProcess;
 pub use relay::Relay;
+pub use sealgate_testkit::loopback::{free_port, http_ok, wait_until};
 pub use signer::{CosignKey, NotationKey, Signer};
 pub use stand_in::{Reply, StandIn};
 pub use table::{Expect, Scenario, Table};
@@ -64,6 +65,9 @@ pub enum E2eError {
         /// The end of the log of the process that should have done it.
         detail: String,
     },
+    /// A port, or what was waited for without a process to blame.
+    #[error(transparent)]
+    Loopback(#[from] sealgate_testkit::loopback::LoopbackError),
     /// A program that was to serve has ended.
     #[error("{program} ended with {status} instead of serving{detail}")]
     Ended {

@@ -1,13 +1,11 @@
 //! Child processes: started with a log, waited for until they serve, stopped when dropped.
 
-use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use sealgate_testkit::loopback::wait_until;
 
 use super::E2eError;
 use crate::tools::last_words;
@@ -103,62 +101,4 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// A port that was free a moment ago, for programs that cannot choose their own and tell. No two
-/// callers in a process get the same one.
-///
-/// # Errors
-/// If loopback has none.
-pub fn free_port() -> Result<u16, E2eError> {
-    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
-    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
-    loop {
-        let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|one| one.local_addr());
-        let port = bound.map_err(E2eError::io("find a free port"))?.port();
-        if given.insert(port) {
-            return Ok(port);
-        }
-    }
-}
-
-/// Asks again and again until the answer is yes.
-///
-/// # Errors
-/// If it is not yes in time.
-pub fn wait_until(
-    what: &str,
-    limit: Duration,
-    mut probe: impl FnMut() -> bool,
-) -> Result<(), E2eError> {
-    let end = Instant::now() + limit;
-    while !probe() {
-        if Instant::now() > end {
-            return Err(E2eError::NotReady {
-                what: what.to_owned(),
-                limit,
-                detail: String::new(),
-            });
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    Ok(())
-}
-
-/// Whether a GET over plain HTTP on loopback is answered with 200.
-pub fn http_ok(port: u16, path: &str) -> bool {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let limit = Duration::from_secs(2);
-    let ask = || {
-        let mut stream = TcpStream::connect_timeout(&address, limit)?;
-        stream.set_read_timeout(Some(limit))?;
-        write!(
-            stream,
-            "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
-        )?;
-        let mut status = [0; 12];
-        stream.read_exact(&mut status)?;
-        Ok::<_, std::io::Error>(status)
-    };
-    ask().is_ok_and(|status| status.ends_with(b" 200"))
 }

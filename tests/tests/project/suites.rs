@@ -59,24 +59,14 @@ fn functions(folder: &str) -> Vec<Function> {
         .collect()
 }
 
-/// The files of a suite: the one that is named after it, and the modules it names.
+/// The files of a suite: that of its folder, and the modules it names.
 fn sources(suite: &str) -> Names {
-    let roots = [
-        format!("tests/tests/e2e_{suite}.rs"),
-        format!("tests/tests/{suite}/main.rs"),
-        "tests/tests/registry_tools.rs".to_owned(),
-        "provider/tests/collect_tools.rs".to_owned(),
-    ];
-    let root = match suite {
-        "registries" => &roots[2],
-        "collect" => &roots[3],
-        _ => roots
-            .iter()
-            .find(|path| source::root().join(path).is_file())
-            .unwrap(),
-    };
+    let roots = ["e2e_", ""].map(|before| format!("tests/tests/{before}{suite}/main.rs"));
+    let root = roots
+        .into_iter()
+        .find(|path| source::root().join(path).is_file());
     let mut found = Names::new();
-    let mut open = vec![root.clone()];
+    let mut open = vec![root.unwrap()];
     while let Some(file) = open.pop() {
         let tokens = source::tokens(&std::fs::read_to_string(source::root().join(&file)).unwrap());
         let folder = file.rsplit_once('/').unwrap().0;

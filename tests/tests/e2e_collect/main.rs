@@ -1,7 +1,7 @@
 //! What the real cosign wrote to real registries is found: with a referrers API that mislabels
 //! (go-containerregistry) and without one (distribution).
 //!
-//! `just tools core`, then `cargo test -p sealgate --test collect_tools -- --ignored`.
+//! `just tools core`, then `cargo test -p sealgate-tests --test e2e_collect -- --ignored`.
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 

@@ -7,17 +7,11 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
-#[path = "e2e_client/answers.rs"]
 mod answers;
-#[path = "e2e_client/images.rs"]
 mod images;
-#[path = "e2e_client/loops.rs"]
 mod loops;
-#[path = "e2e_client/memory.rs"]
 mod memory;
-#[path = "e2e_client/rotation.rs"]
 mod rotation;
-#[path = "e2e_client/world.rs"]
 mod world;
 
 use sealgate_tests::e2e::{Generation, Table};

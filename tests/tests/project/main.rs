@@ -8,13 +8,8 @@
     missing_docs
 )]
 
-#[path = "project/claims.rs"]
 mod claims;
-#[path = "project/dependencies.rs"]
 mod dependencies;
-#[path = "project/manifests.rs"]
 mod manifests;
-#[path = "project/processes.rs"]
 mod processes;
-#[path = "project/suites.rs"]
 mod suites;

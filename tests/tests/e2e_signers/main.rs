@@ -12,17 +12,12 @@
     unreachable_pub
 )]
 
-#[path = "e2e_signers/attacks.rs"]
 mod attacks;
-#[path = "e2e_signers/forms.rs"]
 mod forms;
-#[path = "e2e_signers/keys.rs"]
 mod keys;
-#[path = "e2e_signers/lies.rs"]
 mod lies;
-#[path = "e2e_support/mod.rs"]
+#[path = "../e2e_support/mod.rs"]
 mod support;
-#[path = "e2e_signers/world.rs"]
 mod world;
 
 use sealgate_tests::e2e::Table;

@@ -13,17 +13,13 @@
     unreachable_pub
 )]
 
-#[path = "e2e_notary/genuine.rs"]
 mod genuine;
-#[path = "e2e_support/judge.rs"]
+#[path = "../e2e_support/judge.rs"]
 mod judge;
-#[path = "e2e_notary/refused.rs"]
 mod refused;
-#[path = "e2e_support/remote.rs"]
+#[path = "../e2e_support/remote.rs"]
 mod remote;
-#[path = "e2e_notary/services.rs"]
 mod services;
-#[path = "e2e_notary/world.rs"]
 mod world;
 
 use sealgate_tests::e2e::Table;

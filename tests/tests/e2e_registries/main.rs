@@ -1,6 +1,6 @@
 //! The real crane and cosign take the test registry for a registry.
 //!
-//! `just tools core`, then `cargo test -p sealgate-tests --test registry_tools -- --ignored`.
+//! `just tools core`, then `cargo test -p sealgate-tests --test e2e_registries -- --ignored`.
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 

@@ -10,23 +10,14 @@
     missing_docs
 )]
 
-#[path = "e2e_cluster/audit.rs"]
 mod audit;
-#[path = "e2e_cluster/failures.rs"]
 mod failures;
-#[path = "e2e_cluster/images.rs"]
 mod images;
-#[path = "e2e_cluster/mutation.rs"]
 mod mutation;
-#[path = "e2e_cluster/objects.rs"]
 mod objects;
-#[path = "e2e_cluster/quick_start.rs"]
 mod quick_start;
-#[path = "e2e_cluster/ratify.rs"]
 mod ratify;
-#[path = "e2e_cluster/tokens.rs"]
 mod tokens;
-#[path = "e2e_cluster/world.rs"]
 mod world;
 
 use sealgate_tests::e2e::Table;

@@ -8,15 +8,10 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
-#[path = "e2e_kyverno/callers.rs"]
 mod callers;
-#[path = "e2e_kyverno/images.rs"]
 mod images;
-#[path = "e2e_kyverno/kyverno.rs"]
 mod kyverno;
-#[path = "e2e_kyverno/lies.rs"]
 mod lies;
-#[path = "e2e_kyverno/world.rs"]
 mod world;
 
 use sealgate_tests::e2e::Table;

@@ -13,17 +13,12 @@
     unreachable_pub
 )]
 
-#[path = "e2e_keyless/ct_log.rs"]
 mod ct_log;
-#[path = "e2e_keyless/issuer.rs"]
 mod issuer;
-#[path = "e2e_keyless/scenarios.rs"]
 mod scenarios;
-#[path = "e2e_keyless/sigstore.rs"]
 mod sigstore;
-#[path = "e2e_support/mod.rs"]
+#[path = "../e2e_support/mod.rs"]
 mod support;
-#[path = "e2e_keyless/world.rs"]
 mod world;
 
 use sealgate_tests::e2e::Table;

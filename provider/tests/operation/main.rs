@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rustix::fs::{CWD, Mode, OFlags, fcntl_getfl, fcntl_setfl, mkfifoat};
 use sealgate_testkit::https::{self, Https};
-use sealgate_tests::e2e::{free_port, http_ok, wait_until};
+use sealgate_testkit::loopback::{free_port, http_ok, wait_until};
 use serde_json::{Value, json};
 
 /// What everything in these tests ends within.

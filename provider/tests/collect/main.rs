@@ -7,13 +7,8 @@
     missing_docs
 )]
 
-#[path = "collect/bounds.rs"]
 mod bounds;
-#[path = "collect/found.rs"]
 mod found;
-#[path = "collect/parallel.rs"]
 mod parallel;
-#[path = "collect/setup.rs"]
 mod setup;
-#[path = "collect/subject.rs"]
 mod subject;
