@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 
 use crate::collect::{Collector, RevocationClient};
 use crate::config::{self, Config};
+use crate::net::pem;
 use crate::registry::{Auth, Limits, Patience, Registries, RegistryClient, RegistryConfig};
 
 /// Why the registry client cannot be set up.
@@ -90,11 +90,5 @@ fn ca(file: &Path) -> Result<Vec<CertificateDer<'static>>, UpstreamError> {
         file: file.to_owned(),
         message,
     };
-    let certificates: Vec<_> = CertificateDer::pem_file_iter(file)
-        .and_then(Iterator::collect)
-        .map_err(|error| wrong(format!("expected certificates in PEM: {error}")))?;
-    match certificates.is_empty() {
-        true => Err(wrong("expected certificates in PEM, found none".to_owned())),
-        false => Ok(certificates),
-    }
+    pem::read(file).map_err(|error| wrong(error.to_string()))
 }

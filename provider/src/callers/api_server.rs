@@ -1,12 +1,10 @@
 //! The API server, asked whose token it is: `POST /apis/authentication.k8s.io/v1/tokenreviews`.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use reqwest::Client;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use sealgate_core::json::{self, JsonError};
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -15,9 +13,12 @@ use super::bearer::Bearer;
 use super::refusal::ReviewError;
 use crate::config::TokenReview;
 use crate::files;
-use crate::net::body::{BodyError, read_body, with_causes};
+use crate::files::kept::{Kept, ReadError};
+use crate::net::body::{Body, BodyError};
+use crate::net::causes::with_causes;
 use crate::net::client::client_for_authorities;
 use crate::net::guard::Guard;
+use crate::net::pem;
 
 const ROUTE: &str = "/apis/authentication.k8s.io/v1/tokenreviews";
 const API_VERSION: &str = "authentication.k8s.io/v1";
@@ -65,18 +66,14 @@ pub(super) enum Review {
 /// The API server.
 pub(super) struct ApiServer {
     url: Url,
-    host: String,
-    ca: PathBuf,
     token_file: PathBuf,
     /// Made with the certificate authorities that were read last and could be used.
-    connection: Mutex<Connection>,
+    client: Kept<Client>,
 }
 
-#[derive(Clone)]
-struct Connection {
-    ca: Vec<u8>,
-    client: Client,
-}
+/// How often certificate authorities are looked at: reviews are rare, and one is not to fail
+/// because they were changed just now.
+const EVERY_TIME: Duration = Duration::ZERO;
 
 #[derive(Serialize)]
 struct RequestWire<'a> {
@@ -133,16 +130,18 @@ impl ApiServer {
         let bytes = |file: &Path| files::read(file).map_err(|error| cannot_read(file, &error));
         // Now, so that what is missing is missed when it can be mended.
         bytes(&config.token_file)?;
-        let connection = Connection::new(&host, bytes(&config.ca)?).map_err(|message| {
+        let ca = bytes(&config.ca)?;
+        let first = client(&host, &ca).map_err(|message| {
             let file = config.ca.clone();
             SetupError::File { file, message }
         })?;
+        let client = move |file: &Path, ca: &[u8]| {
+            client(&host, ca).map_err(|message| ReadError::new(file, message))
+        };
         Ok(Self {
             url,
-            host,
-            ca: config.ca.clone(),
             token_file: config.token_file.clone(),
-            connection: Mutex::new(connection),
+            client: Kept::new(&config.ca, EVERY_TIME, client).holding(&ca, first),
         })
     }
 
@@ -163,7 +162,8 @@ impl ApiServer {
                 audiences,
             },
         };
-        let client = self.client().await;
+        let client = self.client.read().await;
+        let client = client.map_err(|error| ReviewError::Unreachable(error.to_string()))?;
         let asked = client.post(self.url.clone()).bearer_auth(own.trim());
         let answer = asked
             .json(&request)
@@ -171,48 +171,20 @@ impl ApiServer {
             .await
             .map_err(|error| unreachable(&error))?;
         match answer.status() {
-            StatusCode::OK | StatusCode::CREATED => parse(&read_body(answer, MOST_BYTES).await?),
+            StatusCode::OK | StatusCode::CREATED => {
+                parse(&Body::new(answer, None).whole(MOST_BYTES).await?)
+            }
             status => Err(ReviewError::Status(status)),
         }
     }
-
-    /// The client for the certificate authorities that are in the file now; if they cannot be
-    /// used, for those before.
-    async fn client(&self) -> Client {
-        let read = files::read_off_thread(&self.ca).await;
-        let mut connection = self
-            .connection
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Ok(ca) = read
-            && ca != connection.ca
-        {
-            match Connection::new(&self.host, ca) {
-                Ok(new) => *connection = new,
-                Err(error) => {
-                    let ca = self.ca.display();
-                    tracing::error!(%ca, error, "cannot be used, the last good one stays");
-                }
-            }
-        }
-        connection.client.clone()
-    }
 }
 
-impl Connection {
-    fn new(host: &str, ca: Vec<u8>) -> Result<Self, String> {
-        let authorities: Vec<_> = CertificateDer::pem_slice_iter(&ca)
-            .collect::<Result<_, _>>()
-            .map_err(|error| format!("expected certificates in PEM: {error}"))?;
-        if authorities.is_empty() {
-            return Err("expected certificates in PEM, found none".to_owned());
-        }
-        // The API server is at a private address.
-        let guard = Guard::allowing([host.to_owned()]);
-        let client = client_for_authorities(Some(&authorities), guard);
-        let client = client.map_err(|error| error.to_string())?;
-        Ok(Self { ca, client })
-    }
+/// A client that believes these certificate authorities.
+fn client(host: &str, ca: &[u8]) -> Result<Client, String> {
+    let authorities = pem::certificates(ca).map_err(|error| error.to_string())?;
+    // The API server is at a private address.
+    let guard = Guard::allowing([host.to_owned()]);
+    client_for_authorities(Some(&authorities), guard).map_err(|error| error.to_string())
 }
 
 /// The API server, as Kubernetes names it to every container.
@@ -236,7 +208,9 @@ impl From<BodyError> for ReviewError {
     fn from(error: BodyError) -> Self {
         match error {
             BodyError::Broken(error) => unreachable(&error),
-            BodyError::TooLarge => Self::Malformed(format!("it has more than {MOST_BYTES} bytes")),
+            BodyError::TooLarge(_) => {
+                Self::Malformed(format!("it has more than {MOST_BYTES} bytes"))
+            }
         }
     }
 }
@@ -263,7 +237,7 @@ fn parse(body: &[u8]) -> Result<Review, ReviewError> {
 }
 
 /// What went wrong, down to its cause. Neither the URL nor an error holds a token.
-fn unreachable(error: &reqwest::Error) -> ReviewError {
+fn unreachable(error: &(dyn std::error::Error + 'static)) -> ReviewError {
     ReviewError::Unreachable(with_causes(error))
 }
 

@@ -22,7 +22,8 @@ use sealgate_core::{Digest, TrustMaterial, UnixTime, limits};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use crate::net::body::{BodyError, read_body, root_cause};
+use crate::net::body::{Body, BodyError};
+use crate::net::causes::root_cause;
 use crate::net::client::{SetupError, plain_client};
 use crate::net::guard::Guard;
 
@@ -175,12 +176,11 @@ impl RevocationClient {
                 response.status()
             ));
         }
-        read_body(response, most)
-            .await
-            .map_err(|error| match error {
-                BodyError::Broken(error) => root_cause(&error),
-                BodyError::TooLarge => format!("more than the {most} bytes allowed"),
-            })
+        let body = Body::new(response, None).whole(most).await;
+        body.map_err(|error| match error {
+            BodyError::Broken(error) => root_cause(&error),
+            BodyError::TooLarge(_) => format!("more than the {most} bytes allowed"),
+        })
     }
 
     fn check(&self, url: &Url) -> Result<(), String> {

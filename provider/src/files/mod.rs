@@ -3,6 +3,7 @@
 //! Only regular files are read and written. To open a FIFO would mean to wait for its other end,
 //! for ever if there is none; to read a device, to read without end.
 
+pub(crate) mod kept;
 pub mod watched;
 
 use std::fs::{self, File, Metadata, OpenOptions};

@@ -1,5 +1,7 @@
-//! HTTP to others: where requests may go, and what comes back of them.
+//! HTTP to others: where requests may go, whom to believe there, and what comes back.
 
 pub(crate) mod body;
+pub(crate) mod causes;
 pub(crate) mod client;
 pub(crate) mod guard;
+pub(crate) mod pem;

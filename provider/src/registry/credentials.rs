@@ -12,7 +12,7 @@ use super::config::{Auth, Registries};
 use super::credential::Credential;
 use super::docker::{DockerConfig, Entry};
 use super::helper::{self, HelperError};
-use super::watched::{ReadError, Watched};
+use crate::files::kept::{EVERY_SECOND, Kept, ReadError};
 
 /// How long the answer of a credential helper is good for; the shortest-lived of what they
 /// hand out (tokens of clouds) last an hour.
@@ -23,15 +23,15 @@ const HELPER_ANSWERS: u64 = 1024;
 /// Finds the credentials of a registry.
 pub(crate) struct Credentials {
     listed: HashMap<String, Source>,
-    default: Vec<Arc<Watched<DockerConfig>>>,
+    default: Vec<Arc<Kept<DockerConfig>>>,
     helpers: Cache<(String, String), Option<Credential>>,
 }
 
 enum Source {
     None,
     Static(Credential),
-    Password(String, Watched<String>),
-    Docker(Arc<Watched<DockerConfig>>),
+    Password(String, Kept<String>),
+    Docker(Arc<Kept<DockerConfig>>),
 }
 
 /// Why the credentials cannot be had.
@@ -47,15 +47,16 @@ pub(crate) enum CredentialError {
 
 impl Credentials {
     pub(crate) fn new(registries: &Registries) -> Self {
-        let docker = |path: &PathBuf| Arc::new(Watched::new(path, DockerConfig::parse));
+        let docker = |path: &PathBuf| Arc::new(Kept::new(path, EVERY_SECOND, DockerConfig::parse));
         let listed = registries.iter().filter_map(|registry| {
             let source = match &registry.auth {
                 Auth::Default => return None,
                 Auth::Anonymous => Source::None,
                 Auth::Static(credential) => Source::Static(credential.clone()),
-                Auth::PasswordFile { username, file } => {
-                    Source::Password(username.clone(), Watched::new(file, parse_password))
-                }
+                Auth::PasswordFile { username, file } => Source::Password(
+                    username.clone(),
+                    Kept::new(file, EVERY_SECOND, parse_password),
+                ),
                 Auth::DockerConfig(path) => Source::Docker(docker(path)),
             };
             Some((registry.host().to_owned(), source))
@@ -96,7 +97,7 @@ impl Credentials {
 
     async fn find_in(
         &self,
-        config: &Watched<DockerConfig>,
+        config: &Kept<DockerConfig>,
         repository: &Repository,
     ) -> Result<Option<Credential>, CredentialError> {
         match config.read().await?.find(repository) {

@@ -15,7 +15,7 @@ use sealgate_core::reference::{RegistryHost, Repository};
 use serde::Deserialize;
 
 use super::credential::Credential;
-use super::watched::ReadError;
+use crate::files::kept::ReadError;
 
 /// What helpers know Docker Hub by.
 const DOCKER_HUB_SERVER: &str = "https://index.docker.io/v1/";

@@ -3,7 +3,6 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, RETRY_AFTER,
 };
@@ -11,14 +10,15 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use reqwest::{Client, Response};
 use sealgate_core::json;
 use sealgate_core::reference::Repository;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use url::Url;
 
 use super::entries::{self, Entries};
 use super::error::{Cause, RegistryError};
 use super::listing::{IndexReader, NoIndex};
 use super::peer::{Peer, origin};
-use crate::net::body::{causes, root_cause};
+use crate::net::body::{Body, BodyError, Broken, Pace, announced};
+use crate::net::causes::{causes, root_cause};
 use crate::net::guard::Forbidden;
 
 /// The longest pause that a registry may ask for, or that its refusals add up to.
@@ -26,8 +26,6 @@ pub(crate) const LONGEST_THROTTLED: Duration = Duration::from_secs(60);
 /// Bytes of an error's body, for the message, and how long they are waited for.
 const ERROR_BYTES: usize = 4 << 10;
 const ERROR_TIME: Duration = Duration::from_millis(300);
-/// Bytes a second that a body has on average, from the time on that a silent registry gets.
-const LEAST_PACE: f64 = 16_384.0;
 
 /// One thing to ask a registry for.
 pub(crate) struct Ask<'a> {
@@ -131,8 +129,22 @@ impl Ask<'_> {
 
     /// Nothing came for so long.
     pub(crate) fn silent(&self, time: Duration) -> Failure {
-        let found = format!("silence for {} ms", time.as_millis());
-        Failure::Silent(self.error(Cause::Unreachable, found))
+        Failure::Silent(self.error(Cause::Unreachable, Broken::Silent(time)))
+    }
+
+    /// A body that could not be read.
+    fn unread(&self, error: BodyError) -> Failure {
+        match error {
+            BodyError::Broken(Broken::Connection(error)) => self.broken(&error).into(),
+            BodyError::Broken(Broken::Silent(time)) => self.silent(time),
+            BodyError::Broken(slow @ Broken::Slow { .. }) => {
+                Failure::Slow(self.error(Cause::Unreachable, slow))
+            }
+            BodyError::TooLarge(size) => {
+                let found = format!("{size} bytes, more than the {} allowed", self.most);
+                self.error(Cause::TooLarge, found).into()
+            }
+        }
     }
 
     /// Tells a forbidden address from a connection that failed.
@@ -231,10 +243,7 @@ pub(crate) fn next_hop(ask: &Ask<'_>, from: &Url, answer: &Answer) -> Result<Url
 
 /// How many bytes reading this answer may take.
 pub(crate) fn expected(ask: &Ask<'_>, response: &Response) -> usize {
-    let announced = response
-        .content_length()
-        .map(|length| usize::try_from(length).unwrap_or(usize::MAX));
-    match announced {
+    match announced(response) {
         _ if !response.status().is_success() => ERROR_BYTES,
         _ if ask.list => entries::MOST_BYTES,
         // It is not read.
@@ -246,14 +255,9 @@ pub(crate) fn expected(ask: &Ask<'_>, response: &Response) -> usize {
 
 /// Reads an answer: all of a success, the beginning of an error.
 ///
-/// After `hesitation` without a byte it is a [`Failure::Silent`]; a body that comes slower than
-/// 16 KiB a second is given up once it took `silence` longer.
-pub(crate) async fn read(
-    ask: &Ask<'_>,
-    mut response: Response,
-    hesitation: Duration,
-    silence: Duration,
-) -> Result<Answer, Failure> {
+/// A body that stops for `pace.hesitation` is a [`Failure::Silent`]; one that comes slower than
+/// `pace` is a [`Failure::Slow`].
+pub(crate) async fn read(ask: &Ask<'_>, response: Response, pace: Pace) -> Result<Answer, Failure> {
     let status = response.status();
     let headers = response.headers().clone();
     let mut answer = Answer {
@@ -264,21 +268,20 @@ pub(crate) async fn read(
         elsewhere: false,
     };
     if !status.is_success() {
-        answer.body = read_error_body(response).await;
+        if !answer.headers.contains_key(CONTENT_ENCODING) {
+            let body = Body::new(response, None);
+            answer.body = body.beginning(ERROR_BYTES, ERROR_TIME).await;
+        }
         return Ok(answer);
     }
     check_encoding(ask, &answer.headers)?;
-    let mut pieces = Pieces {
-        ask,
-        response: &mut response,
-        hesitation,
-        silence,
-        began: Instant::now(),
-        bytes: 0,
-    };
+    let body = Body::new(response, Some(pace));
     match ask.list {
-        true => answer.listed = pieces.list().await?,
-        false => answer.body = pieces.whole().await?,
+        true => answer.listed = list(ask, body).await?,
+        false => {
+            let whole = body.whole(ask.most).await;
+            answer.body = whole.map_err(|error| ask.unread(error))?;
+        }
     }
     Ok(answer)
 }
@@ -293,96 +296,31 @@ fn check_encoding(ask: &Ask<'_>, headers: &HeaderMap) -> Result<(), RegistryErro
     }
 }
 
-/// A body on its way.
-struct Pieces<'a> {
-    ask: &'a Ask<'a>,
-    response: &'a mut Response,
-    hesitation: Duration,
-    silence: Duration,
-    began: Instant,
-    bytes: usize,
-}
-
-impl Pieces<'_> {
-    async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
-        let Ok(piece) = timeout(self.hesitation, self.response.chunk()).await else {
-            return Err(self.ask.silent(self.hesitation));
-        };
-        let piece = piece.map_err(|error| self.ask.broken(&error))?;
-        self.bytes += piece.as_ref().map_or(0, Bytes::len);
-        let patience = self.silence.as_secs_f64() + self.bytes as f64 / LEAST_PACE;
-        let took = self.began.elapsed().as_secs_f64();
-        if piece.is_some() && took > patience {
-            let found = format!("{} bytes in {took:.1} s", self.bytes);
-            return Err(Failure::Slow(self.ask.error(Cause::Unreachable, found)));
+/// Reads no further than it has to: to the end, to where it is no list, or to the limit.
+async fn list(ask: &Ask<'_>, mut body: Body) -> Result<Result<Listed, NoIndex>, Failure> {
+    let mut reader = IndexReader::new();
+    while let Some(piece) = body
+        .piece()
+        .await
+        .map_err(|error| ask.unread(error.into()))?
+    {
+        if let Err(why) = reader.push(&piece) {
+            return Ok(Err(why));
         }
-        Ok(piece)
+        if body.bytes() >= ask.most {
+            let entries = reader.cut_off();
+            return Ok(entries.map(|entries| Listed {
+                entries,
+                bytes: body.bytes(),
+                cut_off: true,
+            }));
+        }
     }
-
-    async fn whole(&mut self) -> Result<Vec<u8>, Failure> {
-        let most = self.ask.most;
-        let too_large = |found: &dyn Display| {
-            let found = format!("{found} bytes, more than the {most} allowed");
-            self.ask.error(Cause::TooLarge, found)
-        };
-        let length = self.response.content_length();
-        let length = length.map(|length| usize::try_from(length).unwrap_or(usize::MAX));
-        if let Some(length) = length.filter(|length| *length > most) {
-            return Err(too_large(&length).into());
-        }
-        let mut body = Vec::with_capacity(length.unwrap_or_default());
-        while let Some(piece) = self.next().await? {
-            if self.bytes > most {
-                return Err(too_large(&format!("at least {}", self.bytes)).into());
-            }
-            body.extend_from_slice(&piece);
-        }
-        Ok(body)
-    }
-
-    /// Reads no further than it has to: to the end, to where it is no list, or to the limit.
-    async fn list(&mut self) -> Result<Result<Listed, NoIndex>, Failure> {
-        let mut reader = IndexReader::new();
-        while let Some(piece) = self.next().await? {
-            if let Err(why) = reader.push(&piece) {
-                return Ok(Err(why));
-            }
-            if self.bytes >= self.ask.most {
-                let entries = reader.cut_off();
-                return Ok(entries.map(|entries| Listed {
-                    entries,
-                    bytes: self.bytes,
-                    cut_off: true,
-                }));
-            }
-        }
-        Ok(reader.finish().map(|entries| Listed {
-            entries,
-            bytes: self.bytes,
-            cut_off: false,
-        }))
-    }
-}
-
-/// The beginning of an error's body. It is for a message only, so neither a failure nor one that
-/// never ends costs anything else.
-async fn read_error_body(mut response: Response) -> Vec<u8> {
-    let mut body = Vec::new();
-    if response.headers().contains_key(CONTENT_ENCODING) {
-        return body;
-    }
-    let read = async {
-        while let Ok(Some(chunk)) = response.chunk().await {
-            body.extend_from_slice(&chunk);
-            if body.len() > ERROR_BYTES {
-                body.clear();
-                break;
-            }
-        }
-    };
-    // What came in time will do.
-    drop(timeout(ERROR_TIME, read).await);
-    body
+    Ok(reader.finish().map(|entries| Listed {
+        entries,
+        bytes: body.bytes(),
+        cut_off: false,
+    }))
 }
 
 #[cfg(test)]

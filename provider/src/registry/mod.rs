@@ -8,7 +8,7 @@
 //! | `health` | who is left alone, and for how long |
 //! | `peer` | where credentials may go |
 //! | `auth`, `challenge` | Basic and token authentication |
-//! | `credential`, `credentials`, `docker`, `helper`, `watched` | where credentials come from |
+//! | `credential`, `credentials`, `docker`, `helper` | where credentials come from |
 //!
 //! It is our own because others read bodies without a limit, send credentials to any realm, keep
 //! the first credential of a host for ever, and take a refusal for an empty list of referrers.
@@ -32,7 +32,6 @@ mod listing;
 mod peer;
 mod referrers;
 mod transport;
-mod watched;
 
 pub use crate::net::client::SetupError;
 pub use client::{Fetched, RegistryClient};

@@ -19,6 +19,7 @@ use super::error::{Cause, RegistryError};
 use super::exchange::{Answer, Ask, Failure, expected, next_hop, read, retry_after};
 use super::health::{Health, Turn};
 use super::peer::{Peer, listed_peer, origin};
+use crate::net::body::Pace;
 use crate::net::client::{Clients, SetupError, public_clients};
 use crate::net::guard::Guard;
 use crate::shares::{Bounds, Crowded, Share, Shares, Standing};
@@ -303,7 +304,11 @@ impl Patient<'_> {
             }
         };
         let silence = self.transport.patience.silence;
-        read(self.ask, response, hesitation, silence).await
+        let pace = Pace {
+            hesitation,
+            silence,
+        };
+        read(self.ask, response, pace).await
     }
 
     /// The headers of the answer, and whether to ask again if its body hangs.

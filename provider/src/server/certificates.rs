@@ -16,6 +16,7 @@ use x509_cert::der::Decode;
 use super::tls::{self, TlsError};
 use crate::config::{ClientAuth, Listener};
 use crate::files;
+use crate::net::pem;
 
 /// The certificates of a listener; always a set that works.
 pub struct Certificates {
@@ -136,24 +137,13 @@ fn bytes(file: &Path) -> Result<Vec<u8>, TlsError> {
     files::read(file).map_err(|error| TlsError::new(file, format!("cannot be read: {error}")))
 }
 
-fn certificates(file: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    match read {
-        Ok(certificates) if certificates.is_empty() => Err(TlsError::new(
-            file,
-            "expected certificates in PEM, found none",
-        )),
-        Ok(certificates) => Ok(certificates),
-        Err(error) => Err(TlsError::new(
-            file,
-            format!("not certificates in PEM: {error}"),
-        )),
-    }
+fn certificates(file: &Path, text: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    pem::certificates(text).map_err(|error| TlsError::new(file, error))
 }
 
-fn client_roots(file: &Path, pem: &[u8]) -> Result<RootCertStore, TlsError> {
+fn client_roots(file: &Path, text: &[u8]) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(file, pem)? {
+    for certificate in certificates(file, text)? {
         roots.add(certificate).map_err(|error| {
             TlsError::new(file, format!("not a certificate authority: {error}"))
         })?;

@@ -8,7 +8,7 @@ use sealgate_core::sigstore::RootError;
 use sigstore_tuf::Error;
 
 use super::document::DocumentError;
-use crate::net::body::with_causes;
+use crate::net::causes::with_causes;
 
 /// A refresh that failed; what was trusted before stays in force.
 #[derive(Debug, thiserror::Error)]

@@ -6,8 +6,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use reqwest::{Client, StatusCode};
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject as _;
 use sigstore_tuf::transport::FetchFuture;
 use sigstore_tuf::{Error, Repository};
 use url::Url;
@@ -16,9 +14,11 @@ use super::document;
 use super::error::FetchError;
 use crate::config::Tuf;
 use crate::files;
-use crate::net::body::{BodyError, read_body, root_cause};
+use crate::net::body::{Body, BodyError};
+use crate::net::causes::root_cause;
 use crate::net::client::client_for_authorities;
 use crate::net::guard::Guard;
+use crate::net::pem;
 
 /// A TUF repository.
 #[derive(Clone, Debug)]
@@ -43,7 +43,11 @@ impl Mirror {
                 Err(()) => Err(format!("{} is no path of this machine", tuf.url)),
             };
         }
-        let authorities = tuf.ca.as_deref().map(read_authorities).transpose()?;
+        let authorities = tuf
+            .ca
+            .as_deref()
+            .map(|file| pem::read(file).map_err(|error| format!("{}: {error}", file.display())));
+        let authorities = authorities.transpose()?;
         // Whoever configures a mirror may have it at a private address.
         let guard = Guard::allowing(tuf.url.host_str().map(str::to_owned));
         let client = client_for_authorities(authorities.as_deref(), guard)
@@ -116,11 +120,12 @@ async fn get(
         .join(path)
         .map_err(|_| FetchError::Name(path.to_owned()))?;
     let at = url.to_string();
-    let unreachable = |error: reqwest::Error| FetchError::Unreachable {
+    let unreachable = |error: &(dyn std::error::Error + 'static)| FetchError::Unreachable {
         at: at.clone(),
-        why: root_cause(&error),
+        why: root_cause(error),
     };
-    let response = client.get(url).send().await.map_err(unreachable)?;
+    let sent = client.get(url).send().await;
+    let response = sent.map_err(|error| unreachable(&error))?;
     match response.status() {
         StatusCode::OK => {}
         // Object stores say 403 of what they do not have.
@@ -128,10 +133,10 @@ async fn get(
         status => return Err(FetchError::Status { at, status }),
     }
     let allowed = usize::try_from(most).unwrap_or(usize::MAX);
-    match read_body(response, allowed).await {
+    match Body::new(response, None).whole(allowed).await {
         Ok(body) => Ok(Some(body)),
-        Err(BodyError::Broken(error)) => Err(unreachable(error)),
-        Err(BodyError::TooLarge) => Err(FetchError::TooLarge { at, most }),
+        Err(BodyError::Broken(error)) => Err(unreachable(&error)),
+        Err(BodyError::TooLarge(_)) => Err(FetchError::TooLarge { at, most }),
     }
 }
 
@@ -148,17 +153,6 @@ fn read(file: &Path, most: u64) -> Result<Option<Vec<u8>>, FetchError> {
             Err(FetchError::TooLarge { at: at(), most })
         }
         Err(error) => Err(unreachable(error)),
-    }
-}
-
-fn read_authorities(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let wrong = |why: String| format!("{}: expected certificates in PEM: {why}", file.display());
-    let certificates: Vec<_> = CertificateDer::pem_file_iter(file)
-        .and_then(Iterator::collect)
-        .map_err(|error| wrong(error.to_string()))?;
-    match certificates.is_empty() {
-        true => Err(wrong("found none".to_owned())),
-        false => Ok(certificates),
     }
 }
 
