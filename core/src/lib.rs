@@ -34,20 +34,22 @@ pub mod trust;
 pub mod verdict;
 
 mod budget;
-mod candidate;
-mod cosign;
+mod discovery;
 mod dsse;
-
+mod formats;
+mod judgement;
+mod protojson;
 mod statement;
 mod threshold;
 mod timestamp;
 mod undecided;
 mod verify;
+mod verify_blob;
 mod x509;
 
-pub use candidate::signed_layers;
 pub use digest::Digest;
 pub use evidence::Evidence;
+pub use formats::signed_layers;
 pub use policy::{Policies, Policy};
 pub use reason::{Class, Code, Reason};
 pub use reference::Reference;
@@ -56,3 +58,4 @@ pub use trust::TrustMaterial;
 pub use undecided::Undecided;
 pub use verdict::Verdict;
 pub use verify::verify;
+pub use verify_blob::verify_blob;

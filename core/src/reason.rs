@@ -116,8 +116,6 @@ codes! {
     TrustedIdentityMismatch = "trusted_identity_mismatch" in Untrusted;
     /// An annotation that the authority demands is absent or differs.
     AnnotationMismatch = "annotation_mismatch" in Untrusted;
-    /// A policy's static authority refuses.
-    StaticFail = "static_fail" in Untrusted;
     /// A condition on the predicate is false.
     ConditionFailed = "condition_failed" in Untrusted;
     /// A condition on the predicate cannot be evaluated.

@@ -97,7 +97,7 @@ pub enum Outcome {
     Verified,
     /// Policies passed by what proves nothing, and the rest by their proof: a Notary Project
     /// level that verifies nothing (`skip`) or only logs that the signer is a stranger
-    /// (`audit`), or a fixed answer. Let in **unverified** as far as they go.
+    /// (`audit`). Let in **unverified** as far as they go.
     Unproven,
     /// Only policies in warn mode failed: let in **without** their proof.
     Warned,

@@ -4,17 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::budget::{self, Exceeded};
-use crate::candidate::{
-    self, Context, Discovered, Found, Judgement, Unproven, Verified, VerifiedContent,
-};
 use crate::digest::Digest;
+use crate::discovery::{self, Discovered};
 use crate::evidence::Evidence;
+use crate::formats::{Found, Judge, Memory};
+use crate::judgement::{Context, Judgement, Unproven, Verified, VerifiedContent};
 use crate::limits;
-use crate::notation::{self, KnownStatuses};
-use crate::policy::{
-    AttestationRule, Authority, AuthorityKind, Mode, NoMatch, Policies, Policy, Require,
-    StaticAction,
-};
+use crate::policy::{AttestationRule, Authority, Mode, NoMatch, Policies, Policy, Require};
 use crate::reason::{self, Code, Reason};
 use crate::threshold::distinct_signers;
 use crate::time::UnixTime;
@@ -71,15 +67,13 @@ fn judge(
         return Ok(draft.without_policy(evidence, policies.no_match));
     }
     // (3) the candidates
-    let mut found = candidate::discover(evidence, &digest);
+    let mut found = discovery::discover(evidence, &digest);
     // (4) to (6)
-    let revocation = KnownStatuses::default();
     let context = |policy: &Policy, authority: &Authority| Context {
         digest,
         evidence,
         trust,
         now,
-        revocation: &revocation,
         authority_name: format!("{}/{}", policy.name, authority.name),
     };
     let findings = judge_authorities(&covering, &mut found, context)?;
@@ -164,14 +158,13 @@ fn judge_authorities<'a>(
         let mut of_policy = Vec::with_capacity(policy.authorities.len());
         for (index, authority) in policy.authorities.iter().enumerate() {
             let context = context(policy, authority);
-            of_policy.push(match &authority.trust {
-                AuthorityKind::Static(action) => fixed_answer(action),
-                AuthorityKind::Notation(notation) if notation.level.is_skip() => Findings {
-                    unseen: Some(notation::skipped(notation, &context.authority_name)),
+            of_policy.push(match Judge::of(authority, &context.authority_name) {
+                Judge::Nothing(checks) => Findings {
+                    unseen: Some(checks),
                     ..Findings::default()
                 },
-                _ => {
-                    judges.push(((policy_index, index), authority, context));
+                judge => {
+                    judges.push(((policy_index, index), authority, judge, context));
                     Findings::default()
                 }
             });
@@ -180,6 +173,7 @@ fn judge_authorities<'a>(
     }
     let mut order: Vec<_> = found.candidates.iter().enumerate().collect();
     order.sort_by_key(|(index, candidate)| (candidate.size(), *index));
+    let memory = Memory::default();
     let mut judgements = Vec::new();
     let mut unread = BTreeSet::new();
     let mut broken = Vec::new();
@@ -200,8 +194,8 @@ fn judge_authorities<'a>(
                 continue;
             }
         };
-        for (place, authority, context) in &judges {
-            let judged = budget::share(|| read.judge(authority, context));
+        for (place, authority, judge, context) in &judges {
+            let judged = budget::share(|| read.judge(judge, context, &memory));
             let judgement = match judged {
                 Ok(judgement) => judgement?,
                 Err(exceeded) if exceeded.is_of_verdict() => {
@@ -256,19 +250,6 @@ fn judge_policy(policy: &Policy, findings: Vec<Findings>, found: &Discovered) ->
         false => Passed::Failed,
     };
     assemble(policy, findings, attestations, outcome, reasons)
-}
-
-fn fixed_answer(action: &StaticAction) -> Findings {
-    match action {
-        StaticAction::DangerPassUnverified => Findings {
-            unseen: Some(Vec::new()),
-            ..Findings::default()
-        },
-        StaticAction::Fail(message) => Findings {
-            failures: vec![Reason::new(Code::StaticFail, message.clone())],
-            ..Findings::default()
-        },
-    }
 }
 
 impl Findings {

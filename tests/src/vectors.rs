@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use sealgate_core::evidence::{Blob, Request, Source, Subject};
 use sealgate_core::policy::NoMatch;
 use sealgate_core::policy::file::{self, PolicyFile, Problem};
-use sealgate_core::sigstore::{RootError, SigstoreRoot};
+use sealgate_core::trust::{RootError, SigstoreRoot};
 use sealgate_core::{Digest, Evidence, Policies, TrustMaterial};
 use serde_json::{Value, json};
 

@@ -16,13 +16,10 @@ mod attributes;
 mod certificate;
 mod chain;
 mod cose;
-mod distinguished_name;
 mod envelope;
-mod identity;
 #[cfg(feature = "internals")]
 pub(crate) mod internals;
 mod jws;
-mod level;
 mod member;
 mod payload;
 mod report;
@@ -31,12 +28,12 @@ mod timestamp;
 mod token;
 mod tst_info;
 
-use crate::candidate::{Carrier, Context, Finding, Judgement, Verified, VerifiedContent};
 use crate::digest::Digest;
 use crate::evidence::{Artifact, Blob};
+use crate::judgement::{Context, Judgement, Part, Verified, VerifiedContent};
 use crate::limits;
 use crate::manifest::Manifest;
-use crate::policy::{Authority, NotationAuthority, VerifyTimestamp};
+use crate::policy::{CheckKind, NotationAuthority, TrustedIdentities, VerifyTimestamp};
 use crate::reason::{Code, Reason};
 use crate::time::UnixTime;
 use crate::trust::StoreKind;
@@ -44,8 +41,6 @@ use crate::undecided::Undecided;
 use crate::verdict::{Check, Signer, SignerKind, VerifiedTime};
 
 pub use certificate::CertificateError;
-pub use identity::{IdentityError, TrustedIdentities};
-pub use level::CheckKind;
 pub use revocation::{RevocationRequest, revocation_requests};
 
 pub(crate) use certificate::Certificate;
@@ -75,10 +70,10 @@ pub(crate) fn claims(manifest: &Manifest) -> bool {
 }
 
 /// Finds the envelope of an artifact.
-pub(crate) fn find(artifact: &Artifact, manifest: &Manifest, found: &mut Finding) {
+pub(crate) fn find(artifact: &Artifact, manifest: &Manifest) -> Part<Format> {
     match find_envelope(artifact, manifest) {
-        Ok((blob, format)) => found.candidate(blob.clone(), Carrier::Notation(format)),
-        Err(reason) => found.broken(reason),
+        Ok((blob, format)) => Part::Signed(blob.clone(), format),
+        Err(reason) => Part::Broken(reason),
     }
 }
 
@@ -156,12 +151,9 @@ pub(crate) fn read(
 pub(crate) fn judge(
     signed: &SignedEnvelope,
     trust: &NotationAuthority,
-    _authority: &Authority,
     context: &Context<'_>,
+    known: &KnownStatuses,
 ) -> Result<Judgement, Undecided> {
-    if trust.level.is_skip() {
-        return Ok(Judgement::NotApplicable);
-    }
     let mut report = Report::new(&trust.level, &context.authority_name, Some(signed.artifact));
     // (1) integrity
     let integrity = report.check(CheckKind::Integrity, || integrity(signed, context));
@@ -182,13 +174,13 @@ pub(crate) fn judge(
         false => None,
     };
     let time = report.check(CheckKind::AuthenticTimestamp, || match &tsa_anchors {
-        Some(anchors) => timestamp::countersigned(&verified, anchors, context),
+        Some(anchors) => timestamp::countersigned(&verified, anchors, context, known),
         None => uncountersigned(&verified, context.now),
     });
     // (5) revocation
     let signing_time = authentic_signing_time(&verified);
     let revocation = report.check(CheckKind::Revocation, || {
-        revocation::check_chain(&verified.chain, signing_time, context)
+        revocation::check_chain(&verified.chain, signing_time, context, known)
     });
     report.until(time.as_ref().and_then(|time| time.until));
     report.until(revocation.flatten());
@@ -291,7 +283,7 @@ fn authenticity(
         ));
     }
     identities
-        .match_subject(chain.leaf())
+        .match_subject(&chain.leaf().subject(), chain.leaf().subject_attributes())
         .map_err(|why| Reason::new(Code::TrustedIdentityMismatch, why))
 }
 

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::candidate::Context;
 use crate::json;
+use crate::judgement::Context;
 use crate::manifest::Descriptor;
 use crate::reason::{Code, Reason};
 

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::level::CheckKind;
-use crate::candidate::{Judgement, Unproven, Verified};
 use crate::digest::Digest;
-use crate::policy::{Action, NotationLevel};
+use crate::judgement::{Judgement, Unproven, Verified};
+use crate::policy::{Action, CheckKind, NotationLevel};
 use crate::reason::Reason;
 use crate::time::UnixTime;
 use crate::verdict::{Check, CheckResult};

@@ -5,8 +5,9 @@
 use super::AuthenticTime;
 use super::certificate::Certificate;
 use super::envelope::VerifiedEnvelope;
+use super::revocation::KnownStatuses;
 use super::{revocation, token};
-use crate::candidate::Context;
+use crate::judgement::Context;
 use crate::reason::{Code, Reason};
 use crate::verdict::VerifiedTime;
 
@@ -20,6 +21,7 @@ pub(super) fn countersigned(
     verified: &VerifiedEnvelope<'_>,
     anchors: &[&Certificate],
     context: &Context<'_>,
+    known: &KnownStatuses,
 ) -> Result<AuthenticTime, Reason> {
     // (1) presence
     let envelope = verified.envelope;
@@ -55,7 +57,7 @@ pub(super) fn countersigned(
         }
     }
     // (4) revocation
-    let until = revocation::check_chain(token.chain(), None, context)?;
+    let until = revocation::check_chain(token.chain(), None, context, known)?;
     Ok(AuthenticTime {
         times: vec![VerifiedTime {
             time: token.time(),

@@ -4,10 +4,11 @@
 //! Every problem of every file is reported at once, with file, line and field. A set
 //! of policies with a problem is no set of policies: nothing of it is used.
 
-use std::fmt;
-
 use super::reader::{Field, Log};
 use super::{NoMatch, Policies, Policy, notary, trust_policy, yaml};
+
+pub use super::key_source::{KeySource, ResolveKey, only_inline_keys};
+pub use super::problem::Problem;
 
 /// A file of policies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,29 +18,6 @@ pub struct PolicyFile {
     /// Its text, YAML or JSON.
     pub text: String,
 }
-
-/// Where a policy says that a key is, if not in the policy itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum KeySource {
-    /// `file: PATH`, as written. Relative to the policy's own file.
-    File {
-        /// The policy file that names it.
-        policy_file: String,
-        /// The path as written.
-        path: String,
-    },
-    /// `secret: {name, key}`: an entry of a Kubernetes Secret.
-    Secret {
-        /// The Secret's name.
-        name: String,
-        /// The entry.
-        key: String,
-    },
-}
-
-/// Fetches the bytes of a key that is not in the policy itself; or says why it can't.
-pub type ResolveKey<'a> = &'a dyn Fn(&KeySource) -> Result<Vec<u8>, String>;
 
 /// Reads all policies.
 ///
@@ -72,53 +50,6 @@ pub fn load(
         return Err(problems);
     }
     Ok(Policies { policies, no_match })
-}
-
-/// Refuses the keys that are not in the policy itself: for callers without files.
-pub fn only_inline_keys(source: &KeySource) -> Result<Vec<u8>, String> {
-    Err(match source {
-        KeySource::File { path, .. } => {
-            format!("the file {path:?} cannot be read here: put the key into `data`")
-        }
-        KeySource::Secret { name, .. } => {
-            format!("the Secret {name:?} cannot be read here: put the key into `data`")
-        }
-    })
-}
-
-/// What is wrong in a file, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// The file.
-    pub file: String,
-    /// The line, from 1.
-    pub line: usize,
-    /// The field, as `spec.authorities[0].key.data`; empty for the document.
-    pub field: String,
-    /// What was expected and what was found.
-    pub message: String,
-}
-
-impl Problem {
-    /// A problem at a place.
-    pub fn new(file: &str, line: usize, field: &str, message: impl Into<String>) -> Self {
-        Self {
-            file: file.to_owned(),
-            line,
-            field: field.to_owned(),
-            message: message.into(),
-        }
-    }
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: ", self.file, self.line)?;
-        if !self.field.is_empty() {
-            write!(f, "{}: ", self.field)?;
-        }
-        f.write_str(&self.message)
-    }
 }
 
 fn read(file: &PolicyFile, resolve: ResolveKey<'_>) -> Result<Vec<(usize, Policy)>, Vec<Problem>> {

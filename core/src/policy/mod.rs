@@ -3,22 +3,31 @@
 //! The types here are checked: every list that must not be empty is not, every
 //! name resolves, every key is parsed. [`mod@file`] reads the YAML that people write.
 
+mod claims;
 pub mod condition;
+mod distinguished_name;
 pub mod file;
+mod key_source;
+mod level;
 mod notary;
+mod notation;
+mod problem;
 mod reader;
 pub mod scope;
 mod trust_policy;
+mod trusted_identities;
 mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::crypto::PublicKey;
 use crate::digest::Digest;
-use crate::notation::TrustedIdentities;
 use crate::time::Window;
 
+pub(crate) use claims::CLAIMS;
+pub use level::{Action, CheckKind, NotationLevel, VerifyTimestamp};
 pub use scope::{ImagePattern, NamespacePattern, Scope};
+pub use trusted_identities::{IdentityError, TrustedIdentities};
 
 /// All policies in force, and what holds for an image that none of them covers.
 #[derive(Clone, Debug, Default)]
@@ -105,8 +114,6 @@ pub enum AuthorityKind {
     Keyless(KeylessAuthority),
     /// Notary Project signatures.
     Notation(NotationAuthority),
-    /// A fixed answer (ClusterImagePolicy's `static`).
-    Static(StaticAction),
 }
 
 /// Trust in managed keys: a signature by any one of them counts.
@@ -267,55 +274,6 @@ pub struct NotationAuthority {
     pub verify_timestamp: VerifyTimestamp,
 }
 
-/// What the failure of each check does (Notary Project, trust store and trust
-/// policy specification, "Signature verification details").
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotationLevel {
-    /// The level's name: `strict`, `permissive`, `audit` or `skip`.
-    pub name: &'static str,
-    /// Integrity of the envelope. Never less than enforced, but for `skip`.
-    pub integrity: Action,
-    /// Trust in the signer.
-    pub authenticity: Action,
-    /// The signing time, and certificates valid then.
-    pub authentic_timestamp: Action,
-    /// The signature's own expiry.
-    pub expiry: Action,
-    /// Revocation of certificates.
-    pub revocation: Action,
-}
-
-/// What a failed check does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Action {
-    /// It fails the signature.
-    Enforce,
-    /// It is reported.
-    Log,
-    /// It is not made.
-    Skip,
-}
-
-/// When a timestamp countersignature is needed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum VerifyTimestamp {
-    /// Whenever a `tsa` trust store is listed.
-    #[default]
-    Always,
-    /// Only once a certificate of the chain has expired.
-    AfterCertExpiry,
-}
-
-/// A fixed answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StaticAction {
-    /// The image passes **unverified** as far as this authority goes.
-    DangerPassUnverified,
-    /// The image is refused with this message.
-    Fail(String),
-}
-
 /// One attestation that must be there.
 #[derive(Clone, Debug)]
 pub struct AttestationRule {
@@ -375,7 +333,7 @@ impl Policies {
             .filter_map(|authority| match &authority.trust {
                 AuthorityKind::Key(trust) => trust.trust_root.as_deref(),
                 AuthorityKind::Keyless(trust) => Some(trust.trust_root.as_str()),
-                AuthorityKind::Notation(_) | AuthorityKind::Static(_) => None,
+                AuthorityKind::Notation(_) => None,
             })
             .collect()
     }

@@ -6,14 +6,13 @@
 
 use std::collections::BTreeSet;
 
-use super::reader::{Field, Fields};
-use super::trust_policy::{each, overridden, trusted_identities};
+use super::notation::{overridden, trusted_identities};
+use super::reader::{Field, Fields, each};
 use super::{
     Authority, AuthorityKind, ImagePattern, Mode, NotationAuthority, NotationLevel, Policy,
-    Require, Scope, VerifyTimestamp,
+    Require, Scope, TrustedIdentities, VerifyTimestamp,
 };
 use crate::digest::Digest;
-use crate::notation::TrustedIdentities;
 use crate::trust::{StoreKind, StoreName};
 
 /// Whether a document is a trust policy document, by its shape: it has no `kind`.

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::str::FromStr;
 
-use super::file::Problem;
+use super::problem::Problem;
 use super::yaml::{Kind, Node};
 
 /// Where problems are collected.
@@ -222,4 +222,13 @@ impl<'a> Fields<'a> {
             self.log.add(*line, &self.path, message);
         }
     }
+}
+
+/// Reads every item; `None` if one has a problem, after all were read.
+pub(super) fn each<'a, T>(
+    list: &Field<'a>,
+    mut read: impl FnMut(&Field<'a>) -> Option<T>,
+) -> Option<Vec<T>> {
+    let read: Vec<Option<T>> = list.items()?.iter().map(&mut read).collect();
+    read.into_iter().collect()
 }

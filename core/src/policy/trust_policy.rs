@@ -4,18 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use super::file::{KeySource, ResolveKey};
-use super::reader::{Field, Fields};
+use super::claims::claim_names;
+use super::key_source::{KeySource, ResolveKey};
+use super::notation::read_notation;
+use super::reader::{Field, Fields, each};
 use super::{
-    Action, AttestationRule, Authority, AuthorityKind, Condition, Identity, ImagePattern,
-    KeyAuthority, KeylessAuthority, Matcher, Mode, NamespacePattern, NotationAuthority,
-    NotationLevel, Pattern, Policy, Require, Scope, SubjectType, TrustedKey, VerifyTimestamp,
+    AttestationRule, Authority, AuthorityKind, Condition, Identity, ImagePattern, KeyAuthority,
+    KeylessAuthority, Matcher, Mode, NamespacePattern, Pattern, Policy, Require, Scope,
+    SubjectType, TrustedKey,
 };
 use crate::crypto::PublicKey;
 use crate::digest::Digest;
-use crate::notation::TrustedIdentities;
 use crate::time::Window;
-use crate::trust::StoreName;
 
 /// The trust root of a keyless authority that names none.
 const DEFAULT_TRUST_ROOT: &str = "public-good";
@@ -309,15 +309,6 @@ impl Reader<'_> {
     }
 }
 
-/// Reads every item; `None` if one has a problem, after all were read.
-pub(super) fn each<'a, T>(
-    list: &Field<'a>,
-    mut read: impl FnMut(&Field<'a>) -> Option<T>,
-) -> Option<Vec<T>> {
-    let read: Vec<Option<T>> = list.items()?.iter().map(&mut read).collect();
-    read.into_iter().collect()
-}
-
 fn texts(field: &Field<'_>) -> Option<BTreeMap<String, String>> {
     let entries = field.entries()?.into_iter();
     let read: Vec<_> = entries
@@ -410,12 +401,10 @@ fn identity(field: &Field<'_>) -> Option<Identity> {
                 true => value.text().map(|text| Matcher::Exact(text.to_owned())),
                 false => value.checked(Pattern::new).map(Matcher::Pattern),
             };
-            if !crate::sigstore::claim_names().any(|name| name == claim) {
+            if !claim_names().any(|name| name == claim) {
                 value.problem(format!(
                     "unknown claim {claim:?}; expected one of {}",
-                    crate::sigstore::claim_names()
-                        .collect::<Vec<_>>()
-                        .join(", ")
+                    claim_names().collect::<Vec<_>>().join(", ")
                 ));
                 fine = false;
             }
@@ -460,95 +449,6 @@ fn matcher(fields: &mut Fields<'_>, exact: &str, pattern: &str) -> Option<Matche
             None
         }
     }
-}
-
-fn read_notation(field: &Field<'_>) -> Option<NotationAuthority> {
-    let mut fields = field.fields()?;
-    let stores = fields
-        .need("trustStores")
-        .and_then(|list| each(&list, |item| item.parsed::<StoreName>()));
-    let identities = fields
-        .need("trustedIdentities")
-        .and_then(|list| trusted_identities(&list));
-    let level = match fields.take("level") {
-        None => Some(NotationLevel::STRICT),
-        Some(level) => level.one_of(&[
-            ("strict", NotationLevel::STRICT),
-            ("permissive", NotationLevel::PERMISSIVE),
-            ("audit", NotationLevel::AUDIT),
-        ]),
-    };
-    let level = match fields.take("override") {
-        None => level,
-        Some(map) => overridden(&map, level?),
-    };
-    let verify_timestamp =
-        fields
-            .take("verifyTimestamp")
-            .map_or(Some(VerifyTimestamp::Always), |when| {
-                when.one_of(&[
-                    ("always", VerifyTimestamp::Always),
-                    ("afterCertExpiry", VerifyTimestamp::AfterCertExpiry),
-                ])
-            });
-    fields.finish(&[
-        "trustStores",
-        "trustedIdentities",
-        "level",
-        "override",
-        "verifyTimestamp",
-    ]);
-    Some(NotationAuthority {
-        trust_stores: stores?,
-        trusted_identities: identities?,
-        level: level?,
-        verify_timestamp: verify_timestamp?,
-    })
-}
-
-/// The identities of a list, which must be consistent.
-pub(super) fn trusted_identities(list: &Field<'_>) -> Option<TrustedIdentities> {
-    let texts = each(list, |item| item.text().map(str::to_owned))?;
-    match TrustedIdentities::parse(&texts) {
-        Ok(identities) => Some(identities),
-        Err(errors) => {
-            for error in errors {
-                list.problem(error.to_string());
-            }
-            None
-        }
-    }
-}
-
-/// Notary Project: integrity has no override, revocation alone may be skipped.
-pub(super) fn overridden(field: &Field<'_>, mut level: NotationLevel) -> Option<NotationLevel> {
-    let both = [("enforce", Action::Enforce), ("log", Action::Log)];
-    let all = [
-        ("enforce", Action::Enforce),
-        ("log", Action::Log),
-        ("skip", Action::Skip),
-    ];
-    let mut fields = field.fields()?;
-    let mut fine = true;
-    for (name, words, slot) in [
-        ("authenticity", &both[..], &mut level.authenticity),
-        (
-            "authenticTimestamp",
-            &both[..],
-            &mut level.authentic_timestamp,
-        ),
-        ("expiry", &both[..], &mut level.expiry),
-        ("revocation", &all[..], &mut level.revocation),
-    ] {
-        if let Some(field) = fields.take(name) {
-            match field.one_of(words) {
-                Some(action) => *slot = action,
-                None => fine = false,
-            }
-        }
-    }
-    fields.finish(&["authenticity", "authenticTimestamp", "expiry", "revocation"]);
-    fine.then_some(level)
 }
 
 fn index_of(field: &Field<'_>, names: &[String]) -> Option<usize> {
@@ -670,42 +570,4 @@ fn predicate_type(text: &str) -> Result<&str, String> {
             "expected the URI of a predicate type such as https://slsa.dev/provenance/v1, found {text:?}"
         )),
     }
-}
-
-impl NotationLevel {
-    /// Everything is enforced.
-    pub const STRICT: Self = Self {
-        name: "strict",
-        integrity: Action::Enforce,
-        authenticity: Action::Enforce,
-        authentic_timestamp: Action::Enforce,
-        expiry: Action::Enforce,
-        revocation: Action::Enforce,
-    };
-
-    /// Times, expiry and revocation are only reported.
-    pub const PERMISSIVE: Self = Self {
-        name: "permissive",
-        authentic_timestamp: Action::Log,
-        expiry: Action::Log,
-        revocation: Action::Log,
-        ..Self::STRICT
-    };
-
-    /// Everything but integrity is only reported.
-    pub const AUDIT: Self = Self {
-        name: "audit",
-        authenticity: Action::Log,
-        ..Self::PERMISSIVE
-    };
-
-    /// Nothing is verified.
-    pub const SKIP: Self = Self {
-        name: "skip",
-        integrity: Action::Skip,
-        authenticity: Action::Skip,
-        authentic_timestamp: Action::Skip,
-        expiry: Action::Skip,
-        revocation: Action::Skip,
-    };
 }

@@ -1,16 +1,14 @@
 //! Bundles for artifacts that are no images: files, by their bytes or their digest.
 
+use super::carrier::bundle;
+use super::case::Case;
 use super::subject::Subject;
-use super::{Case, bundle};
-use crate::budget;
-use crate::candidate::Judgement;
+use super::{Trust, judge_case};
 use crate::digest::Digest;
-use crate::policy::Authority;
-use crate::reason::{Code, Reason, most_specific};
+use crate::judgement::Judgement;
 use crate::time::UnixTime;
 use crate::trust::TrustMaterial;
 use crate::undecided::Undecided;
-use crate::verdict::Signer;
 
 /// An artifact.
 #[derive(Clone, Copy, Debug)]
@@ -22,33 +20,18 @@ pub enum Blob<'a> {
     Digest(Digest),
 }
 
-/// Whether a bundle is a signature, or an attestation of any type, for the artifact by the
-/// authority: who made it, or why not.
-///
-/// It is judged exactly as an image's is. Annotations that the authority demands are not
-/// looked at.
+/// Judges the bundle of an artifact as an image's is judged.
 ///
 /// # Errors
-/// If it cannot be decided: the authority's trust root is not supplied.
-pub fn verify_blob(
+/// If the authority's trust root is not supplied.
+pub(crate) fn judge(
     bundle: &[u8],
     blob: Blob<'_>,
-    authority: &Authority,
+    signers: Trust<'_>,
     trust: &TrustMaterial,
     now: UnixTime,
-) -> Result<Result<Signer, Vec<Reason>>, Undecided> {
-    let judged =
-        budget::metered(|| budget::share(|| judge_blob(bundle, blob, authority, trust, now)));
-    judged.unwrap_or_else(|exceeded| Ok(Err(vec![exceeded.into()])))
-}
-
-fn judge_blob(
-    bundle: &[u8],
-    blob: Blob<'_>,
-    authority: &Authority,
-    trust: &TrustMaterial,
-    now: UnixTime,
-) -> Result<Result<Signer, Vec<Reason>>, Undecided> {
+    authority_name: &str,
+) -> Result<Judgement, Undecided> {
     let case = Case {
         subject: match blob {
             Blob::Bytes(bytes) => Subject {
@@ -62,22 +45,10 @@ fn judge_blob(
         },
         trust,
         now,
-        authority_name: authority.name.clone(),
+        authority_name: authority_name.to_owned(),
     };
-    let entity = match bundle::parse(bundle, Digest::sha256(bundle)) {
-        Ok(entity) => entity,
-        Err(reason) => return Ok(Err(vec![reason])),
-    };
-    Ok(match case.judge(&entity, authority)? {
-        Judgement::Passed(verified) => Ok(verified.signer),
-        Judgement::Failed { reasons, .. } => Err(most_specific(reasons)),
-        Judgement::NotApplicable | Judgement::Unproven(_) => Err(vec![Reason::new(
-            Code::SignatureKindMismatch,
-            format!(
-                "the bundle is not signed in the way that the authority {:?} signs, by a key or by a \
-                 certificate",
-                authority.name
-            ),
-        )]),
-    })
+    match bundle::parse(bundle, Digest::sha256(bundle)) {
+        Ok(entity) => judge_case(&entity, signers, &case),
+        Err(reason) => Ok(reason.into()),
+    }
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::entity::Content;
+use super::simple_signing;
 use super::subject::Subject;
-use crate::candidate::VerifiedContent;
-use crate::cosign::payload;
 use crate::crypto::{Hash, PublicKey, Scheme, SignatureError};
+use crate::judgement::VerifiedContent;
 use crate::reason::{Code, Reason};
 use crate::statement;
 
@@ -66,7 +66,7 @@ impl Content {
     ) -> Result<(VerifiedContent, BTreeMap<String, String>), Reason> {
         match self {
             Self::SimpleSigning { payload, .. } => {
-                let payload = payload::bind(payload.bytes(), &subject.digest)?;
+                let payload = simple_signing::bind(payload.bytes(), &subject.digest)?;
                 Ok((VerifiedContent::ImageSignature, payload.annotations))
             }
             Self::Message { .. } => Ok((VerifiedContent::ImageSignature, BTreeMap::new())),

@@ -11,7 +11,7 @@ use der::asn1::Utf8StringRef;
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 
-use crate::policy::{Identity, SubjectType};
+use crate::policy::{CLAIMS, Identity, SubjectType};
 use crate::reason::{Code, Reason};
 use crate::x509::Certificate;
 
@@ -19,37 +19,6 @@ use crate::x509::Certificate;
 const ARC: &str = "1.3.6.1.4.1.57264.1.";
 /// The name of a subject that is a plain user name.
 const OTHER_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.57264.1.7");
-
-/// Fulcio's claims by the last number of their OID, but for the issuer (1 and 8). Up to 6
-/// they are plain text and deprecated, from 8 on they are DER strings.
-const CLAIMS: [(u32, &str); 21] = [
-    (2, "githubWorkflowTrigger"),
-    (3, "githubWorkflowSha"),
-    (4, "githubWorkflowName"),
-    (5, "githubWorkflowRepository"),
-    (6, "githubWorkflowRef"),
-    (9, "buildSignerURI"),
-    (10, "buildSignerDigest"),
-    (11, "runnerEnvironment"),
-    (12, "sourceRepositoryURI"),
-    (13, "sourceRepositoryDigest"),
-    (14, "sourceRepositoryRef"),
-    (15, "sourceRepositoryIdentifier"),
-    (16, "sourceRepositoryOwnerURI"),
-    (17, "sourceRepositoryOwnerIdentifier"),
-    (18, "buildConfigURI"),
-    (19, "buildConfigDigest"),
-    (20, "buildTrigger"),
-    (21, "runInvocationURI"),
-    (22, "sourceRepositoryVisibilityAtSigning"),
-    (23, "deploymentEnvironment"),
-    (24, "tokenSubject"),
-];
-
-/// The names of the claims that a policy can ask for.
-pub fn claim_names() -> impl Iterator<Item = &'static str> {
-    CLAIMS.iter().map(|(_, name)| *name)
-}
 
 /// Whom a certificate names. As true as the certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use super::Case;
+use super::case::Case;
 use super::entity::{Material, SignedEntity};
 use super::log::{Claim, Verifier};
-use super::root::SigstoreRoot;
 use super::witness::{Thresholds, Witnessed};
-use crate::candidate::{Judgement, Verified};
+use crate::judgement::{Judgement, Verified};
 use crate::policy::{KeyAuthority, TrustedKey};
 use crate::reason::{Code, Reason};
 use crate::time::UnixTime;
+use crate::trust::SigstoreRoot;
 use crate::verdict::{Signer, SignerKind, VerifiedTime};
 
 /// Judges a signature by the authority's keys.

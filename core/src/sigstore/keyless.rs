@@ -2,18 +2,18 @@
 
 use const_oid::db::rfc5280::ID_KP_CODE_SIGNING;
 
-use super::Case;
+use super::case::Case;
 use super::entity::{Material, SignedEntity};
 use super::identity::CertificateIdentity;
 use super::log::{Claim, Verifier};
-use super::root::SigstoreRoot;
 use super::sct;
 use super::witness::{Thresholds, Witnessed};
-use crate::candidate::{Judgement, Verified};
 use crate::crypto::Scheme;
+use crate::judgement::{Judgement, Verified};
 use crate::policy::KeylessAuthority;
 use crate::reason::{Code, Reason};
 use crate::time::UnixTime;
+use crate::trust::SigstoreRoot;
 use crate::verdict::{Signer, SignerKind};
 use crate::x509::Certificate;
 use crate::x509::path::{PathError, VerifiedPath};

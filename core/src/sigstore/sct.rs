@@ -7,10 +7,10 @@ use const_oid::ObjectIdentifier;
 use der::asn1::OctetStringRef;
 use der::{Decode, Encode};
 
-use super::root::{Log, SigstoreRoot};
 use crate::crypto::{self, Hash, KeyKind, Scheme};
 use crate::reason::{Class, Code, Reason, most_specific};
 use crate::time::UnixTime;
+use crate::trust::{Log, SigstoreRoot};
 use crate::x509::Certificate;
 
 const SCT_LIST: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.11129.2.4.2");

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use super::entity::{Content, SignedEntity};
 use super::log::{Claim, LoggedEntry};
-use super::root::{SigstoreRoot, TimestampAuthority};
 use crate::reason::{Class, Code, Reason, most_specific};
 use crate::time::UnixTime;
 use crate::timestamp::{TimestampError, Token};
+use crate::trust::{SigstoreRoot, TimestampAuthority};
 use crate::verdict::{LogPosition, VerifiedTime};
 use crate::x509::path::PathError;
 

@@ -3,6 +3,7 @@
 //! Policies name it; whoever calls [`crate::verify`] supplies it. None of it ever
 //! comes from the image that is being verified.
 
+mod root;
 pub mod store;
 
 use std::collections::BTreeMap;
@@ -10,8 +11,9 @@ use std::sync::Arc;
 
 use crate::digest::Digest;
 use crate::policy::Policies;
-use crate::sigstore::SigstoreRoot;
 
+pub use root::{Anchor, AnchorKind, RootError, SigstoreRoot};
+pub(crate) use root::{Log, TimestampAuthority};
 pub use store::{StoreKind, StoreName, StoreNameError, TrustStore, TrustStoreError};
 
 /// All trust roots and trust stores, by name. Cheap to clone.

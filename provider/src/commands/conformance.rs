@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use sealgate_core::policy::NoMatch;
 use sealgate_core::policy::file::{self, PolicyFile};
-use sealgate_core::sigstore::{Blob, SigstoreRoot, verify_blob};
+use sealgate_core::sigstore::Blob;
+use sealgate_core::trust::SigstoreRoot;
+use sealgate_core::verify_blob;
 use sealgate_core::{Digest, Policies, TrustMaterial};
 use serde_json::{Value, json};
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use sealgate_core::sigstore::SigstoreRoot;
+use sealgate_core::trust::SigstoreRoot;
 use serde::{Deserialize, Serialize};
 use sigstore_trust_root::SigstoreInstance;
 use url::Url;

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use sealgate_core::TrustMaterial;
-use sealgate_core::sigstore::SigstoreRoot;
+use sealgate_core::trust::SigstoreRoot;
 use sealgate_core::trust::{StoreKind, StoreName, TrustStore};
 
 use crate::config::TrustRoot;

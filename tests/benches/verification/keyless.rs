@@ -7,7 +7,7 @@ use sealgate_core::crypto::install_sigstore_provider;
 use sealgate_core::evidence::{Artifact, Blob};
 use sealgate_core::policy::NoMatch;
 use sealgate_core::policy::file::{self, PolicyFile};
-use sealgate_core::sigstore::SigstoreRoot;
+use sealgate_core::trust::SigstoreRoot;
 use sealgate_core::{Evidence, Policies, TrustMaterial, UnixTime};
 use sealgate_testkit::sign::COSIGN_SIGN;
 use sealgate_testkit::sigstore::{self, ISSUER, SUBJECT, Signed, Sigstore};

@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sealgate_core::policy::NoMatch;
 use sealgate_core::policy::file::{PolicyFile, load, only_inline_keys};
-use sealgate_core::sigstore::SigstoreRoot;
+use sealgate_core::trust::SigstoreRoot;
 use sealgate_core::trust::{StoreName, TrustStore};
 use sealgate_core::{Digest, Policies, TrustMaterial, UnixTime};
 use serde_json::Value;

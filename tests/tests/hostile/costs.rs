@@ -14,7 +14,7 @@ use sealgate_core::evidence::{Blob, RevocationKind, Source};
 use sealgate_core::notation::revocation_requests;
 use sealgate_core::policy::NoMatch;
 use sealgate_core::policy::file::{self, PolicyFile};
-use sealgate_core::sigstore::SigstoreRoot;
+use sealgate_core::trust::SigstoreRoot;
 use sealgate_core::trust::{StoreName, TrustStore};
 use sealgate_core::{Policies, TrustMaterial};
 use sealgate_testkit::notation::revocation::{Crl, Entry, answer};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use sealgate_core::json;
-use sealgate_core::sigstore::SigstoreRoot;
+use sealgate_core::trust::SigstoreRoot;
 use sealgate_testkit::notation::Format;
 use sealgate_testkit::pack::{Pack, referrer};
 use sealgate_testkit::sign::{self, COSIGN_SIGN};
@@ -183,7 +183,7 @@ fn what_logs_and_tools_write_passes_the_door() {
 const OTHER_READERS: [(&str, &str); 4] = [
     ("core/src/json.rs", "the door itself"),
     (
-        "core/src/sigstore/root/file.rs",
+        "core/src/trust/root/file.rs",
         "takes apart a document that passed the door",
     ),
     (

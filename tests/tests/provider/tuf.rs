@@ -8,7 +8,7 @@ use sealgate::cli::Cli;
 use sealgate::commands::exit::Exit;
 use sealgate::config::Tuf;
 use sealgate::rules::tuf::{Cause, LastGood, TufClient};
-use sealgate_core::sigstore::SigstoreRoot;
+use sealgate_core::trust::SigstoreRoot;
 use sealgate_core::{Digest, UnixTime};
 use sealgate_testkit::sigstore::Sigstore;
 use sealgate_testkit::tuf::{Fault, Repository, Server};

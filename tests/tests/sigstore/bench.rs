@@ -5,9 +5,11 @@ use base64::engine::general_purpose::STANDARD;
 use sealgate_core::policy::{
     Authority, AuthorityKind, Identity, KeyAuthority, KeylessAuthority, Matcher, TrustedKey,
 };
-use sealgate_core::sigstore::{Blob, SigstoreRoot, verify_blob};
+use sealgate_core::sigstore::Blob;
 use sealgate_core::time::Window;
+use sealgate_core::trust::SigstoreRoot;
 use sealgate_core::verdict::Signer;
+use sealgate_core::verify_blob;
 use sealgate_core::{Digest, TrustMaterial, UnixTime};
 use sealgate_testkit::sigstore::certificate::{Description, Holder};
 use sealgate_testkit::sigstore::key::{Key, KeyKind};

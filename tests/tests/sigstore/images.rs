@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sealgate_core::evidence::{Artifact, Blob, Source};
 use sealgate_core::policy::NoMatch;
 use sealgate_core::policy::file::{self, PolicyFile};
-use sealgate_core::sigstore::SigstoreRoot;
+use sealgate_core::trust::SigstoreRoot;
 use sealgate_core::verdict::Outcome;
 use sealgate_core::{Policies, TrustMaterial, Verdict};
 use sealgate_testkit::pack::{self, Pack};

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use sealgate_core::policy::{Authority, Policies};
-use sealgate_core::sigstore::{Blob, verify_blob};
+use sealgate_core::sigstore::Blob;
+use sealgate_core::verify_blob;
 use sealgate_core::{Digest, UnixTime};
 use sealgate_tests::parity::Question;
 use sealgate_tests::vectors::{ConformanceCase, NAME, sigstore_conformance};

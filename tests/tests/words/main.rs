@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 
 use sealgate_core::evidence::Request;
+use sealgate_core::policy::NoMatch;
 use sealgate_core::policy::file::{self, PolicyFile};
-use sealgate_core::policy::{AuthorityKind, NoMatch, StaticAction};
-use sealgate_core::sigstore::SigstoreRoot;
+use sealgate_core::trust::SigstoreRoot;
 use sealgate_core::verdict::{Outcome, Passed};
 use sealgate_core::{Evidence, Policies, TrustMaterial, UnixTime, Verdict};
 use sealgate_testkit::pack::Pack;
@@ -654,48 +654,4 @@ fn conditions_stop_at_the_same_step_everywhere_rt_14() {
         &judge(&pack, &[conditioned(&key, &deep)], &[]),
         "condition_error",
     );
-}
-
-// ------------------------------------------------------------------------ fixed answers
-
-#[test]
-fn a_fixed_answer_is_no_proof_rt_10_rt_27() {
-    let key = SigningKey::generate(Kind::P256);
-    let mut policies = load(&[by_keys("prod", "**", &[("fixed", &key)], Value::Null)]).unwrap();
-    let trust = TrustMaterial::new();
-    let pack = Pack::image(IMAGE, "a");
-    let verdict = |policies: &Policies, pack: &Pack| {
-        sealgate_core::verify(pack.evidence(), policies, &trust, NOW).unwrap()
-    };
-    policies.policies[0].authorities[0].trust =
-        AuthorityKind::Static(StaticAction::DangerPassUnverified);
-    let passed = verdict(&policies, &pack);
-    assert!(passed.verified);
-    assert_eq!(passed.outcome, Outcome::Unproven);
-    assert_eq!(passed.policies[0].outcome, Passed::Unproven);
-    assert_eq!(passed.policies[0].authorities[0].outcome, Passed::Unproven);
-    assert!(passed.signers.is_empty() && passed.checks.is_empty());
-    policies.policies[0].authorities[0].trust =
-        AuthorityKind::Static(StaticAction::Fail("not here".to_owned()));
-    refused(&verdict(&policies, &pack), "static_fail");
-    // Beside proof it adds to a threshold, and the whole is unproven.
-    let mut two = load(&[by_keys(
-        "prod",
-        "**",
-        &[("a", &key), ("b", &SigningKey::generate(Kind::P256))],
-        at_least_two(),
-    )])
-    .unwrap();
-    two.policies[0].authorities[1].trust =
-        AuthorityKind::Static(StaticAction::DangerPassUnverified);
-    refused(&verdict(&two, &pack), "threshold_not_met");
-    let mixed = verdict(&two, &signed(IMAGE, &[&key]));
-    assert_eq!(mixed.outcome, Outcome::Unproven);
-    assert_eq!(mixed.policies[0].authorities[0].outcome, Passed::Passed);
-    let statement = sign::statement(&pack.digest(), COSIGN_SIGN, &json!({}));
-    let bundled = verdict(
-        &two,
-        &pack.clone().with_bundle(&sign::bundle(&key, &statement)),
-    );
-    assert_eq!(bundled.outcome, Outcome::Unproven);
 }

@@ -20,9 +20,9 @@ use x509_cert::ext::Extension;
 use super::certificate::Certificate;
 use super::chain::Chain;
 use crate::budget::{self, Work};
-use crate::candidate::Context;
 use crate::digest::Digest;
 use crate::evidence::{RevocationAnswer, RevocationKind};
+use crate::judgement::Context;
 use crate::reason::{Code, Reason};
 use crate::time::UnixTime;
 
@@ -63,6 +63,7 @@ pub(super) fn check_chain(
     chain: &Chain,
     signing_time: Option<UnixTime>,
     context: &Context<'_>,
+    known: &KnownStatuses,
 ) -> Result<Option<UnixTime>, Reason> {
     let answers = Answers::new(&context.evidence.revocation, context.now);
     let mut until: Option<UnixTime> = None;
@@ -74,7 +75,7 @@ pub(super) fn check_chain(
             signing_time,
         );
         let check = || check(certificate, issuer, signing_time, &answers);
-        match context.revocation.get_or_insert_with(key, check) {
+        match known.get_or_insert_with(key, check) {
             Ok(None) => {}
             Ok(Some(Status::Good { until: end })) => {
                 until = Some(until.map_or(end, |until| until.min(end)));

@@ -11,13 +11,12 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::json;
 
-use super::super::bundle::hash_of;
 use super::super::entity::Content;
 use super::super::subject::Subject;
-use super::super::wire::Bytes;
 use crate::crypto::{Hash, KeyKind, PublicKey};
 use crate::json::Document;
 use crate::limits;
+use crate::protojson::{Bytes, hash_of};
 use crate::reason::{Code, Reason};
 use crate::x509::Certificate;
 

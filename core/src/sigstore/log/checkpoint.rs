@@ -4,9 +4,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::super::root::Log;
 use super::log_scheme;
 use crate::reason::{Code, Reason};
+use crate::trust::Log;
 
 /// Bytes of a checkpoint; ten witnesses make 2 KiB.
 const MAX_LEN: usize = 64 << 10;

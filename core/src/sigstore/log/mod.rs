@@ -12,10 +12,10 @@ mod promise;
 
 use sigstore_types::Sha256Hash;
 
-use super::root::{Log, SigstoreRoot};
 use crate::crypto::{self, KeyKind, PublicKey, Scheme, install_sigstore_provider};
 use crate::reason::{Code, Reason};
 use crate::time::UnixTime;
+use crate::trust::{Log, SigstoreRoot};
 
 use body::Kind;
 pub(crate) use body::{Claim, Verifier};

@@ -4,10 +4,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
-use super::super::root::Log;
 use super::{LogEntry, log_scheme};
 use crate::reason::{Code, Reason};
 use crate::time::UnixTime;
+use crate::trust::Log;
 
 /// Verifies the log's signature over the entry, its index and its integrated time, and
 /// returns that time.

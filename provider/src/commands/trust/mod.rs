@@ -7,7 +7,7 @@ mod update;
 use std::path::Path;
 
 use clap::ValueEnum;
-use sealgate_core::sigstore::SigstoreRoot;
+use sealgate_core::trust::SigstoreRoot;
 
 use self::report::State;
 use super::usage::{self, UsageError};

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use sealgate_core::UnixTime;
-use sealgate_core::sigstore::{Anchor, AnchorKind, SigstoreRoot};
+use sealgate_core::trust::{Anchor, AnchorKind, SigstoreRoot};
 use serde::Serialize;
 
 use crate::rules::tuf::{LastGood, Versions};

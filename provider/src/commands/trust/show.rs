@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use sealgate_core::sigstore::SigstoreRoot;
+use sealgate_core::trust::SigstoreRoot;
 use serde::Serialize;
 
 use super::report::{Entry, State};

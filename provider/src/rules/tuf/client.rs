@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use sealgate_core::UnixTime;
 use sealgate_core::crypto::install_sigstore_provider;
-use sealgate_core::sigstore::SigstoreRoot;
+use sealgate_core::trust::SigstoreRoot;
 use serde::Serialize;
 use sigstore_tuf::{Error, Repository, Role as _, TrustedMetadataSet, Updater, UpdaterConfig};
 
@@ -213,7 +213,7 @@ impl Kept {
 /// Why a walk through a repository ended.
 enum Walk {
     Tuf(Error),
-    Root(sealgate_core::sigstore::RootError),
+    Root(sealgate_core::trust::RootError),
 }
 
 impl From<Error> for Walk {

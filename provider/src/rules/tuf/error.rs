@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use sealgate_core::sigstore::RootError;
+use sealgate_core::trust::RootError;
 use sigstore_tuf::Error;
 
 use super::document::DocumentError;

@@ -4,19 +4,57 @@
 
 use serde::Deserialize;
 
-use super::entity::{BundleVersion, Content, Format, Material, MessageDigest, SignedEntity};
-use super::log::{LogEntry, Proof};
-use super::wire::{Bytes, Int64, Repeated};
-use crate::crypto::Hash;
 use crate::digest::Digest;
 use crate::dsse::Envelope;
+use crate::evidence::Artifact;
 use crate::json;
+use crate::judgement::Part;
 use crate::limits::{self, CHAIN_CERTIFICATES, LOG_ENTRIES, PROOF_HASHES, TIMESTAMPS};
+use crate::manifest::Manifest;
+use crate::protojson::{Bytes, Int64, Repeated, hash_of};
 use crate::reason::{Code, Reason};
+use crate::sigstore::entity::{
+    BundleVersion, Content, Format, Material, MessageDigest, SignedEntity,
+};
+use crate::sigstore::log::{LogEntry, Proof};
 use crate::x509::Certificate;
 
 /// How every media type of a bundle begins.
-pub(crate) const MEDIA_TYPE_PREFIX: &str = "application/vnd.dev.sigstore.bundle";
+const MEDIA_TYPE_PREFIX: &str = "application/vnd.dev.sigstore.bundle";
+
+/// Whether the manifest is that of a Sigstore bundle.
+pub(crate) fn claims(manifest: &Manifest) -> bool {
+    let is_bundle = |media_type: &str| media_type.starts_with(MEDIA_TYPE_PREFIX);
+    is_bundle(manifest.kind())
+        || manifest
+            .layers
+            .iter()
+            .any(|layer| is_bundle(&layer.media_type))
+}
+
+/// Finds the bundle of an artifact.
+pub(crate) fn find(artifact: &Artifact, manifest: &Manifest) -> Part<()> {
+    let name = artifact.manifest.digest();
+    let [layer] = manifest.layers.as_slice() else {
+        return Part::Broken(Reason::new(
+            Code::BundleMalformed,
+            format!(
+                "expected one layer in the bundle artifact {name}, found {}",
+                manifest.layers.len()
+            ),
+        ));
+    };
+    match artifact.by_descriptor().find(layer) {
+        Some(blob) => Part::Signed(blob.clone(), ()),
+        None => Part::Broken(Reason::new(
+            Code::BlobMissing,
+            format!(
+                "the bundle {} of the artifact {name} is not in the evidence",
+                layer.digest
+            ),
+        )),
+    }
+}
 
 /// Reads a bundle that came in `artifact`.
 ///
@@ -121,16 +159,6 @@ fn message_content(message: MessageWire) -> Result<Content, Reason> {
         digest: digest.transpose()?,
         signature: message.signature.0,
     })
-}
-
-/// The hash function of protobuf-specs' `HashAlgorithm`.
-pub(super) fn hash_of(algorithm: &str) -> Option<Hash> {
-    match algorithm {
-        "SHA2_256" => Some(Hash::Sha256),
-        "SHA2_384" => Some(Hash::Sha384),
-        "SHA2_512" => Some(Hash::Sha512),
-        _ => None,
-    }
 }
 
 fn read_material(

@@ -2,8 +2,6 @@
 //!
 //! Trust store and trust policy specification, "Signature verification details".
 
-use crate::policy::{Action, NotationLevel};
-
 /// The checks of a verification, in the order in which they are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckKind {
@@ -39,6 +37,84 @@ impl CheckKind {
             Self::Revocation => "revocation",
         }
     }
+}
+
+/// What the failure of each check does (Notary Project, trust store and trust
+/// policy specification, "Signature verification details").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotationLevel {
+    /// The level's name: `strict`, `permissive`, `audit` or `skip`.
+    pub name: &'static str,
+    /// Integrity of the envelope. Never less than enforced, but for `skip`.
+    pub integrity: Action,
+    /// Trust in the signer.
+    pub authenticity: Action,
+    /// The signing time, and certificates valid then.
+    pub authentic_timestamp: Action,
+    /// The signature's own expiry.
+    pub expiry: Action,
+    /// Revocation of certificates.
+    pub revocation: Action,
+}
+
+/// What a failed check does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// It fails the signature.
+    Enforce,
+    /// It is reported.
+    Log,
+    /// It is not made.
+    Skip,
+}
+
+/// When a timestamp countersignature is needed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum VerifyTimestamp {
+    /// Whenever a `tsa` trust store is listed.
+    #[default]
+    Always,
+    /// Only once a certificate of the chain has expired.
+    AfterCertExpiry,
+}
+
+impl NotationLevel {
+    /// Everything is enforced.
+    pub const STRICT: Self = Self {
+        name: "strict",
+        integrity: Action::Enforce,
+        authenticity: Action::Enforce,
+        authentic_timestamp: Action::Enforce,
+        expiry: Action::Enforce,
+        revocation: Action::Enforce,
+    };
+
+    /// Times, expiry and revocation are only reported.
+    pub const PERMISSIVE: Self = Self {
+        name: "permissive",
+        authentic_timestamp: Action::Log,
+        expiry: Action::Log,
+        revocation: Action::Log,
+        ..Self::STRICT
+    };
+
+    /// Everything but integrity is only reported.
+    pub const AUDIT: Self = Self {
+        name: "audit",
+        authenticity: Action::Log,
+        ..Self::PERMISSIVE
+    };
+
+    /// Nothing is verified.
+    pub const SKIP: Self = Self {
+        name: "skip",
+        integrity: Action::Skip,
+        authenticity: Action::Skip,
+        authentic_timestamp: Action::Skip,
+        expiry: Action::Skip,
+        revocation: Action::Skip,
+    };
 }
 
 impl NotationLevel {

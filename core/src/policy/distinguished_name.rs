@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::certificate::Certificate;
-use super::identity::IdentityError;
+use super::trusted_identities::IdentityError;
 
 /// Bytes of one distinguished name; real ones have a few hundred (CVE-2023-25656).
 const NAME_BYTES: usize = 4096;
@@ -54,11 +53,14 @@ impl DistinguishedName {
     }
 
     /// The subject of a certificate. One whose attributes are ambiguous matches no identity.
-    pub(super) fn of_subject(leaf: &Certificate) -> Result<Self, String> {
+    pub(super) fn of_subject(
+        shown: &str,
+        parts: impl IntoIterator<Item = (&'static str, String)>,
+    ) -> Result<Self, String> {
         let mut attributes = BTreeMap::new();
-        for (kind, value) in leaf.subject_attributes() {
+        for (kind, value) in parts {
             if attributes.insert(kind.to_owned(), value).is_some() {
-                return Err(format!("the subject {:?} has {kind} twice", leaf.subject()));
+                return Err(format!("the subject {shown:?} has {kind} twice"));
             }
         }
         Ok(Self(attributes))

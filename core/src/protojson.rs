@@ -8,6 +8,8 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::de::{Error, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use crate::crypto::Hash;
+
 /// `bytes`: base64 in the standard or the URL alphabet, padded or not. Line breaks in it
 /// are let be, as Go does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -119,6 +121,16 @@ impl<'de, T: Deserialize<'de>, const MOST: usize> Visitor<'de> for RepeatedVisit
             }
             list.found += 1;
         }
+    }
+}
+
+/// The hash function of protobuf-specs' `HashAlgorithm`.
+pub(crate) fn hash_of(algorithm: &str) -> Option<Hash> {
+    match algorithm {
+        "SHA2_256" => Some(Hash::Sha256),
+        "SHA2_384" => Some(Hash::Sha384),
+        "SHA2_512" => Some(Hash::Sha512),
+        _ => None,
     }
 }
 

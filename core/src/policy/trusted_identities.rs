@@ -4,7 +4,6 @@
 
 use std::fmt;
 
-use super::certificate::Certificate;
 use super::distinguished_name::DistinguishedName;
 
 /// The identities that a policy accepts.
@@ -56,12 +55,17 @@ impl TrustedIdentities {
         Self(Kind::Subjects(Vec::new()))
     }
 
-    /// Whether these identities include the certificate's subject, and if not, why.
-    pub(super) fn match_subject(&self, leaf: &Certificate) -> Result<(), String> {
+    /// Whether these identities include a certificate's subject, and if not, why: `shown` is the
+    /// subject for people, `attributes` are its parts.
+    pub(crate) fn match_subject(
+        &self,
+        shown: &str,
+        attributes: impl IntoIterator<Item = (&'static str, String)>,
+    ) -> Result<(), String> {
         let Kind::Subjects(trusted) = &self.0 else {
             return Ok(());
         };
-        let subject = DistinguishedName::of_subject(leaf)?;
+        let subject = DistinguishedName::of_subject(shown, attributes)?;
         if trusted.iter().any(|identity| identity.is_within(&subject)) {
             return Ok(());
         }
@@ -73,7 +77,7 @@ impl TrustedIdentities {
             } else {
                 expected.join(" or ")
             },
-            leaf.subject()
+            shown
         ))
     }
 }

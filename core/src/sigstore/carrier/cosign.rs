@@ -2,23 +2,22 @@
 //!
 //! cosign `specs/SIGNATURE_SPEC.md` and `ATTESTATION_SPEC.md`.
 
-pub(crate) mod payload;
-
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
-use crate::candidate::{Carrier, Finding};
 use crate::digest::Digest;
 use crate::dsse::Envelope;
 use crate::evidence::{Artifact, Blob, BlobIndex};
 use crate::json;
+use crate::judgement::Part;
 use crate::limits;
 use crate::manifest::{Descriptor, Manifest};
 use crate::reason::{Code, Reason};
-use crate::sigstore::{Content, Format, LogEntry, Material, SignedEntity};
+use crate::sigstore::entity::{Content, Format, Material, SignedEntity};
+use crate::sigstore::log::LogEntry;
 use crate::x509::Certificate;
 
 const SIMPLE_SIGNING: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
@@ -41,57 +40,82 @@ pub(crate) fn is_signed(layer: &Descriptor) -> bool {
     matches!(layer.media_type.as_str(), SIMPLE_SIGNING | DSSE)
 }
 
-/// Finds every cosign layer of an artifact.
-pub(crate) fn find(artifact: &Artifact, manifest: Manifest, found: &mut Finding) {
+/// What the layers of an artifact are.
+pub(crate) fn find(artifact: &Artifact, manifest: Manifest) -> Vec<Part<Layer>> {
     let blobs = artifact.by_descriptor();
-    for mut layer in manifest.layers.into_iter().take(limits::LAYERS) {
-        let (carrier, most): (fn(Layer) -> Carrier, _) = match layer.media_type.as_str() {
-            SIMPLE_SIGNING => (Carrier::CosignSignature, limits::SIMPLE_SIGNING_BYTES),
-            DSSE => (Carrier::CosignAttestation, limits::BLOB_BYTES),
-            other => {
-                found.ignored(Reason::new(
-                    Code::ArtifactUnknown,
-                    format!("a layer of type {other:?} is none of cosign's"),
-                ));
-                continue;
-            }
-        };
-        match blob_of(artifact, &blobs, &layer, most) {
-            Ok(blob) => {
-                layer
-                    .annotations
-                    .retain(|name, _| READ.contains(&name.as_str()));
-                let layer = Layer {
-                    digest: layer.digest,
-                    annotations: layer.annotations,
-                };
-                found.candidate(blob, carrier(layer));
-            }
-            Err(reason) => found.broken(reason),
+    let layers = manifest.layers.into_iter().take(limits::LAYERS);
+    layers
+        .map(|layer| find_layer(artifact, &blobs, layer))
+        .collect()
+}
+
+fn find_layer(artifact: &Artifact, blobs: &BlobIndex<'_>, layer: Descriptor) -> Part<Layer> {
+    let (kind, most) = match layer.media_type.as_str() {
+        SIMPLE_SIGNING => (LayerKind::Signature, limits::SIMPLE_SIGNING_BYTES),
+        DSSE => (LayerKind::Attestation, limits::BLOB_BYTES),
+        other => {
+            return Part::Ignored(Reason::new(
+                Code::ArtifactUnknown,
+                format!("a layer of type {other:?} is none of cosign's"),
+            ));
         }
+    };
+    match blob_of(artifact, blobs, &layer, most) {
+        Ok(blob) => {
+            let mut annotations = layer.annotations;
+            annotations.retain(|name, _| READ.contains(&name.as_str()));
+            let digest = layer.digest;
+            Part::Signed(
+                blob,
+                Layer {
+                    kind,
+                    digest,
+                    annotations,
+                },
+            )
+        }
+        Err(reason) => Part::Broken(reason),
     }
 }
 
 /// What is read of a layer.
 #[derive(Debug)]
 pub(crate) struct Layer {
+    kind: LayerKind,
     digest: Digest,
     annotations: BTreeMap<String, String>,
 }
 
+/// What a layer is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum LayerKind {
+    /// The payload of an image signature.
+    Signature,
+    /// The envelope of an attestation.
+    Attestation,
+}
+
 impl Layer {
+    /// What it is.
+    pub(crate) fn kind(&self) -> LayerKind {
+        self.kind
+    }
+
     /// The annotations that are read.
     pub(crate) fn annotations(&self) -> &BTreeMap<String, String> {
         &self.annotations
     }
 }
 
-/// Reads a layer with an image signature.
-pub(crate) fn signature(
-    artifact: Digest,
-    payload: &Blob,
-    layer: &Layer,
-) -> Result<SignedEntity, Reason> {
+/// Reads a layer.
+pub(crate) fn read(artifact: Digest, blob: &Blob, layer: &Layer) -> Result<SignedEntity, Reason> {
+    match layer.kind {
+        LayerKind::Signature => signature(artifact, blob, layer),
+        LayerKind::Attestation => attestation(artifact, blob, layer),
+    }
+}
+
+fn signature(artifact: Digest, payload: &Blob, layer: &Layer) -> Result<SignedEntity, Reason> {
     let signature = layer.annotations.get(SIGNATURE).ok_or_else(|| {
         Reason::new(
             Code::SignatureMalformed,
@@ -117,12 +141,7 @@ pub(crate) fn signature(
     })
 }
 
-/// Reads a layer with an attestation.
-pub(crate) fn attestation(
-    artifact: Digest,
-    envelope: &Blob,
-    layer: &Layer,
-) -> Result<SignedEntity, Reason> {
+fn attestation(artifact: Digest, envelope: &Blob, layer: &Layer) -> Result<SignedEntity, Reason> {
     Ok(SignedEntity {
         format: Format::CosignAttestation,
         artifact,

@@ -2,7 +2,6 @@
 
 mod anchors;
 mod file;
-mod keys;
 
 use crate::crypto::PublicKey;
 use crate::digest::Digest;
@@ -12,7 +11,6 @@ use crate::x509::path::TrustedChain;
 
 pub use anchors::{Anchor, AnchorKind};
 pub use file::RootError;
-pub use keys::{AuthorityKeys, LogKeys, RootKeys};
 
 /// The anchors of one Sigstore instance.
 ///
@@ -21,10 +19,10 @@ pub use keys::{AuthorityKeys, LogKeys, RootKeys};
 /// count.
 #[derive(Clone, Debug)]
 pub struct SigstoreRoot {
-    pub(super) authorities: Vec<CertificateAuthority>,
-    pub(super) logs: Vec<Log>,
-    pub(super) ct_logs: Vec<Log>,
-    pub(super) timestamp_authorities: Vec<TimestampAuthority>,
+    pub(crate) authorities: Vec<CertificateAuthority>,
+    pub(crate) logs: Vec<Log>,
+    pub(crate) ct_logs: Vec<Log>,
+    pub(crate) timestamp_authorities: Vec<TimestampAuthority>,
     unsupported: Vec<String>,
     revision: Digest,
 }
@@ -58,14 +56,6 @@ impl SigstoreRoot {
         file::parse(json)
     }
 
-    /// A root of one's own keys and certificates, for instances without a file.
-    ///
-    /// # Errors
-    /// As [`Self::from_json`].
-    pub fn from_keys(keys: &RootKeys) -> Result<Self, RootError> {
-        file::parse(keys.to_json()?.as_bytes())
-    }
-
     /// A digest over the whole root, canonicalised.
     pub fn revision(&self) -> Digest {
         self.revision
@@ -75,68 +65,39 @@ impl SigstoreRoot {
     pub fn unsupported(&self) -> &[String] {
         &self.unsupported
     }
-
-    /// What it holds, a line each, for people.
-    pub fn describe(&self) -> Vec<String> {
-        let authorities = self
-            .authorities
-            .iter()
-            .map(|ca| format!("certificate authority {}, valid {}", ca.name, ca.valid_for));
-        let log = |kind: &'static str| {
-            move |log: &Log| {
-                format!(
-                    "{kind} {} ({}), valid {}",
-                    log.name,
-                    hex::encode(&log.id),
-                    log.valid_for
-                )
-            }
-        };
-        let timestamping = self.timestamp_authorities.iter().map(|tsa| {
-            format!(
-                "timestamp authority {}, valid {}",
-                tsa.name, tsa.authority.valid_for
-            )
-        });
-        authorities
-            .chain(self.logs.iter().map(log("transparency log")))
-            .chain(self.ct_logs.iter().map(log("certificate transparency log")))
-            .chain(timestamping)
-            .collect()
-    }
 }
 
 /// Somebody who issues signing certificates.
 #[derive(Clone, Debug)]
-pub(super) struct CertificateAuthority {
+pub(crate) struct CertificateAuthority {
     /// Its URI, or the subject of its root.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Its certificates.
-    pub(super) chain: TrustedChain,
+    pub(crate) chain: TrustedChain,
     /// When its certificates count.
-    pub(super) valid_for: Window,
+    pub(crate) valid_for: Window,
 }
 
 /// A transparency log, of signatures or of certificates.
 #[derive(Clone, Debug)]
-pub(super) struct Log {
+pub(crate) struct Log {
     /// Its URL.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Who runs it: logs of one operator count once. Its id, where that is not stated.
-    pub(super) operator: String,
+    pub(crate) operator: String,
     /// Its id, as entries name it.
-    pub(super) id: Vec<u8>,
+    pub(crate) id: Vec<u8>,
     /// The first bytes by which its signatures on checkpoints are found.
-    pub(super) key_hint: [u8; 4],
+    pub(crate) key_hint: [u8; 4],
     /// Its key.
-    pub(super) key: PublicKey,
+    pub(crate) key: PublicKey,
     /// When its entries count.
-    pub(super) valid_for: Window,
+    pub(crate) valid_for: Window,
 }
 
 impl Log {
     /// The host part of its URL, which is the origin of a Rekor v2 log's checkpoints.
-    pub(super) fn host(&self) -> &str {
+    pub(crate) fn host(&self) -> &str {
         host(&self.name)
     }
 }
@@ -152,11 +113,11 @@ fn host(url: &str) -> &str {
 
 /// Somebody who tells the time.
 #[derive(Clone, Debug)]
-pub(super) struct TimestampAuthority {
+pub(crate) struct TimestampAuthority {
     /// Its URI, or the subject of its first certificate.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Who runs it: authorities of one operator count once. Its URI, where that is not stated.
-    pub(super) operator: String,
+    pub(crate) operator: String,
     /// Its certificates and its validity.
-    pub(super) authority: timestamp::Authority,
+    pub(crate) authority: timestamp::Authority,
 }
