@@ -3,7 +3,7 @@
 //! A stranger may put anything beside an image, so the cost of a verdict must not depend on
 //! what he puts there. [`metered`] counts the work of one verdict, and [`share`] that of one
 //! signature within it: no signature takes what the others need. Signatures are checked and
-//! bytes hashed in [`crate::crypto`] alone, which counts them here, so that no caller can forget
+//! bytes hashed in `crypto` alone, which counts them here, so that no caller can forget
 //! to. The limits are [`crate::limits`].
 //!
 //! Counted is what the evidence makes us do, never time: natively and in wasm the work of a
@@ -16,14 +16,13 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use crate::crypto::{KeyKind, Scheme};
 use crate::limits;
 use crate::reason::{Code, Reason};
 
 /// A kind of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Work {
-    /// Checks of signatures, in checks of ECDSA P-256: see [`units`].
+    /// Checks of signatures, in checks of ECDSA P-256.
     SignatureChecks,
     /// Bytes hashed.
     HashedBytes,
@@ -109,10 +108,25 @@ struct Meter {
 
 /// A signature that was checked.
 struct Checked {
-    scheme: Scheme,
+    scheme: &'static str,
     key: Vec<u8>,
     message: Vec<u8>,
     holds: bool,
+}
+
+/// A question to a key: is this its signature?
+#[derive(Clone, Copy)]
+pub(crate) struct SignatureCheck<'a> {
+    /// The name of the scheme by which the signature must be made.
+    pub(crate) scheme: &'static str,
+    /// What the check costs, in checks of ECDSA P-256.
+    pub(crate) cost: u64,
+    /// The key, and how it is asked.
+    pub(crate) key: &'a [u8],
+    /// What was signed.
+    pub(crate) message: &'a [u8],
+    /// The signature.
+    pub(crate) signature: &'a [u8],
 }
 
 thread_local! {
@@ -169,35 +183,19 @@ pub(crate) fn charge(work: Work, amount: u64) -> Result<(), Exceeded> {
 /// Checks a signature by `check`, unless that was done before.
 ///
 /// Beyond a limit no signature holds.
-pub(crate) fn check_signature(
-    scheme: Scheme,
-    key: &[u8],
-    message: &[u8],
-    signature: &[u8],
-    check: impl FnOnce() -> bool,
-) -> bool {
-    let known = with(|meter| meter.known(scheme, key, message, signature)).flatten();
-    if let Some(holds) = known {
+pub(crate) fn check_signature(asked: SignatureCheck<'_>, check: impl FnOnce() -> bool) -> bool {
+    if let Some(holds) = with(|meter| meter.known(asked)).flatten() {
         return holds;
     }
-    let length = u64::try_from(message.len()).unwrap_or(u64::MAX);
-    if charge(Work::SignatureChecks, units(scheme)).is_err()
+    let length = u64::try_from(asked.message.len()).unwrap_or(u64::MAX);
+    if charge(Work::SignatureChecks, asked.cost).is_err()
         || charge(Work::HashedBytes, length).is_err()
     {
         return false;
     }
     let holds = check();
-    with(|meter| meter.remember(scheme, key, message, signature, holds));
+    with(|meter| meter.remember(asked, holds));
     holds
-}
-
-/// What a check costs, in checks of ECDSA P-256: measured with AWS-LC, rounded up.
-fn units(scheme: Scheme) -> u64 {
-    match scheme.kind() {
-        KeyKind::EcdsaP256 | KeyKind::Ed25519 | KeyKind::Rsa => 1,
-        KeyKind::EcdsaP384 => 4,
-        KeyKind::EcdsaP521 => 8,
-    }
 }
 
 fn exceeded() -> Option<Exceeded> {
@@ -232,36 +230,31 @@ impl Meter {
         Ok(())
     }
 
-    fn known(&self, scheme: Scheme, key: &[u8], message: &[u8], signature: &[u8]) -> Option<bool> {
+    fn known(&self, asked: SignatureCheck<'_>) -> Option<bool> {
         let same = |checked: &&Checked| {
-            checked.scheme == scheme && checked.key == key && checked.message == message
+            checked.scheme == asked.scheme
+                && checked.key == asked.key
+                && checked.message == asked.message
         };
-        let checked = self.checked.get(signature)?.iter().find(same)?;
+        let checked = self.checked.get(asked.signature)?.iter().find(same)?;
         Some(checked.holds)
     }
 
     /// Remembers a check while there is room: a bound in bytes, so that the same checks are
     /// remembered everywhere.
-    fn remember(
-        &mut self,
-        scheme: Scheme,
-        key: &[u8],
-        message: &[u8],
-        signature: &[u8],
-        holds: bool,
-    ) {
-        let bytes = key.len() + message.len() + signature.len();
+    fn remember(&mut self, asked: SignatureCheck<'_>, holds: bool) {
+        let bytes = asked.key.len() + asked.message.len() + asked.signature.len();
         if self.checked_bytes + bytes > limits::REMEMBERED_BYTES {
             return;
         }
         self.checked_bytes += bytes;
         let checked = Checked {
-            scheme,
-            key: key.to_vec(),
-            message: message.to_vec(),
+            scheme: asked.scheme,
+            key: asked.key.to_vec(),
+            message: asked.message.to_vec(),
             holds,
         };
-        let entry = self.checked.entry(signature.to_vec());
+        let entry = self.checked.entry(asked.signature.to_vec());
         entry.or_default().push(checked);
     }
 }
@@ -271,10 +264,18 @@ impl Meter {
 mod tests {
     use super::*;
 
-    const P256: Scheme = Scheme::EcdsaP256Sha256;
+    fn asked<'a>(signature: &'a [u8]) -> SignatureCheck<'a> {
+        SignatureCheck {
+            scheme: "one",
+            cost: 1,
+            key: b"key",
+            message: b"message",
+            signature,
+        }
+    }
 
     fn check(signature: &[u8], calls: &mut u32) -> bool {
-        check_signature(P256, b"key", b"message", signature, || {
+        check_signature(asked(signature), || {
             *calls += 1;
             true
         })
@@ -286,12 +287,23 @@ mod tests {
         metered(|| {
             assert!(check(b"a", &mut calls) && check(b"a", &mut calls));
             assert!(check(b"b", &mut calls));
-            let other = |scheme, key: &[u8], message: &[u8]| {
-                check_signature(scheme, key, message, b"a", || false)
-            };
-            assert!(!other(Scheme::EcdsaP256Sha384, b"key", b"message"));
-            assert!(!other(P256, b"other", b"message"));
-            assert!(!other(P256, b"key", b"other"));
+            let question = asked(b"a");
+            for other in [
+                SignatureCheck {
+                    scheme: "another",
+                    ..question
+                },
+                SignatureCheck {
+                    key: b"other",
+                    ..question
+                },
+                SignatureCheck {
+                    message: b"other",
+                    ..question
+                },
+            ] {
+                assert!(!check_signature(other, || false));
+            }
         });
         assert_eq!(calls, 2);
         assert!(check(b"a", &mut calls) && check(b"a", &mut calls));

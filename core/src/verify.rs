@@ -55,7 +55,12 @@ fn judge(
     now: UnixTime,
 ) -> Result<Verdict, Undecided> {
     let digest = evidence.subject.digest();
-    let mut draft = Draft::new(evidence, policies, digest, trust.revision_for(policies));
+    let mut draft = Draft::new(
+        evidence,
+        policies,
+        digest,
+        trust.revision_for(&policies.trust_names()),
+    );
 
     // (1) the image
     if let Some(reason) = image_mismatch(evidence, digest) {

@@ -167,7 +167,7 @@ fn judge(request: &[u8]) -> Result<Verdict, CallError> {
     let evidence = Evidence::from_pack(wire.evidence.get().as_bytes())?.answering(asked)?;
     let policies = policies(wire.policies)?;
     let mut trust = trust(wire.trust_roots, wire.trust_stores)?;
-    trust.add_built_in_for(&policies);
+    trust.add_built_in_for(&policies.trust_names());
     let now: UnixTime = wire.now.parse()?;
     Ok(sealgate_core::verify(&evidence, &policies, &trust, now)?)
 }

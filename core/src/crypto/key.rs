@@ -7,11 +7,12 @@ use const_oid::db::rfc5912::{
     ID_EC_PUBLIC_KEY, RSA_ENCRYPTION, SECP_256_R_1, SECP_384_R_1, SECP_521_R_1,
 };
 use const_oid::db::rfc8410::ID_ED_25519;
-use der::asn1::{AnyRef, BitStringRef, UintRef};
-use der::{Decode as _, Encode as _, Sequence};
+use der::asn1::{AnyRef, BitStringRef};
+use der::{Decode as _, Encode as _};
 use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 
-use super::{KeyKind, backend, pem, sha256};
+use super::rsa::RsaPublicKeyDer;
+use super::{KeyError, KeyKind, backend, pem, sha256};
 
 /// More than twice the DER of the largest key accepted, an RSA key of 4096 bits.
 const MAX_DER_LEN: usize = 2 * 1024;
@@ -141,88 +142,6 @@ impl fmt::Debug for PublicKey {
 impl fmt::Display for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} sha256:{}", self.kind, self.fingerprint())
-    }
-}
-
-/// Why bytes are not an acceptable public key.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum KeyError {
-    /// More bytes than any accepted key has; nothing was parsed.
-    #[error("a public key has at most {limit} bytes, found {found}")]
-    TooLong {
-        /// Bytes found.
-        found: usize,
-        /// Bytes allowed.
-        limit: usize,
-    },
-    /// There is no PEM block.
-    #[error("expected a PEM block that begins with -----BEGIN PUBLIC KEY-----, found none")]
-    NotPem,
-    /// There is a PEM block, but a broken one.
-    #[error("the PEM block is malformed: {0}")]
-    MalformedPem(&'static str),
-    /// There are several PEM blocks, and it is unclear which is meant.
-    #[error("expected one PEM block, found several: give each key on its own")]
-    SeveralPemBlocks,
-    /// A PEM block of something else; the label it has.
-    #[error("expected a PEM block PUBLIC KEY or RSA PUBLIC KEY, found {0}{hint}", hint = hint(.0))]
-    WrongPem(String),
-    /// Not the DER it should be.
-    #[error("expected the DER of {what}: {detail}")]
-    Malformed {
-        /// What was expected.
-        what: &'static str,
-        /// What the parser says.
-        detail: String,
-    },
-    /// A key of an algorithm that no scheme uses.
-    #[error(
-        "expected a key of ECDSA (P-256, P-384, P-521), RSA (2048 to 4096 bits) or Ed25519, \
-         found {0}"
-    )]
-    UnsupportedAlgorithm(String),
-    /// An elliptic curve that no scheme uses.
-    #[error("expected the named curve P-256, P-384 or P-521, found {0}")]
-    UnsupportedCurve(String),
-    /// A modulus that is too weak or too expensive.
-    #[error("expected an RSA modulus of 2048 to 4096 bits, found {0} bits")]
-    RsaModulusSize(u32),
-    /// A modulus that is no product of two large primes.
-    #[error("expected an odd RSA modulus, found an even one")]
-    RsaModulusEven,
-    /// An exponent that is useless or too expensive.
-    #[error("expected an odd RSA exponent from 3 to 2^32 - 1, found {0}")]
-    RsaExponent(String),
-    /// A point in another encoding or of another length.
-    #[error("expected an {kind} key of {expected}, found {found}")]
-    Encoding {
-        /// The kind of key.
-        kind: KeyKind,
-        /// The encoding expected.
-        expected: &'static str,
-        /// What was found.
-        found: String,
-    },
-    /// Coordinates that are no point of the curve.
-    #[error("the {0} key is not a point on its curve, or not in its only valid encoding")]
-    NotOnCurve(KeyKind),
-    /// A point for which anybody can make signatures.
-    #[error("the ed25519 key is a point of small order: anybody can sign for it")]
-    SmallOrder,
-}
-
-/// `RSAPublicKey` of RFC 8017, appendix A.1.1.
-#[derive(Sequence)]
-pub(super) struct RsaPublicKeyDer<'a> {
-    pub(super) modulus: UintRef<'a>,
-    pub(super) public_exponent: UintRef<'a>,
-}
-
-impl RsaPublicKeyDer<'_> {
-    fn bits(&self) -> u32 {
-        let bytes = self.modulus.as_bytes();
-        let unused = bytes.first().map_or(0, |first| first.leading_zeros());
-        u32::try_from(bytes.len()).map_or(u32::MAX, |len| (len * 8).saturating_sub(unused))
     }
 }
 
@@ -373,17 +292,6 @@ fn oid_name(oid: &ObjectIdentifier) -> String {
     match known.or((*oid == SECP_256_K_1).then_some("secp256k1")) {
         Some(name) => format!("{name} ({oid})"),
         None => format!("the OID {oid}"),
-    }
-}
-
-/// What to do about a PEM block that is something else.
-fn hint(label: &str) -> &'static str {
-    if label.contains("PRIVATE KEY") {
-        ": give the public half, and keep this one secret"
-    } else if label == "CERTIFICATE" {
-        ": take its key with openssl x509 -pubkey -noout, or trust the certificate's authority"
-    } else {
-        ""
     }
 }
 

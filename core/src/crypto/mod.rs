@@ -7,15 +7,20 @@
 
 pub mod backend;
 mod hash;
+mod hashing;
 mod key;
+mod key_error;
 mod pem;
+mod rsa;
 mod scheme;
 mod signature;
 mod sigstore;
 mod webpki;
 
-pub use self::hash::{Hash, Sha256Writer, sha256, sha384, sha512};
-pub use self::key::{KeyError, PublicKey};
+pub use self::hash::Hash;
+pub use self::hashing::{Sha256Writer, sha256, sha384, sha512};
+pub use self::key::PublicKey;
+pub use self::key_error::KeyError;
 pub use self::scheme::{KeyKind, Scheme, SignatureEncoding};
 pub use self::signature::SignatureError;
 pub use self::sigstore::install_sigstore_provider;

@@ -171,9 +171,13 @@ impl Scheme {
         }
     }
 
-    /// The scheme of that [`name`](Self::name).
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|scheme| scheme.name() == name)
+    /// What a check costs, in checks of ECDSA P-256: measured with AWS-LC, rounded up.
+    pub(super) const fn cost(self) -> u64 {
+        match self.kind() {
+            KeyKind::EcdsaP256 | KeyKind::Ed25519 | KeyKind::Rsa => 1,
+            KeyKind::EcdsaP384 => 4,
+            KeyKind::EcdsaP521 => 8,
+        }
     }
 
     /// The kind of key that signs with this scheme.
@@ -252,7 +256,6 @@ mod tests {
     #[test]
     fn names_are_unique_and_read_back() {
         for scheme in Scheme::ALL {
-            assert_eq!(Scheme::from_name(scheme.name()), Some(scheme));
             assert!(scheme.name().starts_with(scheme.kind().name()));
         }
     }

@@ -7,7 +7,7 @@ use der::{Encode as _, Sequence};
 
 use super::backend::{self, Backend};
 use super::{Hash, KeyKind, PublicKey, Scheme, SignatureEncoding};
-use crate::budget;
+use crate::budget::{self, SignatureCheck};
 
 /// The longest signature there is: RSA with 4096 bits.
 const MAX_SIGNATURE_LEN: usize = 512;
@@ -99,7 +99,14 @@ impl PublicKey {
                 .verify(scheme, self.raw(), message, &signature)
                 .is_ok()
         };
-        match budget::check_signature(scheme, self.raw(), message, &signature, verify) {
+        let asked = SignatureCheck {
+            scheme: scheme.name(),
+            cost: scheme.cost(),
+            key: self.raw(),
+            message,
+            signature: &signature,
+        };
+        match budget::check_signature(asked, verify) {
             true => Ok(()),
             false => Err(mismatch(scheme)),
         }
@@ -128,7 +135,14 @@ impl PublicKey {
         };
         // By its digest alone: not the question that a message of these bytes would ask.
         let key = [b"digest".as_slice(), self.raw()].concat();
-        match budget::check_signature(scheme, &key, digest, signature, verify) {
+        let asked = SignatureCheck {
+            scheme: scheme.name(),
+            cost: scheme.cost(),
+            key: &key,
+            message: digest,
+            signature,
+        };
+        match budget::check_signature(asked, verify) {
             true => Ok(()),
             false => Err(mismatch(scheme)),
         }

@@ -6,7 +6,7 @@ use rustls_pki_types::{
 };
 
 use super::{KeyKind, Scheme, backend, key};
-use crate::budget;
+use crate::budget::{self, SignatureCheck};
 
 /// The algorithms accepted for signatures in X.509 certificates, CRLs and OCSP responses.
 ///
@@ -80,7 +80,14 @@ impl SignatureVerificationAlgorithm for Algorithm {
             let verified = backend.verify(self.scheme, public_key, message, signature);
             verified.is_ok()
         };
-        match budget::check_signature(self.scheme, public_key, message, signature, verify) {
+        let asked = SignatureCheck {
+            scheme: self.scheme.name(),
+            cost: self.scheme.cost(),
+            key: public_key,
+            message,
+            signature,
+        };
+        match budget::check_signature(asked, verify) {
             true => Ok(()),
             false => Err(InvalidSignature),
         }

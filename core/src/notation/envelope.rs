@@ -3,7 +3,6 @@
 use super::attributes::{Headers, SignedAttributes, scheme_of};
 use super::certificate::Certificate;
 use super::chain::{Chain, Purpose};
-use super::{cose, jws};
 use crate::crypto::{Scheme, SignatureEncoding};
 use crate::limits;
 use crate::reason::{Code, Reason};
@@ -73,14 +72,6 @@ pub(super) struct VerifiedEnvelope<'a> {
 }
 
 impl Envelope {
-    /// Reads an envelope.
-    pub(super) fn parse(format: Format, bytes: &[u8]) -> Result<Self, Reason> {
-        match format {
-            Format::Jws => jws::parse(bytes),
-            Format::Cose => cose::parse(bytes),
-        }
-    }
-
     /// The certificates of the chain, none of them verified.
     pub(super) fn certificates(&self) -> Result<Vec<Certificate>, Reason> {
         if self.chain.len() > limits::CHAIN_CERTIFICATES {

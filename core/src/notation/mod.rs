@@ -12,6 +12,7 @@
 //! all. Specifications: signature specification, signing scheme, trust store and trust policy, as
 //! of v1.1. Signatures that name a verification plugin fail: sealgate runs none.
 
+mod artifact;
 mod attributes;
 mod certificate;
 mod chain;
@@ -28,11 +29,7 @@ mod timestamp;
 mod token;
 mod tst_info;
 
-use crate::digest::Digest;
-use crate::evidence::{Artifact, Blob};
-use crate::judgement::{Context, Judgement, Part, Verified, VerifiedContent};
-use crate::limits;
-use crate::manifest::Manifest;
+use crate::judgement::{Context, Judgement, Verified, VerifiedContent};
 use crate::policy::{CheckKind, NotationAuthority, TrustedIdentities, VerifyTimestamp};
 use crate::reason::{Code, Reason};
 use crate::time::UnixTime;
@@ -43,99 +40,16 @@ use crate::verdict::{Check, Signer, SignerKind, VerifiedTime};
 pub use certificate::CertificateError;
 pub use revocation::{RevocationRequest, revocation_requests};
 
+pub(crate) use artifact::{SignedEnvelope, claims, find, read};
 pub(crate) use certificate::Certificate;
 pub(crate) use envelope::Format;
 pub(crate) use revocation::KnownStatuses;
 
 use attributes::SigningScheme;
 use chain::Chain;
-use envelope::{Envelope, VerifiedEnvelope};
+use envelope::VerifiedEnvelope;
 use payload::BoundPayload;
 use report::Report;
-
-const ARTIFACT_TYPE: &str = "application/vnd.cncf.notary.signature";
-
-/// An envelope, its signature not verified.
-#[derive(Debug)]
-pub(crate) struct SignedEnvelope {
-    /// The digest of the artifact's manifest.
-    artifact: Digest,
-    envelope: Envelope,
-}
-
-/// Whether the manifest is that of a Notary Project signature: by its artifact type, or by its
-/// config's media type if it has none.
-pub(crate) fn claims(manifest: &Manifest) -> bool {
-    manifest.kind() == ARTIFACT_TYPE
-}
-
-/// Finds the envelope of an artifact.
-pub(crate) fn find(artifact: &Artifact, manifest: &Manifest) -> Part<Format> {
-    match find_envelope(artifact, manifest) {
-        Ok((blob, format)) => Part::Signed(blob.clone(), format),
-        Err(reason) => Part::Broken(reason),
-    }
-}
-
-fn find_envelope<'a>(
-    artifact: &'a Artifact,
-    manifest: &Manifest,
-) -> Result<(&'a Blob, Format), Reason> {
-    let name = artifact.manifest.digest();
-    let [layer] = manifest.layers.as_slice() else {
-        return Err(Reason::new(
-            Code::EnvelopeMalformed,
-            format!(
-                "expected one layer in the Notary Project signature {name}, found {}",
-                manifest.layers.len()
-            ),
-        ));
-    };
-    let format = Format::from_media_type(&layer.media_type).ok_or_else(|| {
-        Reason::new(
-            Code::EnvelopeMalformed,
-            format!(
-                "expected an envelope of type application/jose+json or application/cose in {name}, \
-                 found {:?}",
-                layer.media_type
-            ),
-        )
-    })?;
-    let blob = artifact.by_descriptor().find(layer).ok_or_else(|| {
-        Reason::new(
-            Code::BlobMissing,
-            format!(
-                "the envelope {} of the artifact {name} is not in the evidence",
-                layer.digest
-            ),
-        )
-    })?;
-    Ok((blob, format))
-}
-
-/// Reads an envelope.
-pub(crate) fn read(
-    artifact: Digest,
-    blob: &Blob,
-    format: Format,
-) -> Result<SignedEnvelope, Reason> {
-    let bytes = blob.bytes();
-    if bytes.len() > limits::ENVELOPE_BYTES {
-        return Err(Reason::new(
-            Code::LimitExceeded,
-            format!(
-                "the envelope {} has {} bytes, more than the {} allowed",
-                blob.digest(),
-                bytes.len(),
-                limits::ENVELOPE_BYTES
-            ),
-        ));
-    }
-    Ok(SignedEnvelope {
-        artifact,
-        envelope: Envelope::parse(format, bytes)?,
-    })
-}
 
 /// Judges an envelope by the authority's trust stores, identities and level.
 ///

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::trusted_identities::IdentityError;
-
 /// Bytes of one distinguished name; real ones have a few hundred (CVE-2023-25656).
 const NAME_BYTES: usize = 4096;
 /// Attributes of one distinguished name.
@@ -18,14 +16,14 @@ pub(super) struct DistinguishedName(BTreeMap<String, String>);
 
 impl DistinguishedName {
     /// Reads a name: RFC 4514, with `;` as another separator and no multi-valued parts.
-    pub(super) fn parse(text: &str) -> Result<Self, IdentityError> {
+    pub(super) fn parse(text: &str) -> Result<Self, NameError> {
         let name = || text.chars().take(200).collect::<String>();
-        let wrong = |why| IdentityError::Name { name: name(), why };
+        let wrong = |why| NameError::Malformed { name: name(), why };
         if text.len() > NAME_BYTES {
             return Err(wrong("it is too long"));
         }
         if text.contains("=#") {
-            return Err(IdentityError::Hexadecimal(name()));
+            return Err(NameError::Hexadecimal(name()));
         }
         let mut attributes = BTreeMap::new();
         for (kind, value) in split(text).map_err(wrong)? {
@@ -33,7 +31,7 @@ impl DistinguishedName {
                 return Err(wrong("it has too many attributes"));
             }
             if attributes.contains_key(&kind) {
-                return Err(IdentityError::Twice {
+                return Err(NameError::Twice {
                     name: name(),
                     attribute: kind,
                 });
@@ -44,7 +42,7 @@ impl DistinguishedName {
             .into_iter()
             .find(|kind| !attributes.contains_key(*kind))
         {
-            Some(attribute) => Err(IdentityError::Missing {
+            Some(attribute) => Err(NameError::Missing {
                 name: name(),
                 attribute,
             }),
@@ -72,6 +70,41 @@ impl DistinguishedName {
             .iter()
             .all(|(kind, value)| other.0.get(kind) == Some(value))
     }
+}
+
+/// Why a text is no distinguished name that a trust policy may use.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NameError {
+    /// The hexadecimal form of values (CVE-2023-25656).
+    #[error("the distinguished name {0:?} contains \"=#\", which is not supported")]
+    Hexadecimal(String),
+    /// Not a distinguished name of RFC 4514.
+    #[error("{name:?} is not a distinguished name (RFC 4514): {why}")]
+    Malformed {
+        /// The name, shortened.
+        name: String,
+        /// What is wrong.
+        why: &'static str,
+    },
+    /// A mandatory attribute is missing.
+    #[error(
+        "the distinguished name {name:?} has no {attribute}: it needs C, ST (or S) and O at least"
+    )]
+    Missing {
+        /// The name.
+        name: String,
+        /// The attribute.
+        attribute: &'static str,
+    },
+    /// An attribute occurs twice.
+    #[error("the distinguished name {name:?} has {attribute} twice")]
+    Twice {
+        /// The name.
+        name: String,
+        /// The attribute.
+        attribute: String,
+    },
 }
 
 impl fmt::Display for DistinguishedName {

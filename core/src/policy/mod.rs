@@ -18,13 +18,15 @@ mod trust_policy;
 mod trusted_identities;
 mod yaml;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::crypto::PublicKey;
 use crate::digest::Digest;
 use crate::time::Window;
+use crate::trust::TrustNames;
 
 pub(crate) use claims::CLAIMS;
+pub use condition::Condition;
 pub use level::{Action, CheckKind, NotationLevel, VerifyTimestamp};
 pub use scope::{ImagePattern, NamespacePattern, Scope};
 pub use trusted_identities::{IdentityError, TrustedIdentities};
@@ -287,15 +289,6 @@ pub struct AttestationRule {
     pub conditions: Vec<Condition>,
 }
 
-/// A condition on a predicate, in the Common Expression Language; see [`condition`].
-#[derive(Clone, Debug)]
-pub struct Condition {
-    /// The expression as it was written.
-    source: String,
-    /// The expression, compiled.
-    compiled: std::sync::Arc<condition::Compiled>,
-}
-
 impl Policy {
     /// The authority with this index, which the checked lists of this policy hold.
     pub fn authority(&self, index: usize) -> Option<&Authority> {
@@ -327,26 +320,19 @@ impl Policies {
         self.policies.iter().find(|policy| policy.name == name)
     }
 
-    /// The Sigstore trust roots that the policies name.
-    pub fn trust_roots(&self) -> BTreeSet<&str> {
-        self.authorities()
-            .filter_map(|authority| match &authority.trust {
-                AuthorityKind::Key(trust) => trust.trust_root.as_deref(),
-                AuthorityKind::Keyless(trust) => Some(trust.trust_root.as_str()),
-                AuthorityKind::Notation(_) => None,
-            })
-            .collect()
-    }
-
-    /// The Notary Project trust stores that the policies name.
-    pub fn trust_stores(&self) -> BTreeSet<&crate::trust::StoreName> {
-        self.authorities()
-            .filter_map(|authority| match &authority.trust {
-                AuthorityKind::Notation(trust) => Some(&trust.trust_stores),
-                _ => None,
-            })
-            .flatten()
-            .collect()
+    /// The trust material that the policies name.
+    pub fn trust_names(&self) -> TrustNames<'_> {
+        let mut names = TrustNames::default();
+        for authority in self.authorities() {
+            match &authority.trust {
+                AuthorityKind::Key(trust) => names.roots.extend(trust.trust_root.as_deref()),
+                AuthorityKind::Keyless(trust) => {
+                    names.roots.insert(&trust.trust_root);
+                }
+                AuthorityKind::Notation(trust) => names.stores.extend(&trust.trust_stores),
+            }
+        }
+        names
     }
 
     fn authorities(&self) -> impl Iterator<Item = &Authority> {

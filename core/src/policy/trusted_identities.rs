@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use super::distinguished_name::DistinguishedName;
+use super::distinguished_name::{DistinguishedName, NameError};
 
 /// The identities that a policy accepts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,35 +109,9 @@ pub enum IdentityError {
         "expected a trusted identity such as \"x509.subject: C=US, ST=WA, O=acme\", found {0:?}"
     )]
     Prefix(String),
-    /// The hexadecimal form of values (CVE-2023-25656).
-    #[error("the distinguished name {0:?} contains \"=#\", which is not supported")]
-    Hexadecimal(String),
-    /// Not a distinguished name of RFC 4514.
-    #[error("{name:?} is not a distinguished name (RFC 4514): {why}")]
-    Name {
-        /// The name, shortened.
-        name: String,
-        /// What is wrong.
-        why: &'static str,
-    },
-    /// A mandatory attribute is missing.
-    #[error(
-        "the distinguished name {name:?} has no {attribute}: it needs C, ST (or S) and O at least"
-    )]
-    Missing {
-        /// The name.
-        name: String,
-        /// The attribute.
-        attribute: &'static str,
-    },
-    /// An attribute occurs twice.
-    #[error("the distinguished name {name:?} has {attribute} twice")]
-    Twice {
-        /// The name.
-        name: String,
-        /// The attribute.
-        attribute: String,
-    },
+    /// Not a distinguished name.
+    #[error(transparent)]
+    Name(#[from] NameError),
     /// Whoever matches the one matches the other.
     #[error(
         "the trusted identities {wide:?} and {narrow:?} overlap: whoever matches the second matches the first"
@@ -156,7 +130,7 @@ fn parse_identity(identity: &str) -> Result<Option<DistinguishedName>, IdentityE
         .filter(|(prefix, name)| !prefix.is_empty() && !name.trim().is_empty())
         .ok_or_else(|| IdentityError::Prefix(identity.chars().take(200).collect()))?;
     match prefix {
-        "x509.subject" => DistinguishedName::parse(name).map(Some),
+        "x509.subject" => Ok(Some(DistinguishedName::parse(name)?)),
         _ => Ok(None),
     }
 }
@@ -199,21 +173,24 @@ mod tests {
             "x509.subject:C=US,ST=WA,O=\"a\"",
         ] {
             assert!(
-                matches!(error(text), IdentityError::Name { .. }),
+                matches!(
+                    error(text),
+                    IdentityError::Name(NameError::Malformed { .. })
+                ),
                 "{text}: {:?}",
                 error(text)
             );
         }
         assert!(matches!(
             error("x509.subject:C=US,O=a"),
-            IdentityError::Missing {
+            IdentityError::Name(NameError::Missing {
                 attribute: "ST",
                 ..
-            }
+            })
         ));
         assert!(matches!(
             error("x509.subject:C=US,S=a,ST=b,O=c"),
-            IdentityError::Twice { .. }
+            IdentityError::Name(NameError::Twice { .. })
         ));
         for text in ["", "acme", ":x", "x509.subject:", "x509.subject: "] {
             assert!(matches!(error(text), IdentityError::Prefix(_)), "{text}");
@@ -224,14 +201,17 @@ mod tests {
     fn hexadecimal_and_endless_names_cost_nothing_cve_2023_25656() {
         assert!(matches!(
             error("x509.subject:C=US,ST=WA,O=#0c0161"),
-            IdentityError::Hexadecimal(_)
+            IdentityError::Name(NameError::Hexadecimal(_))
         ));
         let endless = format!("x509.subject:{}", "C=US,".repeat(1 << 20));
-        assert!(matches!(error(&endless), IdentityError::Name { .. }));
+        assert!(matches!(
+            error(&endless),
+            IdentityError::Name(NameError::Malformed { .. })
+        ));
         let many: String = (0..500).map(|i| format!("A{i}=x,")).collect();
         assert!(matches!(
             error(&format!("x509.subject:{many}C=US")),
-            IdentityError::Name { .. }
+            IdentityError::Name(NameError::Malformed { .. })
         ));
     }
 

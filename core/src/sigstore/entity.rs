@@ -1,6 +1,6 @@
 //! A signed thing in Sigstore's terms, whatever carried it.
 
-use super::log::LogEntry;
+use super::log_entry::LogEntry;
 use crate::digest::Digest;
 use crate::dsse::Envelope;
 use crate::evidence::Blob;

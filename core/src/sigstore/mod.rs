@@ -16,6 +16,7 @@ pub(crate) mod internals;
 mod key;
 mod keyless;
 mod log;
+mod log_entry;
 mod sct;
 mod simple_signing;
 mod subject;

@@ -6,15 +6,23 @@
 mod root;
 pub mod store;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::digest::Digest;
-use crate::policy::Policies;
 
 pub use root::{Anchor, AnchorKind, RootError, SigstoreRoot};
 pub(crate) use root::{Log, TimestampAuthority};
 pub use store::{StoreKind, StoreName, StoreNameError, TrustStore, TrustStoreError};
+
+/// The names of trust roots and trust stores, as policies give them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrustNames<'a> {
+    /// Sigstore trust roots.
+    pub roots: BTreeSet<&'a str>,
+    /// Notary Project trust stores.
+    pub stores: BTreeSet<&'a StoreName>,
+}
 
 /// All trust roots and trust stores, by name. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -63,29 +71,28 @@ impl TrustMaterial {
             .map(|(name, store)| (name, store.as_ref()))
     }
 
-    /// A digest over the material that these policies name: it changes whenever a
-    /// verdict by them might.
-    pub fn revision_for(&self, policies: &Policies) -> Digest {
+    /// A digest over the material of these names: it changes whenever a verdict by policies
+    /// that name it might.
+    pub fn revision_for(&self, names: &TrustNames<'_>) -> Digest {
         let mut text = String::new();
-        for name in policies.trust_roots() {
+        for name in &names.roots {
             let revision = self.root(name).map(|root| root.revision().to_string());
             text.push_str(&format!("root {name} {revision:?}\n"));
         }
-        for name in policies.trust_stores() {
+        for name in &names.stores {
             let revision = self.store(name).map(|store| store.revision().to_string());
             text.push_str(&format!("store {name} {revision:?}\n"));
         }
         Digest::sha256(text.as_bytes())
     }
 
-    /// Adds the built-in Sigstore trust roots that these policies name and that are not
-    /// here yet.
-    pub fn add_built_in_for(&mut self, policies: &Policies) {
-        for name in policies.trust_roots() {
+    /// Adds the built-in Sigstore trust roots that are named and not here yet.
+    pub fn add_built_in_for(&mut self, names: &TrustNames<'_>) {
+        for name in &names.roots {
             if self.root(name).is_none()
                 && let Some(root) = SigstoreRoot::built_in(name)
             {
-                self.insert_root(name, root);
+                self.insert_root(*name, root);
             }
         }
     }

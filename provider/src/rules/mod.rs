@@ -34,9 +34,9 @@ impl Rules {
     ///
     /// Built-in trust roots that the policies name are added.
     pub fn new(policies: Policies, mut trust: TrustMaterial) -> Self {
-        trust.add_built_in_for(&policies);
+        trust.add_built_in_for(&policies.trust_names());
         let policies_revision = policies.revision();
-        let trust_revision = trust.revision_for(&policies);
+        let trust_revision = trust.revision_for(&policies.trust_names());
         let revision = Digest::sha256(
             format!(
                 "core {}\npolicies {policies_revision}\ntrust {trust_revision}",

@@ -68,7 +68,7 @@ fn the_specifications_own_example_is_accepted() {
     }"#;
     let policies = load_text(text.to_owned()).unwrap();
     assert_eq!(policies.policies.len(), 4);
-    assert_eq!(policies.trust_stores().len(), 3);
+    assert_eq!(policies.trust_names().stores.len(), 3);
 }
 
 #[test]

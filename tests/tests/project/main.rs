@@ -11,5 +11,6 @@
 mod claims;
 mod dependencies;
 mod manifests;
+mod order;
 mod processes;
 mod suites;

@@ -10,7 +10,7 @@ use sha2::digest::{FixedOutput, HashMarker, Output, OutputSizeUser, Update};
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
 use super::{Backend, Mismatch};
-use crate::crypto::key::RsaPublicKeyDer;
+use crate::crypto::rsa::RsaPublicKeyDer;
 use crate::crypto::{Hash, KeyKind, Scheme};
 
 /// The backend over p256, p384, p521, rsa, ed25519-dalek and sha2.

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use super::super::artifact::{claims, find_envelope, read};
 use super::super::certificate::Certificate;
 use super::super::chain::{Chain, Purpose};
 use super::super::envelope::Envelope;
-use super::super::{claims, find_envelope, read, token};
+use super::super::token;
 use super::{Answers, crl, ocsp};
 use crate::budget;
 use crate::digest::Digest;

@@ -13,7 +13,7 @@ use super::{ConditionError, MAX_DEPTH, PATTERN_BYTES, meter};
 
 /// An expression that counts its steps, and the patterns that it spells out.
 #[derive(Debug)]
-pub(in super::super) struct Compiled {
+pub(super) struct Compiled {
     pub(super) expression: IdedExpr,
     pub(super) patterns: Patterns,
 }

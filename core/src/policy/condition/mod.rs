@@ -20,13 +20,12 @@ use std::sync::{Arc, LazyLock};
 use cel::common::types::CelBool;
 use cel::{Context, Env, ExecutionError, Value};
 
-use super::Condition;
 use crate::limits;
 use crate::reason::{Code, Reason};
 
 use meter::{Meter, Overrun};
 
-pub(super) use compile::Compiled;
+use compile::Compiled;
 
 /// The most bytes of an expression.
 const MAX_BYTES: usize = 4096;
@@ -36,6 +35,15 @@ const MAX_DEPTH: usize = 100;
 
 /// The most bytes of a compiled pattern.
 const PATTERN_BYTES: usize = 1 << 20;
+
+/// A condition on a predicate, in the Common Expression Language.
+#[derive(Clone, Debug)]
+pub struct Condition {
+    /// The expression as it was written.
+    source: String,
+    /// The expression, compiled.
+    compiled: Arc<Compiled>,
+}
 
 impl Condition {
     /// Reads an expression, and compiles the patterns that it spells out.

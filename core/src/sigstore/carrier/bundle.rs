@@ -16,7 +16,7 @@ use crate::reason::{Code, Reason};
 use crate::sigstore::entity::{
     BundleVersion, Content, Format, Material, MessageDigest, SignedEntity,
 };
-use crate::sigstore::log::{LogEntry, Proof};
+use crate::sigstore::log_entry::{LogEntry, Proof};
 use crate::x509::Certificate;
 
 /// How every media type of a bundle begins.

@@ -17,7 +17,7 @@ use crate::limits;
 use crate::manifest::{Descriptor, Manifest};
 use crate::reason::{Code, Reason};
 use crate::sigstore::entity::{Content, Format, Material, SignedEntity};
-use crate::sigstore::log::LogEntry;
+use crate::sigstore::log_entry::LogEntry;
 use crate::x509::Certificate;
 
 const SIMPLE_SIGNING: &str = "application/vnd.dev.cosign.simplesigning.v1+json";

@@ -4,7 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
-use super::{LogEntry, log_scheme};
+use super::super::log_entry::LogEntry;
+use super::log_scheme;
 use crate::reason::{Code, Reason};
 use crate::time::UnixTime;
 use crate::trust::Log;
