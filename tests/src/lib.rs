@@ -5,6 +5,7 @@
 //! * [`tools`]: the real programs of `tests/tools`, where they have been built.
 //! * [`parity`], `wasm`: the rule that the wasm module judges as we do, and a host for it.
 //! * [`vectors`]: public test vectors, where they are at hand.
+//! * [`verdicts`]: requests and the responses that they must have, as files.
 //! * [`pages`]: pages that a test writes, and holds to what it saw.
 //! * [`source`]: this repository's own Rust, for what its text must hold.
 
@@ -19,5 +20,6 @@ pub mod parity;
 pub mod source;
 pub mod tools;
 pub mod vectors;
+pub mod verdicts;
 #[cfg(feature = "wasm-host")]
 pub mod wasm;

@@ -1,11 +1,11 @@
 //! An image, a policy with one key, and what comes of a signature.
 
-use sealgate_core::policy::NoMatch;
-use sealgate_core::policy::file::{self, PolicyFile};
+use sealgate_core::policy::file::PolicyFile;
 use sealgate_core::verdict::Outcome;
-use sealgate_core::{Policies, TrustMaterial, UnixTime, Verdict};
+use sealgate_core::{UnixTime, Verdict};
 use sealgate_testkit::pack::Pack;
 use sealgate_testkit::sign::{self, Kind, SigningKey};
+use sealgate_tests::parity::{self, PolicyTexts, TrustDocuments};
 use serde_json::Value;
 
 pub(crate) const IMAGE: &str = "registry.example.com/prod/app:1.0";
@@ -18,7 +18,7 @@ pub(crate) fn key() -> SigningKey {
 }
 
 /// Problems of a policy for `registry.example.com/**` with more fields in its specification.
-pub(crate) fn load(key: &SigningKey, more: &str) -> Result<Policies, Vec<String>> {
+pub(crate) fn load(key: &SigningKey, more: &str) -> Result<PolicyTexts, Vec<String>> {
     let pem = serde_json::to_string(&key.public_pem()).unwrap();
     let text = format!(
         "apiVersion: sealgate.dev/v1alpha1\nkind: TrustPolicy\nmetadata: {{name: prod}}\nspec:\n  \
@@ -26,15 +26,11 @@ pub(crate) fn load(key: &SigningKey, more: &str) -> Result<Policies, Vec<String>
          - name: release\n    key: {{data: {pem}}}\n{more}"
     );
     let name = "policy.yaml".to_owned();
-    file::load(
-        &[PolicyFile { name, text }],
-        NoMatch::Deny,
-        &file::only_inline_keys,
-    )
-    .map_err(|problems| problems.iter().map(ToString::to_string).collect())
+    PolicyTexts::read(&[PolicyFile { name, text }])
+        .map_err(|problems| problems.iter().map(ToString::to_string).collect())
 }
 
-pub(crate) fn policies(key: &SigningKey, more: &str) -> Policies {
+pub(crate) fn policies(key: &SigningKey, more: &str) -> PolicyTexts {
     load(key, more).unwrap()
 }
 
@@ -46,13 +42,13 @@ pub(crate) fn attested(condition: &str) -> String {
     )
 }
 
-pub(crate) fn judge(pack: &Pack, policies: &Policies) -> Verdict {
+pub(crate) fn judge(pack: &Pack, policies: &PolicyTexts) -> Verdict {
     let now = UnixTime::from_seconds(1_800_000_000);
-    sealgate_core::verify(pack.evidence(), policies, &TrustMaterial::new(), now).unwrap()
+    parity::judge(pack.evidence(), policies, &TrustDocuments::default(), now)
 }
 
 #[track_caller]
-pub(crate) fn accepted(pack: &Pack, policies: &Policies) -> Verdict {
+pub(crate) fn accepted(pack: &Pack, policies: &PolicyTexts) -> Verdict {
     let verdict = judge(pack, policies);
     assert!(verdict.verified, "{:?}", verdict.reasons);
     assert_eq!(verdict.outcome, Outcome::Verified);
@@ -60,7 +56,7 @@ pub(crate) fn accepted(pack: &Pack, policies: &Policies) -> Verdict {
 }
 
 #[track_caller]
-pub(crate) fn refused(pack: &Pack, policies: &Policies, code: &str) {
+pub(crate) fn refused(pack: &Pack, policies: &PolicyTexts, code: &str) {
     let verdict = judge(pack, policies);
     assert!(!verdict.verified, "accepted, expected {code}");
     let first = verdict.reasons.first().unwrap();

@@ -1,9 +1,10 @@
 //! What a verdict shows of a statement, and what a policy demands of it.
 
+use sealgate_core::Verdict;
 use sealgate_core::policy::file::PolicyFile;
-use sealgate_core::{Policies, Verdict};
 use sealgate_testkit::pack::Pack;
 use sealgate_testkit::sign::{self, COSIGN_SIGN, SigningKey};
+use sealgate_tests::parity::PolicyTexts;
 use serde_json::{Value, json};
 
 use crate::scene::{IMAGE, TYPE, accepted, attested, judge, key, policies};
@@ -50,7 +51,7 @@ fn a_predicate_is_shown_or_said_to_be_left_out() {
 }
 
 /// A policy with a key that demands annotations.
-fn demanding(key: &SigningKey) -> Policies {
+fn demanding(key: &SigningKey) -> PolicyTexts {
     let pem = serde_json::to_string(&key.public_pem()).unwrap();
     let text = format!(
         "apiVersion: sealgate.dev/v1alpha1\nkind: TrustPolicy\nmetadata: {{name: prod}}\nspec:\n  \
@@ -61,13 +62,7 @@ fn demanding(key: &SigningKey) -> Policies {
         name: "policy.yaml".to_owned(),
         text,
     };
-    let none = sealgate_core::policy::NoMatch::Deny;
-    sealgate_core::policy::file::load(
-        &[file],
-        none,
-        &sealgate_core::policy::file::only_inline_keys,
-    )
-    .unwrap()
+    PolicyTexts::read(&[file]).unwrap()
 }
 
 #[test]

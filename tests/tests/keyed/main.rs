@@ -3,19 +3,24 @@
 
 use sealgate_core::evidence::Blob;
 use sealgate_core::policy::NoMatch;
-use sealgate_core::policy::file::{self, PolicyFile};
+use sealgate_core::policy::file::PolicyFile;
 use sealgate_core::verdict::Outcome;
 use sealgate_core::{Policies, TrustMaterial, UnixTime, Verdict};
 use sealgate_testkit::pack::Pack;
 use sealgate_testkit::sign::{self, COSIGN_SIGN, Kind, SigningKey};
+use sealgate_tests::parity::{self, PolicyTexts, TrustDocuments};
 use serde_json::{Value, json};
 
 const IMAGE: &str = "registry.example.com/prod/app:1.0";
+const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
 
-fn policies(keys: &[(&str, &SigningKey)], more: &str) -> Policies {
-    let mut text = "apiVersion: sealgate.dev/v1alpha1\nkind: TrustPolicy\n\
-                    metadata: {name: prod}\nspec:\n  images: [{glob: \"registry.example.com/**\"}]\n  authorities:\n"
-        .to_owned();
+/// A policy up to its authorities.
+const HEAD: &str = "apiVersion: sealgate.dev/v1alpha1\nkind: TrustPolicy\n\
+                    metadata: {name: prod}\nspec:\n  \
+                    images: [{glob: \"registry.example.com/**\"}]\n  authorities:\n";
+
+fn policies(keys: &[(&str, &SigningKey)], more: &str) -> PolicyTexts {
+    let mut text = HEAD.to_owned();
     for (name, key) in keys {
         let pem = serde_json::to_string(&key.public_pem()).unwrap();
         text.push_str(&format!(
@@ -23,20 +28,23 @@ fn policies(keys: &[(&str, &SigningKey)], more: &str) -> Policies {
         ));
     }
     text.push_str(more);
+    read(text)
+}
+
+fn read(text: String) -> PolicyTexts {
     let file = PolicyFile {
         name: "policy.yaml".to_owned(),
         text,
     };
-    file::load(&[file], NoMatch::Deny, &file::only_inline_keys).unwrap()
+    PolicyTexts::read(&[file]).unwrap()
 }
 
-fn judge(pack: &Pack, policies: &Policies) -> Verdict {
-    let now = UnixTime::from_seconds(1_800_000_000);
-    sealgate_core::verify(pack.evidence(), policies, &TrustMaterial::new(), now).unwrap()
+fn judge(pack: &Pack, policies: &PolicyTexts) -> Verdict {
+    parity::judge(pack.evidence(), policies, &TrustDocuments::default(), NOW)
 }
 
 #[track_caller]
-fn refused(pack: &Pack, policies: &Policies, outcome: Outcome, code: &str) {
+fn refused(pack: &Pack, policies: &PolicyTexts, outcome: Outcome, code: &str) {
     let verdict = judge(pack, policies);
     assert!(!verdict.verified);
     assert_eq!(verdict.outcome, outcome, "{:?}", verdict.reasons);
@@ -94,11 +102,13 @@ fn an_image_without_signatures_is_unsigned() {
 #[test]
 fn an_image_that_no_policy_covers_is_refused() {
     let key = SigningKey::generate(Kind::P256);
-    let mut policies = policies(&[("release", &key)], "");
+    let policies = policies(&[("release", &key)], "");
     let pack = Pack::image("elsewhere.example.org/app", "a");
     refused(&pack, &policies, Outcome::NoPolicy, "no_policy");
+    let mut policies = Policies::clone(&policies);
     policies.no_match = NoMatch::DangerAllowUnverified;
-    assert_eq!(judge(&pack, &policies).outcome, Outcome::NotCovered);
+    let verdict = sealgate_core::verify(pack.evidence(), &policies, &TrustMaterial::new(), NOW);
+    assert_eq!(verdict.unwrap().outcome, Outcome::NotCovered);
 }
 
 #[test]
@@ -163,9 +173,11 @@ fn an_altered_image_manifest_has_another_digest() {
     let mut pack = pack.with_cosign(&[layer]);
     let subject = &mut pack.evidence_mut().subject;
     subject.reference = subject.reference.at(digest);
+    let pinned = subject.reference.to_string();
     let mut bytes = subject.manifest.bytes().to_vec();
     bytes[3] ^= 1;
     subject.manifest = Blob::new(bytes);
+    pack.evidence_mut().request.image = pinned;
     refused(&pack, &policies, Outcome::Invalid, "image_digest_mismatch");
 }
 
@@ -290,27 +302,26 @@ fn two_keys_demanded_and_one_found_is_not_enough() {
 #[test]
 fn signatures_count_only_while_their_key_is_in_force_cve_2026_54787() {
     let key = SigningKey::generate(Kind::P256);
-    let mut policies = policies(&[("release", &key)], "");
+    let until = |end: UnixTime| {
+        let pem = serde_json::to_string(&key.public_pem()).unwrap();
+        let end = serde_json::to_string(&end).unwrap();
+        read(format!(
+            "{HEAD}  - name: release\n    key: {{data: {pem}, validFor: {{end: {end}}}}}\n"
+        ))
+    };
     let pack = Pack::image(IMAGE, "a");
     let layer = signed_layer(&key, &pack);
     let pack = pack.with_cosign(&[layer]);
-    let sealgate_core::policy::AuthorityKind::Key(trust) =
-        &mut policies.policies[0].authorities[0].trust
-    else {
-        panic!("expected a key");
-    };
-    let now = 1_800_000_000;
-    trust.keys[0].valid_for.end = Some(UnixTime::from_seconds(now - 1));
-    refused(&pack, &policies, Outcome::Untrusted, "key_outside_validity");
-    let sealgate_core::policy::AuthorityKind::Key(trust) =
-        &mut policies.policies[0].authorities[0].trust
-    else {
-        panic!("expected a key");
-    };
-    trust.keys[0].valid_for.end = Some(UnixTime::from_seconds(now));
-    let verdict = judge(&pack, &policies);
+    let before = UnixTime::from_seconds(NOW.seconds() - 1);
+    refused(
+        &pack,
+        &until(before),
+        Outcome::Untrusted,
+        "key_outside_validity",
+    );
+    let verdict = judge(&pack, &until(NOW));
     assert!(verdict.verified, "the end is inclusive");
-    assert_eq!(verdict.valid_until, Some(UnixTime::from_seconds(now)));
+    assert_eq!(verdict.valid_until, Some(NOW));
 }
 
 #[test]

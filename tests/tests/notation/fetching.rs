@@ -11,9 +11,10 @@ use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use sealgate::collect::RevocationClient;
 use sealgate_core::evidence::RevocationKind;
-use sealgate_core::{Evidence, TrustMaterial, UnixTime, Verdict};
+use sealgate_core::{Evidence, UnixTime, Verdict};
 use sealgate_testkit::notation::revocation::{Crl, Ocsp, Status};
 use sealgate_testkit::notation::{Format, NOW};
+use sealgate_tests::parity::{self, TrustDocuments};
 use tokio::time::Instant;
 
 use crate::scene::{Signer, accepted, refused, strict};
@@ -92,8 +93,8 @@ async fn complete(client: &RevocationClient, signer: &Signer) -> Evidence {
         .await
 }
 
-fn judge(evidence: &Evidence, trust: &TrustMaterial) -> Verdict {
-    sealgate_core::verify(evidence, &strict(), trust, UnixTime::from_seconds(NOW)).unwrap()
+fn judge(evidence: &Evidence, trust: &TrustDocuments) -> Verdict {
+    parity::judge(evidence, &strict(), trust, UnixTime::from_seconds(NOW))
 }
 
 fn by_ocsp(base: &str) -> Signer {

@@ -2,9 +2,10 @@
 
 use sealgate_core::policy::Action;
 use sealgate_core::verdict::{CheckResult, Passed};
-use sealgate_core::{Policies, TrustMaterial, Verdict, limits};
+use sealgate_core::{Verdict, limits};
 use sealgate_testkit::notation::{Certificate, Envelope, Format, NOW, Profile, YEAR};
 use sealgate_testkit::pack::Pack;
+use sealgate_tests::parity::{PolicyTexts, TrustDocuments};
 use serde_json::{Value, json};
 
 use crate::scene::{
@@ -12,11 +13,11 @@ use crate::scene::{
     trust, unproven, with_envelope,
 };
 
-fn at_level(level: &str) -> Policies {
+fn at_level(level: &str) -> PolicyTexts {
     policy(&[("signatureVerification", json!({"level": level}))])
 }
 
-fn overriding(level: &str, check: &str, action: &str) -> Policies {
+fn overriding(level: &str, check: &str, action: &str) -> PolicyTexts {
     policy(&[(
         "signatureVerification",
         json!({"level": level, "override": {check: action}}),
@@ -28,7 +29,7 @@ struct Fault {
     check: &'static str,
     code: &'static str,
     pack: Pack,
-    trust: TrustMaterial,
+    trust: TrustDocuments,
 }
 
 fn faults() -> Vec<Fault> {

@@ -9,13 +9,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use sealgate::collect::{Collector, Wanted};
 use sealgate::registry::{Registries, RegistryClient, RegistryConfig};
 use sealgate_core::evidence::{Evidence, Request};
-use sealgate_core::{Reference, TrustMaterial, UnixTime, Verdict};
+use sealgate_core::{Reference, UnixTime, Verdict};
 use sealgate_testkit::image;
 use sealgate_testkit::notation::certificate::{purpose, usage};
 use sealgate_testkit::notation::envelope::{artifact, header};
 use sealgate_testkit::notation::{Certificate, Envelope, Format, Header, Key, Kind, Profile, YEAR};
 use sealgate_testkit::registry::{Registry, RegistryOptions};
 use sealgate_tests::e2e::{Scenario, TimestampServer};
+use sealgate_tests::parity::{self, TrustDocuments};
 use sealgate_tests::tools;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -55,7 +56,7 @@ impl Bench {
         path
     }
 
-    fn trust(&self, stores: &[(&str, &[&Certificate])]) -> TrustMaterial {
+    fn trust(&self, stores: &[(&str, &[&Certificate])]) -> TrustDocuments {
         for (name, certificates) in stores {
             let folder = name.replace(':', "/");
             let pem: String = certificates
@@ -262,10 +263,10 @@ fn cases() -> Vec<Case> {
     cases
 }
 
-fn judge(evidence: &Evidence, statement: &Value, trust: &TrustMaterial) -> Verdict {
+fn judge(evidence: &Evidence, statement: &Value, trust: &TrustDocuments) -> Verdict {
     let policies = load(std::slice::from_ref(statement)).unwrap();
     let now = UnixTime::from_seconds(now());
-    sealgate_core::verify(evidence, &policies, trust, now).unwrap()
+    parity::judge(evidence, &policies, trust, now)
 }
 
 #[test]
@@ -513,23 +514,20 @@ async fn countersignatures_of_the_real_timestamp_server_are_verified() {
         // Once the certificates have expired, the countersignature still counts.
         let policies = load(std::slice::from_ref(&statement)).unwrap();
         let later = UnixTime::from_seconds(now() + 2 * YEAR);
-        let later = sealgate_core::verify(&evidence, &policies, &trusted, later).unwrap();
+        let later = parity::judge(&evidence, &policies, &trusted, later);
         assert!(later.verified, "{:?}", later.reasons);
         row.seen(format!("verified, signed at {}", time.time.seconds()));
     }
 }
 
 /// The same trust, and this root as `tsa:time`.
-fn with_tsa(bench: &Bench, mut trusted: TrustMaterial, root: &str) -> TrustMaterial {
+fn with_tsa(bench: &Bench, trusted: TrustDocuments, root: &str) -> TrustDocuments {
     bench.write("store/x509/tsa/time/root.pem", root);
-    let name: sealgate_core::trust::StoreName = "tsa:time".parse().unwrap();
-    let store = sealgate_core::trust::TrustStore::read(name.kind, [root.as_bytes()]).unwrap();
-    trusted.insert_store(name, store);
-    trusted
+    trusted.with_store("tsa:time", vec![root.to_owned()])
 }
 
 /// The genuine signature of one image beside another.
-fn transplanted(registry: &Registry, evidence: &Evidence, trusted: &TrustMaterial) {
+fn transplanted(registry: &Registry, evidence: &Evidence, trusted: &TrustDocuments) {
     let other = image::single(registry, "prod/app", "2.0", "b");
     let (_, bytes) = registry
         .manifest("prod/app", &other.digest.to_string())

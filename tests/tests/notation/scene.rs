@@ -1,13 +1,12 @@
 //! An image, a signer with a chain of three, and a policy that trusts its root.
 
-use sealgate_core::policy::NoMatch;
-use sealgate_core::policy::file::{self, PolicyFile};
-use sealgate_core::trust::{StoreName, TrustStore};
+use sealgate_core::policy::file::PolicyFile;
 use sealgate_core::verdict::{Check, CheckResult};
-use sealgate_core::{Policies, TrustMaterial, UnixTime, Verdict};
+use sealgate_core::{UnixTime, Verdict};
 use sealgate_testkit::notation::envelope::{artifact, payload};
 use sealgate_testkit::notation::{Certificate, Envelope, Format, NOW, Profile};
 use sealgate_testkit::pack::Pack;
+use sealgate_tests::parity::{self, PolicyTexts, TrustDocuments};
 use serde_json::{Value, json};
 
 pub(crate) const IMAGE: &str = "registry.example.com/prod/app:1.0";
@@ -68,7 +67,7 @@ impl Signer {
     }
 
     /// Trust in this signer's root, as `ca:acme`.
-    pub(crate) fn trust(&self) -> TrustMaterial {
+    pub(crate) fn trust(&self) -> TrustDocuments {
         trust(&[("ca:acme", &[&self.root])])
     }
 }
@@ -92,17 +91,13 @@ pub(crate) fn with_envelope(pack: Pack, format: Format, envelope: &[u8]) -> Pack
     pack.with(artifact)
 }
 
-pub(crate) fn trust(stores: &[(&str, &[&Certificate])]) -> TrustMaterial {
-    let mut material = TrustMaterial::new();
+pub(crate) fn trust(stores: &[(&str, &[&Certificate])]) -> TrustDocuments {
+    let mut trust = TrustDocuments::default();
     for (name, certificates) in stores {
-        let name: StoreName = name.parse().unwrap();
-        let files = certificates
-            .iter()
-            .map(|certificate| certificate.der.as_slice());
-        let store = TrustStore::read(name.kind, files).unwrap();
-        material.insert_store(name, store);
+        let certificates = certificates.iter().map(|one| one.pem()).collect();
+        trust = trust.with_store(name, certificates);
     }
-    material
+    trust
 }
 
 /// A statement of a trust policy: strict, for every image, any identity below `ca:acme`.
@@ -130,40 +125,45 @@ pub(crate) fn statement_with(changes: &[(&str, Value)]) -> Value {
     statement
 }
 
-pub(crate) fn load(statements: &[Value]) -> Result<Policies, Vec<String>> {
+pub(crate) fn load(statements: &[Value]) -> Result<PolicyTexts, Vec<String>> {
     let text = json!({"version": "1.0", "trustPolicies": statements}).to_string();
     load_text(text)
 }
 
-pub(crate) fn load_text(text: String) -> Result<Policies, Vec<String>> {
+pub(crate) fn load_text(text: String) -> Result<PolicyTexts, Vec<String>> {
     let file = PolicyFile {
         name: "trustpolicy.json".to_owned(),
         text,
     };
-    file::load(&[file], NoMatch::Deny, &file::only_inline_keys)
+    PolicyTexts::read(&[file])
         .map_err(|problems| problems.iter().map(ToString::to_string).collect())
 }
 
-pub(crate) fn policy(changes: &[(&str, Value)]) -> Policies {
+pub(crate) fn policy(changes: &[(&str, Value)]) -> PolicyTexts {
     load(&[statement_with(changes)]).unwrap()
 }
 
-pub(crate) fn strict() -> Policies {
+pub(crate) fn strict() -> PolicyTexts {
     policy(&[])
 }
 
-pub(crate) fn judge(pack: &Pack, policies: &Policies, trust: &TrustMaterial) -> Verdict {
+pub(crate) fn judge(pack: &Pack, policies: &PolicyTexts, trust: &TrustDocuments) -> Verdict {
     judge_at(pack, policies, trust, NOW)
 }
 
+#[track_caller]
 pub(crate) fn judge_at(
     pack: &Pack,
-    policies: &Policies,
-    trust: &TrustMaterial,
+    policies: &PolicyTexts,
+    trust: &TrustDocuments,
     now: i64,
 ) -> Verdict {
-    let now = UnixTime::from_seconds(now);
-    sealgate_core::verify(pack.evidence(), policies, trust, now).unwrap()
+    parity::judge(
+        pack.evidence(),
+        policies,
+        trust,
+        UnixTime::from_seconds(now),
+    )
 }
 
 #[track_caller]

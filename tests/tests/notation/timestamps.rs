@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use sealgate_core::Verdict;
 use sealgate_core::evidence::RevocationKind;
-use sealgate_core::{Policies, TrustMaterial, Verdict};
 use sealgate_testkit::notation::certificate::{purpose, usage};
 use sealgate_testkit::notation::revocation::{Crl, Entry, Ocsp, Status, answer};
 use sealgate_testkit::notation::timestamp::Token;
@@ -11,6 +11,7 @@ use sealgate_testkit::notation::{
     Certificate, Envelope, Format, Key, Kind, NOW, Profile, YEAR, der,
 };
 use sealgate_testkit::pack::Pack;
+use sealgate_tests::parity::{PolicyTexts, TrustDocuments};
 use serde_json::json;
 
 use crate::scene::{
@@ -44,7 +45,7 @@ impl Stamped {
         Token::new(&[&self.tsa])
     }
 
-    fn trust(&self) -> TrustMaterial {
+    fn trust(&self) -> TrustDocuments {
         trust(&[
             ("ca:acme", &[&self.signer.root]),
             ("tsa:time", &[&self.tsa_root]),
@@ -68,11 +69,11 @@ impl Stamped {
     }
 }
 
-fn always() -> Policies {
+fn always() -> PolicyTexts {
     timestamped("always")
 }
 
-fn timestamped(when: &str) -> Policies {
+fn timestamped(when: &str) -> PolicyTexts {
     policy(&[
         ("trustStores", json!(["ca:acme", "tsa:time"])),
         (
@@ -447,7 +448,7 @@ fn by_authority(signer: &Signer, format: Format, time: i64) -> Pack {
     with_envelope(pack, format, &envelope.sign(&signer.leaf.key))
 }
 
-fn authority_policy() -> Policies {
+fn authority_policy() -> PolicyTexts {
     policy(&[("trustStores", json!(["signingAuthority:acme", "tsa:time"]))])
 }
 

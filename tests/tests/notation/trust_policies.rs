@@ -1,8 +1,9 @@
 //! `trustpolicy.json`, accepted unchanged and checked as the specification says.
 
-use sealgate_core::{Policies, Verdict};
+use sealgate_core::Verdict;
 use sealgate_testkit::notation::Format;
 use sealgate_testkit::pack::Pack;
+use sealgate_tests::parity::PolicyTexts;
 use serde_json::{Value, json};
 
 use crate::scene::{
@@ -123,7 +124,7 @@ fn a_scope_is_one_repository_and_nothing_else() {
     }
 }
 
-fn covers(policies: &Policies, image: &str) -> bool {
+fn covers(policies: &PolicyTexts, image: &str) -> bool {
     let signer = Signer::new();
     let verdict = judge(&Pack::image(image, "a"), policies, &signer.trust());
     !verdict.policies.is_empty()

@@ -2,22 +2,22 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use sealgate_core::policy::{
-    Authority, AuthorityKind, Identity, KeyAuthority, KeylessAuthority, Matcher, TrustedKey,
-};
+use sealgate_core::policy::file::PolicyFile;
 use sealgate_core::sigstore::Blob;
 use sealgate_core::time::Window;
 use sealgate_core::trust::SigstoreRoot;
 use sealgate_core::verdict::Signer;
 use sealgate_core::verify_blob;
-use sealgate_core::{Digest, TrustMaterial, UnixTime};
+use sealgate_core::{Digest, TrustMaterial, UnixTime, Verdict};
 use sealgate_testkit::sigstore::certificate::{Description, Holder};
 use sealgate_testkit::sigstore::key::{Key, KeyKind};
 use sealgate_testkit::sigstore::log::canonical;
 use sealgate_testkit::sigstore::{
     ISSUER, SIGNED, SUBJECT, Signed, Sigstore, Verifier, add_entry, bundle, statement,
 };
-use serde_json::Value;
+use sealgate_tests::parity::{self, PolicyTexts, TrustDocuments};
+use sealgate_tests::vectors::ConformanceCase;
+use serde_json::{Value, json};
 
 pub(crate) const ARTIFACT: &[u8] = b"an artifact";
 pub(crate) const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
@@ -36,44 +36,45 @@ pub(crate) const USUAL: Wants = Wants {
     scts: 1,
 };
 
-pub(crate) fn exact(issuer: &str, subject: &str) -> Identity {
-    Identity {
-        issuer: Matcher::Exact(issuer.to_owned()),
-        subject: Matcher::Exact(subject.to_owned()),
-        subject_type: None,
-        claims: Default::default(),
-    }
+pub(crate) fn exact(issuer: &str, subject: &str) -> Value {
+    json!({"issuer": issuer, "subject": subject})
 }
 
-pub(crate) fn keyless(identities: Vec<Identity>, wants: Wants) -> Authority {
-    Authority {
-        name: "ci".to_owned(),
-        trust: AuthorityKind::Keyless(KeylessAuthority {
-            trust_root: "private".to_owned(),
-            identities,
-            transparency_log: wants.logs,
-            signed_timestamp: wants.timestamps,
-            certificate_transparency: wants.scts,
-        }),
-        annotations: Default::default(),
-    }
+/// An authority as policies have it.
+pub(crate) fn keyless(identities: &[Value], wants: Wants) -> Value {
+    json!({"name": "ci", "keyless": {
+        "trustRoot": "private",
+        "identities": identities,
+        "transparencyLog": {"threshold": wants.logs},
+        "signedTimestamp": {"threshold": wants.timestamps},
+        "certificateTransparency": {"threshold": wants.scts},
+    }})
 }
 
-pub(crate) fn by_key(key: &Key, valid_for: Window, root: bool, wants: Wants) -> Authority {
-    Authority {
-        name: "release".to_owned(),
-        trust: AuthorityKind::Key(KeyAuthority {
-            keys: vec![TrustedKey {
-                name: "release".to_owned(),
-                key: sealgate_core::crypto::PublicKey::from_der(key.spki()).unwrap(),
-                valid_for,
-            }],
-            trust_root: root.then(|| "private".to_owned()),
-            transparency_log: wants.logs,
-            signed_timestamp: wants.timestamps,
-        }),
-        annotations: Default::default(),
+pub(crate) fn by_key(key: &Key, valid_for: Window, root: bool, wants: Wants) -> Value {
+    let mut authority = json!({
+        "name": "release",
+        "key": {"name": "release", "data": key.pem()},
+        "transparencyLog": {"threshold": wants.logs},
+        "signedTimestamp": {"threshold": wants.timestamps},
+    });
+    for (name, time) in [("start", valid_for.start), ("end", valid_for.end)] {
+        if let Some(time) = time {
+            authority["key"]["validFor"][name] = json!(time);
+        }
     }
+    if root {
+        authority["trustRoot"] = "private".into();
+    }
+    authority
+}
+
+pub(crate) fn read(policy: &Value) -> PolicyTexts {
+    let file = PolicyFile {
+        name: "policy.yaml".to_owned(),
+        text: policy.to_string(),
+    };
+    PolicyTexts::read(&[file]).unwrap()
 }
 
 /// An instance with a signer, and the question about what it signed.
@@ -81,7 +82,8 @@ pub(crate) struct Bench {
     pub(crate) sigstore: Sigstore,
     pub(crate) signer: Holder,
     pub(crate) root: Value,
-    pub(crate) authority: Authority,
+    /// As policies have it.
+    pub(crate) authority: Value,
     pub(crate) now: UnixTime,
 }
 
@@ -91,14 +93,14 @@ impl Bench {
         Self {
             signer: sigstore.signer(),
             root: sigstore.trusted_root(),
-            authority: keyless(vec![exact(ISSUER, SUBJECT)], USUAL),
+            authority: keyless(&[exact(ISSUER, SUBJECT)], USUAL),
             now: NOW,
             sigstore,
         }
     }
 
     pub(crate) fn wanting(mut self, wants: Wants) -> Self {
-        self.authority = keyless(vec![exact(ISSUER, SUBJECT)], wants);
+        self.authority = keyless(&[exact(ISSUER, SUBJECT)], wants);
         self
     }
 
@@ -140,8 +142,33 @@ impl Bench {
         bundle
     }
 
+    /// As a file's, and as that of an image whose manifest the artifact is.
     pub(crate) fn judge(&self, bundle: &Value) -> Result<Signer, String> {
-        self.judge_bytes(bundle.to_string().as_bytes())
+        let judged = self.judge_bytes(bundle.to_string().as_bytes());
+        let verdict = self.judge_image(bundle);
+        assert_eq!(verdict.verified, judged.is_ok(), "{:?}", verdict.reasons);
+        judged
+    }
+
+    /// Natively and in wasm, and the verdicts must be equal to the byte.
+    fn judge_image(&self, bundle: &Value) -> Verdict {
+        let case = ConformanceCase {
+            name: "image".to_owned(),
+            bundle: bundle.to_string().into_bytes(),
+            artifact: ARTIFACT.to_vec(),
+            trusted_root: None,
+            key: None,
+            identity: SUBJECT.to_owned(),
+            issuer: ISSUER.to_owned(),
+        };
+        // Which kind of content it wants, and no authority of its own.
+        let mut policy = case.policy();
+        policy["spec"]["authorities"] = json!([self.authority]);
+        if let Some(rule) = policy.pointer_mut("/spec/attestations/0/from/0") {
+            *rule = self.authority["name"].clone();
+        }
+        let trust = TrustDocuments::default().with_root("private", &self.root);
+        parity::judge(&case.evidence(), &read(&policy), &trust, self.now)
     }
 
     pub(crate) fn judge_bytes(&self, bundle: &[u8]) -> Result<Signer, String> {
@@ -157,7 +184,15 @@ impl Bench {
         let root = SigstoreRoot::from_json(self.root.to_string().as_bytes()).unwrap();
         let mut trust = TrustMaterial::new();
         trust.insert_root("private", root);
-        let judge = |blob| verify_blob(bundle, blob, &self.authority, &trust, self.now).unwrap();
+        let policy = json!({
+            "apiVersion": "sealgate.dev/v1alpha1",
+            "kind": "TrustPolicy",
+            "metadata": {"name": "file"},
+            "spec": {"images": [{"glob": "**"}], "authorities": [self.authority]},
+        });
+        let policies = read(&policy);
+        let authority = &policies.policies[0].authorities[0];
+        let judge = |blob| verify_blob(bundle, blob, authority, &trust, self.now).unwrap();
         let by_bytes = judge(Blob::Bytes(artifact));
         let by_digest = judge(Blob::Digest(Digest::sha256(artifact)));
         assert_eq!(by_bytes, by_digest);

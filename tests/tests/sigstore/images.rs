@@ -1,17 +1,13 @@
 //! Images: every form in which their signatures and attestations come, alone and together.
 
-use std::collections::BTreeMap;
-
+use sealgate_core::Verdict;
 use sealgate_core::evidence::{Artifact, Blob, Source};
-use sealgate_core::policy::NoMatch;
-use sealgate_core::policy::file::{self, PolicyFile};
-use sealgate_core::trust::SigstoreRoot;
+use sealgate_core::policy::file::PolicyFile;
 use sealgate_core::verdict::Outcome;
-use sealgate_core::{Policies, TrustMaterial, Verdict};
 use sealgate_testkit::pack::{self, Pack};
 use sealgate_testkit::sign::{self, COSIGN_SIGN, Layer};
 use sealgate_testkit::sigstore::certificate::Holder;
-use sealgate_tests::parity::Question;
+use sealgate_tests::parity::{self, PolicyTexts, TrustDocuments};
 
 use crate::prelude::*;
 
@@ -65,33 +61,19 @@ impl Case {
         policy.to_string()
     }
 
-    fn policies(&self) -> Policies {
+    fn policies(&self) -> PolicyTexts {
         let file = PolicyFile {
             name: "policy.yaml".to_owned(),
             text: self.policy(),
         };
-        file::load(&[file], NoMatch::Deny, &file::only_inline_keys).unwrap()
+        PolicyTexts::read(&[file]).unwrap()
     }
 
     /// Natively and in wasm: the verdicts must be equal, byte for byte.
     fn judge(&self, pack: &Pack) -> Verdict {
         let root = self.sigstore.trusted_root();
-        let mut trust = TrustMaterial::new();
-        let parsed = SigstoreRoot::from_json(root.to_string().as_bytes()).unwrap();
-        trust.insert_root("private", parsed);
-        let verdict =
-            sealgate_core::verify(pack.evidence(), &self.policies(), &trust, NOW).unwrap();
-        let response = Question {
-            evidence: pack.evidence().clone(),
-            policies: vec![self.policy()],
-            trust_roots: BTreeMap::from([("private".to_owned(), root)]),
-            trust_stores: BTreeMap::new(),
-            now: NOW,
-        }
-        .judge();
-        let native: Value = serde_json::from_slice(&verdict.to_json()).unwrap();
-        assert_eq!(response["verdict"], native);
-        verdict
+        let trust = TrustDocuments::default().with_root("private", &root);
+        parity::judge(pack.evidence(), &self.policies(), &trust, NOW)
     }
 
     #[track_caller]

@@ -95,7 +95,7 @@ fn a_managed_keys_entry_is_bound_to_it_without_any_trust_root() {
     bench.authority = by_key(&stranger, Window::ALWAYS, false, none);
     bench.refuses(&logged, "signature_invalid");
     bench.refuses(&bench.v1(), "signature_kind_mismatch");
-    bench.authority = keyless(vec![exact(ISSUER, SUBJECT)], USUAL);
+    bench.authority = keyless(&[exact(ISSUER, SUBJECT)], USUAL);
     bench.refuses(&logged, "signature_kind_mismatch");
 }
 
@@ -106,7 +106,7 @@ fn statements_are_held_to_their_form_cve_2026_39395() {
     let good = String::from_utf8(about(&Digest::sha256(ARTIFACT))).unwrap();
     let signed = |payload: &str| Signed::statement(&bench.signer.key, payload.as_bytes());
     let empty = json!({"_type": "https://in-toto.io/Statement/v1", "subject": [],
-        "predicateType": "t", "predicate": {}})
+        "predicateType": "https://slsa.dev/provenance/v1", "predicate": {}})
     .to_string();
     let other = String::from_utf8(about(&Digest::sha256(b"another"))).unwrap();
     for (payload, code) in [

@@ -21,7 +21,7 @@ mod prelude {
     pub(crate) use base64::Engine as _;
     pub(crate) use base64::engine::general_purpose::STANDARD;
     pub(crate) use sealgate_core::Digest;
-    pub(crate) use sealgate_core::policy::{Identity, Matcher, Pattern, SubjectType};
+    pub(crate) use sealgate_core::policy::SubjectType;
     pub(crate) use sealgate_core::time::Window;
     pub(crate) use sealgate_testkit::sigstore::certificate::{
         CODE_SIGNING, Description, SERVER_AUTH, San, TIME_STAMPING,

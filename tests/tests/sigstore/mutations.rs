@@ -764,7 +764,10 @@ fn refuse_all(bench: &Bench, changes: &[Change], good: &Value) {
         let mut bundle = good.clone();
         change(&mut bundle);
         let judged = [
-            ("a file", bench.judge(&bundle).map(|_| ())),
+            (
+                "a file",
+                bench.judge_bytes(bundle.to_string().as_bytes()).map(|_| ()),
+            ),
             ("an image", judge_image(bench, good, &bundle)),
         ];
         for (what, found) in judged {

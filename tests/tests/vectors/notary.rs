@@ -8,12 +8,13 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use sealgate_core::Verdict;
 use sealgate_core::evidence::{Blob, Evidence};
-use sealgate_core::trust::{StoreName, TrustStore};
-use sealgate_core::{TrustMaterial, Verdict};
 use sealgate_testkit::notation::Format;
+use sealgate_testkit::notation::certificate::pem;
 use sealgate_testkit::notation::envelope::artifact;
 use sealgate_testkit::pack::Pack;
+use sealgate_tests::parity::TrustDocuments;
 use sealgate_tests::vectors;
 use serde_json::{Value, json};
 
@@ -22,7 +23,7 @@ use crate::scene::{accepted, image, judge_at, policy, refused, trust, with_envel
 /// 2024-01-01.
 const THEN: i64 = 1_704_067_200;
 
-fn judge(pack: &Pack, trust: &TrustMaterial) -> Verdict {
+fn judge(pack: &Pack, trust: &TrustDocuments) -> Verdict {
     let policies = policy(&[("trustStores", json!(["ca:acme", "signingAuthority:acme"]))]);
     judge_at(pack, &policies, trust, THEN)
 }
@@ -36,14 +37,11 @@ fn root_of(envelope: &[u8]) -> Vec<u8> {
         .unwrap()
 }
 
-fn trusting(root: &[u8]) -> TrustMaterial {
-    let mut material = TrustMaterial::new();
-    for name in ["ca:acme", "signingAuthority:acme"] {
-        let name: StoreName = name.parse().unwrap();
-        let store = TrustStore::read(name.kind, [root]).unwrap();
-        material.insert_store(name, store);
-    }
-    material
+fn trusting(root: &[u8]) -> TrustDocuments {
+    let root = vec![pem("CERTIFICATE", root)];
+    TrustDocuments::default()
+        .with_store("ca:acme", root.clone())
+        .with_store("signingAuthority:acme", root)
 }
 
 /// The image of the layout that notation-go's tests sign.
@@ -111,7 +109,7 @@ pub(crate) fn the_mock_envelopes_get_as_far_as_they_should() {
             name if name.contains("plugin") => "plugin_unsupported",
             _ => "subject_mismatch",
         };
-        let verdict = judge(&pack, &TrustMaterial::new());
+        let verdict = judge(&pack, &TrustDocuments::default());
         let first = verdict.reasons.first().unwrap();
         assert_eq!(first.code.as_str(), expected, "{name}: {}", first.message);
         seen += 1;

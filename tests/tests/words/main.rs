@@ -2,19 +2,15 @@
 //! wasm, which must give the same bytes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-use std::collections::BTreeMap;
-
 use sealgate_core::evidence::Request;
 use sealgate_core::policy::NoMatch;
-use sealgate_core::policy::file::{self, PolicyFile};
-use sealgate_core::trust::SigstoreRoot;
+use sealgate_core::policy::file::PolicyFile;
 use sealgate_core::verdict::Outcome;
 use sealgate_core::{Evidence, Policies, TrustMaterial, UnixTime, Verdict};
 use sealgate_testkit::pack::Pack;
 use sealgate_testkit::sign::{self, Kind, Layer, SigningKey};
 use sealgate_testkit::sigstore::{ISSUER, SUBJECT, Sigstore};
-use sealgate_tests::parity::Question;
-use sealgate_tests::wasm::Host;
+use sealgate_tests::parity::{self, PolicyTexts, TrustDocuments};
 use serde_json::{Value, json};
 
 const IMAGE: &str = "registry.example.com/prod/app:1.0";
@@ -39,40 +35,28 @@ fn by_keys(name: &str, glob: &str, keys: &[(&str, &SigningKey)], more: Value) ->
     document(name, &spec)
 }
 
-fn load(texts: &[String]) -> Result<Policies, Vec<String>> {
+fn load(texts: &[String]) -> Result<PolicyTexts, Vec<String>> {
     let file = |(i, text): (usize, &String)| PolicyFile {
         name: format!("p{i}.yaml"),
         text: text.clone(),
     };
     let files: Vec<_> = texts.iter().enumerate().map(file).collect();
-    file::load(&files, NoMatch::Deny, &file::only_inline_keys)
-        .map_err(|problems| problems.iter().map(ToString::to_string).collect())
+    PolicyTexts::read(&files).map_err(|problems| problems.iter().map(ToString::to_string).collect())
+}
+
+/// Policies to be changed in ways that no text could.
+fn changeable(texts: &[String]) -> Policies {
+    Policies::clone(&load(texts).unwrap())
 }
 
 /// Judges natively and in wasm.
 #[track_caller]
 fn judge(pack: &Pack, texts: &[String], roots: &[(&str, Value)]) -> Verdict {
-    let mut trust = TrustMaterial::new();
-    for (name, root) in roots {
-        let parsed = SigstoreRoot::from_json(root.to_string().as_bytes()).unwrap();
-        trust.insert_root(*name, parsed);
-    }
-    let policies = load(texts).unwrap();
-    let verdict = sealgate_core::verify(pack.evidence(), &policies, &trust, NOW).unwrap();
-    let response = Question {
-        evidence: pack.evidence().clone(),
-        policies: texts.to_vec(),
-        trust_roots: roots
-            .iter()
-            .map(|(n, r)| ((*n).to_owned(), r.clone()))
-            .collect(),
-        trust_stores: BTreeMap::new(),
-        now: NOW,
-    }
-    .judge();
-    let native: Value = serde_json::from_slice(&verdict.to_json()).unwrap();
-    assert_eq!(response["verdict"], native);
-    verdict
+    let trust = TrustDocuments::default();
+    let trust = roots
+        .iter()
+        .fold(trust, |trust, (name, root)| trust.with_root(name, root));
+    parity::judge(pack.evidence(), &load(texts).unwrap(), &trust, NOW)
 }
 
 fn layer(key: &SigningKey, pack: &Pack) -> Layer {
@@ -244,10 +228,7 @@ fn ask(evidence: &Evidence, question: &Value, policies: &[&String]) -> Value {
         .as_object_mut()
         .unwrap()
         .extend(question.as_object().unwrap().clone());
-    let request = request.to_string();
-    let native = sealgate_policy_wasm::verify(request.as_bytes());
-    assert_eq!(native, Host::shared().verify(request.as_bytes()).unwrap());
-    serde_json::from_slice(&native).unwrap()
+    serde_json::from_slice(&parity::ask(request.to_string().as_bytes())).unwrap()
 }
 
 #[test]
@@ -374,7 +355,7 @@ fn a_named_policy_judges_no_image_outside_of_its_scope_rt_6() {
             .contains("\"lax\", which was asked for")
     );
     // Nor is it a way into "no policy covers it".
-    let mut policies = load(&texts).unwrap();
+    let mut policies = changeable(&texts);
     policies.no_match = NoMatch::DangerAllowUnverified;
     let trust = TrustMaterial::new();
     let verdict = sealgate_core::verify(pack.evidence(), &policies, &trust, NOW).unwrap();
