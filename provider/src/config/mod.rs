@@ -356,9 +356,10 @@ mod tests {
 
     #[test]
     fn the_configurations_of_the_shipped_manifests_are_good_l26() {
-        let gatekeepers = parse(include_str!("../../../manifests/sealgate.yaml")).unwrap();
+        let gatekeepers =
+            parse(include_str!("../../../manifests/gatekeeper/sealgate.yaml")).unwrap();
         assert_eq!(gatekeepers.listeners[0].client_auth, ClientAuth::Required);
-        let kyvernos = parse(include_str!("../../../kyverno/sealgate.yaml")).unwrap();
+        let kyvernos = parse(include_str!("../../../manifests/kyverno/sealgate.yaml")).unwrap();
         assert!(kyvernos.listeners[0].token_review.is_some());
         for config in [gatekeepers, kyvernos] {
             let names: Vec<_> = config.trust_roots.iter().map(|root| &root.name).collect();

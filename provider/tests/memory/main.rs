@@ -135,7 +135,7 @@ fn listening(line: &str) -> Option<SocketAddr> {
 
 /// The limit in the manifests.
 fn limit() -> u64 {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests/deployment.yaml");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests/base/deployment.yaml");
     let text = std::fs::read_to_string(file).unwrap();
     let deployment: Value = serde_norway::from_str(&text).unwrap();
     let container = &deployment["spec"]["template"]["spec"]["containers"][0];

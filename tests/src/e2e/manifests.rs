@@ -24,7 +24,7 @@ impl Manifests {
         let root = folder.join("install");
         std::fs::create_dir_all(&root).map_err(E2eError::io("install"))?;
         let mut copy = Command::new("cp");
-        let folders = ["./manifests", "./rego", "./kyverno"].map(|folder| source.join(folder));
+        let folders = ["./manifests", "./rego"].map(|folder| source.join(folder));
         run(copy.arg("-R").args(folders).arg(&root))?;
         Ok(Self { root })
     }
@@ -46,17 +46,12 @@ impl Manifests {
         self.root.join("manifests").join(name)
     }
 
-    /// A file of `kyverno/`, which lies beside them.
-    pub fn kyverno(&self, name: &str) -> PathBuf {
-        self.root.join("kyverno").join(name)
-    }
-
     /// Makes the provider's certificate, or renews it, as the guide says.
     ///
     /// # Errors
     /// If openssl is missing or fails.
     pub fn certify(&self) -> Result<(), E2eError> {
-        let mut generate = Command::new(self.path("tls/generate.sh"));
+        let mut generate = Command::new(self.path("base/tls/generate.sh"));
         run(generate.args(["IP:127.0.0.1", "DNS:sealgate.gatekeeper-system.svc"]))?;
         Ok(())
     }
@@ -66,7 +61,7 @@ impl Manifests {
     /// # Errors
     /// If it cannot be written.
     pub fn policy(&self, yaml: &str) -> Result<(), E2eError> {
-        write(&self.path("policies/production.yaml"), yaml)
+        write(&self.path("base/policies/production.yaml"), yaml)
     }
 
     /// `kubectl apply -k`, as users do, but with Providers that find the process at `url`.
@@ -84,7 +79,7 @@ impl Manifests {
         let kustomization = json!({
             "apiVersion": "kustomize.config.k8s.io/v1beta1",
             "kind": "Kustomization",
-            "resources": ["../manifests"],
+            "resources": ["../manifests/gatekeeper"],
             "patches": [
                 provider("sealgate", "/v1/validate"),
                 provider("sealgate-mutate", "/v1/mutate"),

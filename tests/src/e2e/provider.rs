@@ -129,7 +129,7 @@ impl Provider {
     }
 }
 
-/// The configuration of `manifests/sealgate.yaml`, with paths and ports of this machine.
+/// The configuration of `manifests/gatekeeper/sealgate.yaml`, with paths and ports of this machine.
 fn configuration(options: &ProviderOptions, port: u16, admin: u16) -> Value {
     let mut listener = json!({
         "address": format!("127.0.0.1:{port}"),

@@ -83,7 +83,7 @@ impl Stage {
                 Generation::V3_17 => VERIFIED_IMAGES,
             })
             .unwrap();
-        let constraint = include_str!("../../../manifests/samples/constraint.yaml");
+        let constraint = include_str!("../../../manifests/gatekeeper/samples/constraint.yaml");
         client.apply_yaml(constraint).unwrap();
         Gatekeeper { client }
     }

@@ -1,4 +1,4 @@
-//! What happens while something is broken: what `manifests/README.md` promises.
+//! What happens while something is broken: what `manifests/gatekeeper/README.md` promises.
 
 use std::time::{Duration, Instant};
 

@@ -9,7 +9,7 @@ use crate::world::World;
 
 pub(crate) fn run(world: &World, table: &mut Table) {
     let kubectl = world.kubectl();
-    let sample = world.manifests.path("samples/pin-digests.yaml");
+    let sample = world.manifests.path("gatekeeper/samples/pin-digests.yaml");
     kubectl
         .must(&["apply", "-f", &sample.display().to_string()])
         .unwrap();

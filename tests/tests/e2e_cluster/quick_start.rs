@@ -7,13 +7,16 @@ use sealgate_tests::e2e::{Manifests, Table};
 use crate::world::World;
 
 const README: &str = include_str!("../../../README.md");
-const GUIDE: &str = include_str!("../../../manifests/README.md");
+const GUIDE: &str = include_str!("../../../manifests/gatekeeper/README.md");
 
 /// The commands, which the README and the guide of the manifests have alike.
 fn commands() -> Vec<&'static str> {
     let commands = Manifests::commands(README, "## Run it beside Gatekeeper");
     let guide = Manifests::commands(GUIDE, "# sealgate in a cluster with Gatekeeper");
-    assert_eq!(commands, guide, "README.md and manifests/README.md differ");
+    assert_eq!(
+        commands, guide,
+        "README.md and manifests/gatekeeper/README.md differ"
+    );
     commands
 }
 
@@ -22,8 +25,8 @@ pub(crate) fn prepare(manifests: &Manifests, policy: &str) {
     for command in commands() {
         match command.split_once(' ') {
             Some(("kubectl", _)) => {}
-            None if command == "manifests/tls/generate.sh" => manifests.certify().unwrap(),
-            Some(("edit", "manifests/policies/production.yaml")) => {
+            None if command == "manifests/base/tls/generate.sh" => manifests.certify().unwrap(),
+            Some(("edit", "manifests/base/policies/production.yaml")) => {
                 manifests.policy(policy).unwrap();
             }
             _ => panic!("README.md: the suite does not know how to run {command:?}"),
@@ -40,7 +43,7 @@ pub(crate) fn install(world: &World, table: &mut Table) {
         };
         let began = Instant::now();
         let outcome = match arguments {
-            "apply -k manifests/" => world.apply(&[]),
+            "apply -k manifests/gatekeeper/" => world.apply(&[]),
             _ => {
                 let words: Vec<_> = arguments
                     .split(' ')

@@ -75,9 +75,9 @@ fn start(world: &World, folder: &Path) -> Provider {
     let token_file = folder.join("token");
     std::fs::write(&token_file, world.kubectl().must(&own).unwrap()).unwrap();
     let options = ProviderOptions {
-        tls: world.manifests.path("tls"),
+        tls: world.manifests.path("base/tls"),
         client_ca: None,
-        policies: world.manifests.path("policies"),
+        policies: world.manifests.path("base/policies"),
         trust_stores: None,
         plain_http: vec![world.distribution.host().to_owned()],
         token_review: Some(json!({
@@ -99,7 +99,7 @@ struct Caller {
 
 impl Caller {
     fn new(world: &World, provider: &Provider, image: String) -> Self {
-        let ca = std::fs::read_to_string(world.manifests.path("tls/ca.crt")).unwrap();
+        let ca = std::fs::read_to_string(world.manifests.path("base/tls/ca.crt")).unwrap();
         let tls = client_config(&ca, None).unwrap();
         let client = reqwest::Client::builder().tls_backend_preconfigured((*tls).clone());
         Self {

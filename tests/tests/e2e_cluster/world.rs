@@ -71,9 +71,9 @@ impl World {
         let provider = Provider::start(
             &folder,
             &ProviderOptions {
-                tls: manifests.path("tls"),
+                tls: manifests.path("base/tls"),
                 client_ca: Some(gatekeeper.client_ca()),
-                policies: manifests.path("policies"),
+                policies: manifests.path("base/policies"),
                 trust_stores: Some(trust_stores(&folder, &notary)),
                 plain_http: [distribution.host(), referrers.host(), &fragile.host()]
                     .map(str::to_owned)
@@ -156,7 +156,7 @@ impl World {
         );
     }
 
-    /// `kubectl apply -k manifests/`.
+    /// `kubectl apply -k manifests/gatekeeper/`.
     pub(crate) fn apply(&self, extra: &[&str]) -> Result<String, E2eError> {
         let url = self.provider.url();
         self.manifests.apply(self.kubectl(), &url, extra)
@@ -185,7 +185,7 @@ impl World {
 
     /// The CA of the provider's certificate, as a Provider has it.
     pub(crate) fn ca_bundle(&self) -> String {
-        let pem = std::fs::read(self.manifests.path("tls/ca.crt")).unwrap();
+        let pem = std::fs::read(self.manifests.path("base/tls/ca.crt")).unwrap();
         STANDARD.encode(pem)
     }
 

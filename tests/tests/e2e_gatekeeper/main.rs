@@ -139,7 +139,7 @@ impl Cluster<'_> {
         let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
         let template = format!("{root}/rego/verified-images/template.yaml");
         self.kubectl.must(&["apply", "-f", &template]).unwrap();
-        let constraint = format!("{root}/manifests/samples/constraint.yaml");
+        let constraint = format!("{root}/manifests/gatekeeper/samples/constraint.yaml");
         wait_until("the constraint", Duration::from_secs(20), || {
             self.kubectl.run(&["apply", "-f", &constraint]).ok
         })

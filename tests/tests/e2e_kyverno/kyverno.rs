@@ -1,4 +1,4 @@
-//! `kyverno apply POLICY --resource OBJECT`, with the policies of `kyverno/policies`.
+//! `kyverno apply POLICY --resource OBJECT`, with the policies of `manifests/kyverno/policies`.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -59,13 +59,13 @@ pub(crate) enum Expect<'a> {
 impl Kyverno {
     pub(crate) fn new(folder: &Path, manifests: &Manifests, url: &str, caller: Caller) -> Self {
         let shipped = |name: &str| {
-            let policy = std::fs::read_to_string(manifests.kyverno(name)).unwrap();
+            let policy = std::fs::read_to_string(manifests.path("kyverno").join(name)).unwrap();
             assert!(policy.contains(SHIPPED), "{name} asks {SHIPPED}");
             policy.replace(SHIPPED, url)
         };
         let mut kyverno = Self {
             folder: folder.to_owned(),
-            ca: manifests.kyverno("../manifests/tls/ca.crt"),
+            ca: manifests.path("base/tls/ca.crt"),
             caller,
             validating: shipped("policies/validatingpolicy.yaml"),
             cluster: shipped("policies/clusterpolicy.yaml"),

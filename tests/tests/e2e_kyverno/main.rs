@@ -1,5 +1,5 @@
 //! The real Kyverno, by its command line, lets in what is signed and nothing else: both policies
-//! of `kyverno/policies`, a live provider that has tokens reviewed by a real API server, images
+//! of `manifests/kyverno/policies`, a live provider that has tokens reviewed by a real API server, images
 //! that the real cosign signed.
 //!
 //! `tests/e2e.sh kyverno`, or `just tools core etcd kube-apiserver kubectl kyverno`,

@@ -1,4 +1,4 @@
-//! The API server, the registry, the provider installed as `kyverno/README.md` says, and who signs.
+//! The API server, the registry, the provider installed as `manifests/kyverno/README.md` says, and who signs.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -31,7 +31,7 @@ impl World {
         let manifests = Manifests::copy(&folder).unwrap();
         manifests.certify().unwrap();
         install(&control_plane, &manifests);
-        let seen = "kubectl apply -k kyverno/ and kyverno/caller";
+        let seen = "kubectl apply -k manifests/kyverno/ and manifests/kyverno/caller";
         table.row(
             "install beside Kyverno",
             "accepted",
@@ -48,7 +48,7 @@ impl World {
         std::fs::create_dir_all(&policies).unwrap();
         std::fs::write(policies.join("release.yaml"), policy(&release)).unwrap();
         let options = ProviderOptions {
-            tls: manifests.kyverno("../manifests/tls"),
+            tls: manifests.path("base/tls"),
             client_ca: None,
             policies,
             trust_stores: None,
@@ -112,7 +112,7 @@ fn install(control_plane: &ControlPlane, manifests: &Manifests) {
         kubectl.must(&create).unwrap();
     }
     for folder in [".", "caller"] {
-        let folder = manifests.kyverno(folder).display().to_string();
+        let folder = manifests.path("kyverno").join(folder).display().to_string();
         kubectl.must(&["apply", "-k", &folder]).unwrap();
     }
 }
@@ -123,7 +123,7 @@ fn token_review(
     manifests: &Manifests,
     folder: &std::path::Path,
 ) -> Value {
-    let shipped = std::fs::read_to_string(manifests.kyverno("sealgate.yaml")).unwrap();
+    let shipped = std::fs::read_to_string(manifests.path("kyverno/sealgate.yaml")).unwrap();
     let shipped: Value = serde_norway::from_str(&shipped).unwrap();
     let mut review = shipped["listeners"][0]["tokenReview"].clone();
     let token = ["create", "token", "sealgate", "-n", "sealgate"];

@@ -24,10 +24,10 @@ fn only(path: &str) -> Value {
 
 #[test]
 fn each_deadline_lies_within_the_next_ops_03() {
-    let config = only("manifests/sealgate.yaml");
+    let config = only("manifests/gatekeeper/sealgate.yaml");
     let request = config["timeouts"]["request"].as_str().unwrap();
     let request: u64 = request.strip_suffix("ms").unwrap().parse().unwrap();
-    let providers = documents("manifests/provider.yaml");
+    let providers = documents("manifests/gatekeeper/provider.yaml");
     assert_eq!(providers.len(), 2);
     let webhooks = documents("manifests/gatekeeper/webhooks.yaml");
     let webhooks = webhooks.iter().map(|one| &one["webhooks"][0]);
@@ -64,8 +64,12 @@ fn the_shipped_webhooks_fail_closed_l34() {
     }
     assert_eq!(values["validatingWebhookCheckIgnoreFailurePolicy"], "Fail");
     for policy in ["validatingpolicy.yaml", "clusterpolicy.yaml"] {
-        let text =
-            fs::read_to_string(source::root().join("kyverno/policies").join(policy)).unwrap();
+        let text = fs::read_to_string(
+            source::root()
+                .join("manifests/kyverno/policies")
+                .join(policy),
+        )
+        .unwrap();
         assert!(
             text.contains("failurePolicy: Fail") || text.contains("failureAction: Enforce"),
             "{policy}"
@@ -77,13 +81,51 @@ fn the_shipped_webhooks_fail_closed_l34() {
 /// It reads files; what it needs of the cluster's API is asked for only where tokens are reviewed.
 #[test]
 fn a_start_needs_no_cluster_and_several_replicas_outlast_one_ops_13() {
-    let deployment = only("manifests/deployment.yaml");
+    let deployment = only("manifests/base/deployment.yaml");
     let spec = &deployment["spec"];
     assert!(spec["replicas"].as_u64().unwrap() >= 2);
     let pod = &spec["template"]["spec"];
-    assert_eq!(pod["automountServiceAccountToken"], false);
+    let account = only("manifests/base/serviceaccount.yaml");
+    assert_eq!(account["automountServiceAccountToken"], false);
     assert!(pod["topologySpreadConstraints"].is_array() || pod["affinity"].is_object());
-    assert!(!documents("manifests/poddisruptionbudget.yaml").is_empty());
-    let config = only("manifests/sealgate.yaml");
+    assert!(!documents("manifests/base/poddisruptionbudget.yaml").is_empty());
+    let config = only("manifests/gatekeeper/sealgate.yaml");
     assert!(config["listeners"][0]["tokenReview"].is_null());
+}
+
+/// What `manifests/base` has, its overlays have: whoever reads it has read what is installed.
+#[test]
+fn the_overlays_only_add_to_their_base() {
+    let base = "manifests/base";
+    let mut patches = 0;
+    for host in ["gatekeeper", "kyverno"] {
+        let overlay = only(&format!("manifests/{host}/kustomization.yaml"));
+        assert!(
+            overlay["resources"]
+                .as_array()
+                .unwrap()
+                .contains(&"../base".into())
+        );
+        for generator in ["configMapGenerator", "secretGenerator"] {
+            for made in overlay[generator].as_array().into_iter().flatten() {
+                assert!(made["behavior"].is_null(), "{host}: {made}");
+            }
+        }
+        for patch in overlay["patches"].as_array().unwrap() {
+            let kind = patch["target"]["kind"].as_str().unwrap().to_lowercase();
+            let base = only(&format!("{base}/{kind}.yaml"));
+            let operations = patch["patch"].as_str().unwrap();
+            let operations: Value = serde_norway::from_str(operations).unwrap();
+            for operation in operations.as_array().unwrap() {
+                assert_eq!(operation["op"], "add", "{host}: {operation}");
+                let path = operation["path"].as_str().unwrap();
+                match path.strip_suffix("/-") {
+                    Some(list) => assert!(base.pointer(list).unwrap().is_array(), "{path}"),
+                    None => assert!(base.pointer(path).is_none(), "{path} is there"),
+                }
+                patches += 1;
+            }
+        }
+    }
+    assert_eq!(patches, 7);
 }
