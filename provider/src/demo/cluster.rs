@@ -22,7 +22,7 @@ use crate::server::SelfSigned;
 use crate::{App, Running};
 
 /// The template that is applied to clusters, byte for byte.
-const TEMPLATE: &str = include_str!("../../../rego/verified-images/template.yaml");
+const TEMPLATE: &str = sealgate_testkit::rego::VERIFIED_IMAGES;
 
 /// How long a tag is taken to name the same image. In a cluster it is longer.
 pub(super) const TAG_LIFE: Duration = Duration::from_millis(300);

@@ -25,7 +25,7 @@ pub use review::Review;
 pub use template::{Dialect, Template, TemplateError};
 
 /// The ConstraintTemplate `SealgateVerifiedImages`, as applied to clusters.
-pub const VERIFIED_IMAGES: &str = include_str!("../../../rego/verified-images/template.yaml");
+pub const VERIFIED_IMAGES: &str = include_str!("../templates/template.yaml");
 
 /// The same template in Rego v1, for Gatekeeper 3.19 and newer.
-pub const VERIFIED_IMAGES_V1: &str = include_str!("../../../rego/verified-images/template-v1.yaml");
+pub const VERIFIED_IMAGES_V1: &str = include_str!("../templates/template-v1.yaml");
