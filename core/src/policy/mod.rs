@@ -16,7 +16,7 @@ mod reader;
 pub mod scope;
 mod trust_policy;
 mod trusted_identities;
-mod yaml;
+pub mod yaml;
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,7 @@
 //! YAML as a tree that remembers its lines, so that every problem can name its place.
 //!
+//! The one reader of YAML: of policies, and of the service's configuration.
+//!
 //! A subset: no aliases (they can grow exponentially), no tags, no repeated or
 //! non-scalar keys, bounded size and depth. JSON is YAML.
 
@@ -16,20 +18,26 @@ const MAX_DEPTH: usize = 64;
 
 /// A value and the line on which it begins.
 #[derive(Clone, Debug)]
-pub(super) struct Node {
-    pub(super) line: usize,
-    pub(super) kind: Kind,
+pub struct Node {
+    /// The line, from 1.
+    pub line: usize,
+    /// What it is.
+    pub kind: Kind,
 }
 
 /// The kinds of values.
 #[derive(Clone, Debug)]
-pub(super) enum Kind {
+pub enum Kind {
+    /// Nothing, `~` or `null`.
     Null,
-    /// A scalar; `plain` if it was not quoted, so that it may be a number or a boolean.
+    /// A scalar.
     Scalar {
+        /// As it is written, without quotes.
         text: String,
+        /// Whether it was not quoted, so that it may be a number or a boolean.
         plain: bool,
     },
+    /// A list.
     List(Vec<Node>),
     /// Entries with the line of the key, in order.
     Map(Vec<(String, usize, Node)>),
@@ -64,7 +72,10 @@ impl Node {
 }
 
 /// Reads every document of a file. Empty documents are left out.
-pub(super) fn documents(file: &str, text: &str) -> Result<Vec<Node>, Problem> {
+///
+/// # Errors
+/// With the first place where it is no YAML, or none of the subset.
+pub fn documents(file: &str, text: &str) -> Result<Vec<Node>, Problem> {
     let problem = |line: usize, message: String| Problem::new(file, line, "", message);
     if text.len() > MAX_BYTES {
         let message = format!(

@@ -285,12 +285,17 @@ fn check_file_name(what: &str, name: &str) -> Result<(), String> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
+    use crate::config::print;
+    use crate::config::yaml::{Document, Finding};
 
     fn read(yaml: &str) -> Result<TrustRoot, String> {
-        serde_norway::from_str(yaml).map_err(|error| error.to_string())
+        let document = Document::parse(yaml).unwrap();
+        document
+            .read()
+            .map_err(|findings: Vec<Finding>| findings[0].message.clone())
     }
 
     #[test]
@@ -300,7 +305,7 @@ mod tests {
             let tuf = root.tuf().unwrap();
             assert_eq!(tuf.url.scheme(), "https");
             assert_eq!((tuf.root.as_ref(), tuf.target.as_str()), (None, TARGET));
-            let written = serde_norway::to_string(&root).unwrap();
+            let written = print::to_yaml(&root);
             assert_eq!(read(&written).unwrap(), root, "{written}");
         }
     }

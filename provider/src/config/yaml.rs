@@ -1,10 +1,12 @@
 //! Reads YAML into a type and reports **every** problem with its line and field.
 //!
 //! serde stops at the first error. So the offending field is dropped and reading starts
-//! again, until nothing is left to complain about.
+//! again, until nothing is left to complain about. What YAML is, core's reader says.
 
-use serde::de::{self, DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess};
-use serde_norway::Value;
+use sealgate_core::policy::yaml::{self, Kind, Node};
+use serde::de::value::{Error, MapDeserializer, SeqDeserializer, StrDeserializer};
+use serde::de::{DeserializeOwned, Deserializer, IntoDeserializer, Visitor};
+use serde::forward_to_deserialize_any;
 use serde_path_to_error::{Path, Segment};
 
 /// Enough for a person to mend; a file with more problems is not a configuration.
@@ -12,65 +14,108 @@ const MOST: usize = 100;
 
 /// One problem in a YAML text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Finding {
+pub(super) struct Finding {
     /// The field, as `listeners[0].tls.key`; empty for the document itself.
-    pub(crate) field: String,
+    pub(super) field: String,
     /// The line, counted from 1, if it could be found.
-    pub(crate) line: Option<usize>,
+    pub(super) line: Option<usize>,
     /// What is wrong.
-    pub(crate) message: String,
-}
-
-/// Reads `text`; with any finding, what is returned lacks the fields in question.
-pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, Vec<Finding>> {
-    let mut value: Value = serde_norway::from_str(text).map_err(|error| {
-        vec![Finding {
-            field: String::new(),
-            line: error.location().map(|at| at.line()),
-            message: error.to_string(),
-        }]
-    })?;
-    if value.is_null() {
-        value = Value::Mapping(serde_norway::Mapping::new());
-    }
-    let mut findings = Vec::new();
-    let mut dropped = Vec::new();
-    while findings.len() < MOST {
-        let error = match serde_path_to_error::deserialize::<_, T>(value.clone()) {
-            Ok(read) if findings.is_empty() => return Ok(read),
-            Ok(_) => return Err(findings),
-            Err(error) => error,
-        };
-        let steps = steps(error.path());
-        let written = as_written(&steps, &dropped);
-        findings.push(Finding {
-            field: field(&written),
-            line: line(text, &written),
-            message: error.into_inner().to_string(),
-        });
-        if !drop_field(&mut value, &steps, &mut dropped) {
-            break;
-        }
-    }
-    Err(findings)
-}
-
-/// The line on which a field stands.
-pub(crate) fn line_of(text: &str, steps: &[Step]) -> Option<usize> {
-    line(text, steps)
+    pub(super) message: String,
 }
 
 /// One step into a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
+pub(super) enum Step {
     /// Into a mapping.
     Key(String),
-    /// Into a sequence.
+    /// Into a list.
     Index(usize),
 }
 
+/// A text that is YAML, with one document at most.
+#[derive(Clone, Debug)]
+pub(super) struct Document(Tree);
+
+/// A value and its line.
+#[derive(Clone, Debug)]
+struct Tree {
+    line: usize,
+    value: Value,
+}
+
+#[derive(Clone, Debug)]
+enum Value {
+    Null,
+    Bool(bool),
+    Unsigned(u64),
+    Signed(i64),
+    Float(f64),
+    Text(String),
+    /// Elements by their index as written.
+    List(Vec<(usize, Tree)>),
+    /// Entries by key, with the line of the key.
+    Map(Vec<(String, usize, Tree)>),
+}
+
+impl Document {
+    /// Takes a text apart; an empty one is an empty mapping.
+    pub(super) fn parse(text: &str) -> Result<Self, Vec<Finding>> {
+        let wrong = |line, message| {
+            vec![Finding {
+                field: String::new(),
+                line: Some(line),
+                message,
+            }]
+        };
+        let documents = yaml::documents("", text);
+        let documents = documents.map_err(|problem| wrong(problem.line, problem.message))?;
+        let mut documents = documents.into_iter();
+        let first = documents.next();
+        if let Some(second) = documents.next() {
+            let message = "expected one document, found another".to_owned();
+            return Err(wrong(second.line, message));
+        }
+        Ok(Self(first.map_or_else(
+            || Tree {
+                line: 1,
+                value: Value::Map(Vec::new()),
+            },
+            Tree::from,
+        )))
+    }
+
+    /// Reads it.
+    pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, Vec<Finding>> {
+        let mut tree = self.0.clone();
+        let mut findings = Vec::new();
+        while findings.len() < MOST {
+            let error = match serde_path_to_error::deserialize::<_, T>(&tree) {
+                Ok(read) if findings.is_empty() => return Ok(read),
+                Ok(_) => break,
+                Err(error) => error,
+            };
+            let steps = steps(error.path());
+            let (written, line) = tree.place(&steps);
+            findings.push(Finding {
+                field: field(&written),
+                line,
+                message: error.into_inner().to_string(),
+            });
+            if !tree.drop_field(&steps) {
+                break;
+            }
+        }
+        Err(findings)
+    }
+
+    /// The line on which a field stands, if it is written at all.
+    pub(super) fn line(&self, steps: &[Step]) -> Option<usize> {
+        self.0.place(steps).1
+    }
+}
+
 /// The field as people write it.
-pub(crate) fn field(steps: &[Step]) -> String {
+pub(super) fn field(steps: &[Step]) -> String {
     let mut text = String::new();
     for step in steps {
         match step {
@@ -92,159 +137,177 @@ fn steps(path: &Path) -> Vec<Step> {
         .collect()
 }
 
-/// An element that was dropped: the path of its sequence, and its index as written.
-type Dropped = (Vec<Step>, usize);
-
-/// Undoes the shift that dropping earlier elements caused.
-fn as_written(steps: &[Step], dropped: &[Dropped]) -> Vec<Step> {
-    let mut written: Vec<Step> = Vec::with_capacity(steps.len());
-    for step in steps {
-        let step = match step {
-            Step::Index(index) => {
-                let mut gone: Vec<_> = dropped
-                    .iter()
-                    .filter(|(sequence, _)| *sequence == written)
-                    .map(|(_, index)| *index)
-                    .collect();
-                gone.sort_unstable();
-                Step::Index(
-                    gone.into_iter()
-                        .fold(*index, |at, gone| at + usize::from(gone <= at)),
-                )
+impl From<Node> for Tree {
+    fn from(node: Node) -> Self {
+        let value = match node.kind {
+            Kind::Null => Value::Null,
+            Kind::Scalar { text, plain: false } => Value::Text(text),
+            Kind::Scalar { text, plain: true } => Value::plain(text),
+            Kind::List(items) => {
+                Value::List(items.into_iter().map(Self::from).enumerate().collect())
             }
-            Step::Key(key) => Step::Key(key.clone()),
-        };
-        written.push(step);
-    }
-    written
-}
-
-/// Drops what `steps` lead to; whether there was something to drop.
-fn drop_field(value: &mut Value, steps: &[Step], dropped: &mut Vec<Dropped>) -> bool {
-    let Some((last, parents)) = steps.split_last() else {
-        return false;
-    };
-    let mut at = value;
-    for step in parents {
-        let next = match step {
-            Step::Key(key) => at.get_mut(key.as_str()),
-            Step::Index(index) => at.get_mut(*index),
-        };
-        match next {
-            Some(next) => at = next,
-            None => return false,
-        }
-    }
-    match (last, at) {
-        (Step::Key(key), Value::Mapping(mapping)) => mapping.remove(key.as_str()).is_some(),
-        (Step::Index(index), Value::Sequence(sequence)) if *index < sequence.len() => {
-            let written = as_written(steps, dropped);
-            if let Some((Step::Index(index), parents)) = written.split_last() {
-                dropped.push((parents.to_vec(), *index));
+            Kind::Map(entries) => {
+                let entry = |(key, line, node)| (key, line, Self::from(node));
+                Value::Map(entries.into_iter().map(entry).collect())
             }
-            sequence.remove(*index);
-            true
-        }
-        _ => false,
-    }
-}
-
-/// Walks to the field and fails there, for the location that the parser then adds.
-fn line(text: &str, steps: &[Step]) -> Option<usize> {
-    if steps.is_empty() {
-        return Some(1);
-    }
-    let error = Walk(steps)
-        .deserialize(serde_norway::Deserializer::from_str(text))
-        .err()?;
-    error.location().map(|at| at.line())
-}
-
-struct Walk<'a>(&'a [Step]);
-
-impl<'de> DeserializeSeed<'de> for Walk<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        match self.0.first() {
-            None => deserializer.deserialize_any(Here),
-            Some(_) => deserializer.deserialize_any(self),
+        };
+        Self {
+            line: node.line,
+            value,
         }
     }
 }
 
-impl<'de> de::Visitor<'de> for Walk<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the field")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Some((Step::Key(wanted), rest)) = self.0.split_first() else {
-            return Ok(());
-        };
-        let key = KeySeed {
-            wanted,
-            is_last: rest.is_empty(),
-        };
-        while let Some(found) = map.next_key_seed(KeySeed { ..key })? {
-            if found {
-                return map.next_value_seed(Walk(rest));
+impl Value {
+    /// What a scalar without quotes is (YAML 1.2.2 section 10.3.2, in decimal).
+    fn plain(text: String) -> Self {
+        let number = text.trim_start_matches(['-', '+']);
+        let digits = number.starts_with(|c: char| c.is_ascii_digit() || c == '.');
+        let octal = number.len() > 1 && number.starts_with('0') && !number.contains('.');
+        match text.as_str() {
+            "true" | "True" | "TRUE" => return Self::Bool(true),
+            "false" | "False" | "FALSE" => return Self::Bool(false),
+            _ if !digits || octal => {}
+            number => {
+                let unsigned = number.parse().ok().map(Self::Unsigned);
+                let signed = || number.parse().ok().map(Self::Signed);
+                let float = || number.parse().ok().map(Self::Float);
+                if let Some(value) = unsigned.or_else(signed).or_else(float) {
+                    return value;
+                }
             }
-            map.next_value::<de::IgnoredAny>()?;
         }
-        Ok(())
+        Self::Text(text)
+    }
+}
+
+/// Whether a text needs quotes so as not to be something else.
+pub(super) fn is_no_text(text: &str) -> bool {
+    !matches!(Value::plain(text.to_owned()), Value::Text(_))
+}
+
+impl Tree {
+    /// Where a path leads to: the path as written, and the line of its end.
+    fn place(&self, steps: &[Step]) -> (Vec<Step>, Option<usize>) {
+        let (mut at, mut line) = (Some(self), Some(self.line));
+        let mut written = Vec::with_capacity(steps.len());
+        for step in steps {
+            let (step, next) = match (step, at.map(|tree| &tree.value)) {
+                (Step::Key(key), Some(Value::Map(entries))) => {
+                    let found = entries.iter().find(|(other, ..)| other == key);
+                    let next = found.map(|(_, line, tree)| (*line, tree));
+                    (step.clone(), next)
+                }
+                (Step::Index(index), Some(Value::List(items))) => {
+                    let found = items.get(*index);
+                    let index = found.map_or(*index, |(index, _)| *index);
+                    (Step::Index(index), found.map(|(_, tree)| (tree.line, tree)))
+                }
+                _ => (step.clone(), None),
+            };
+            written.push(step);
+            line = next.map(|(line, _)| line);
+            at = next.map(|(_, tree)| tree);
+        }
+        (written, line)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        let Some((Step::Index(wanted), rest)) = self.0.split_first() else {
-            return Ok(());
+    /// Drops what `steps` lead to; whether there was something to drop.
+    fn drop_field(&mut self, steps: &[Step]) -> bool {
+        let Some((step, rest)) = steps.split_first() else {
+            return false;
         };
-        for _ in 0..*wanted {
-            seq.next_element::<de::IgnoredAny>()?;
-        }
-        seq.next_element_seed(Walk(rest)).map(|_| ())
-    }
-}
-
-/// Whether a key is the wanted one; fails on it if it is the last step.
-struct KeySeed<'a> {
-    wanted: &'a str,
-    is_last: bool,
-}
-
-impl<'de> DeserializeSeed<'de> for KeySeed<'_> {
-    type Value = bool;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl de::Visitor<'_> for KeySeed<'_> {
-    type Value = bool;
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a key")
-    }
-
-    fn visit_str<E: de::Error>(self, key: &str) -> Result<bool, E> {
-        match (key == self.wanted, self.is_last) {
-            (true, true) => Err(E::custom("here")),
-            (found, _) => Ok(found),
+        match (step, &mut self.value) {
+            (Step::Key(key), Value::Map(entries)) => {
+                let Some(at) = entries.iter().position(|(other, ..)| other == key) else {
+                    return false;
+                };
+                if rest.is_empty() {
+                    entries.remove(at);
+                    return true;
+                }
+                let next = entries.get_mut(at);
+                next.is_some_and(|(.., tree)| tree.drop_field(rest))
+            }
+            (Step::Index(index), Value::List(items)) if *index < items.len() => {
+                if rest.is_empty() {
+                    items.remove(*index);
+                    return true;
+                }
+                let next = items.get_mut(*index);
+                next.is_some_and(|(_, tree)| tree.drop_field(rest))
+            }
+            _ => false,
         }
     }
 }
 
-/// Accepts nothing, so that the parser names the place.
-struct Here;
+impl<'de> IntoDeserializer<'de, Error> for &'de Tree {
+    type Deserializer = Self;
 
-impl de::Visitor<'_> for Here {
-    type Value = ();
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
 
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("nothing")
+impl<'de> Deserializer<'de> for &'de Tree {
+    type Error = Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match &self.value {
+            Value::Null => visitor.visit_unit(),
+            Value::Bool(value) => visitor.visit_bool(*value),
+            Value::Unsigned(value) => visitor.visit_u64(*value),
+            Value::Signed(value) => visitor.visit_i64(*value),
+            Value::Float(value) => visitor.visit_f64(*value),
+            Value::Text(text) => visitor.visit_borrowed_str(text),
+            Value::List(items) => {
+                let mut items = SeqDeserializer::new(items.iter().map(|(_, tree)| tree));
+                let value = visitor.visit_seq(&mut items)?;
+                items.end()?;
+                Ok(value)
+            }
+            Value::Map(entries) => {
+                let entries = entries.iter().map(|(key, _, tree)| (key.as_str(), tree));
+                let mut entries = MapDeserializer::new(entries);
+                let value = visitor.visit_map(&mut entries)?;
+                entries.end()?;
+                Ok(value)
+            }
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self.value {
+            Value::Null => visitor.visit_none(),
+            _ => visitor.visit_some(self),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        match &self.value {
+            Value::Text(text) => visitor.visit_enum(StrDeserializer::new(text)),
+            // No word: the visitor says what it expected instead.
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
+        unit_struct seq tuple tuple_struct map struct identifier ignored_any
     }
 }
 
@@ -257,7 +320,7 @@ mod tests {
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
-    struct Document {
+    struct Whole {
         #[serde(default)]
         _number: u32,
         #[serde(default)]
@@ -272,10 +335,14 @@ mod tests {
         _flag: bool,
     }
 
+    fn read(text: &str) -> Result<Whole, Vec<Finding>> {
+        Document::parse(text)?.read()
+    }
+
     #[test]
     fn every_problem_is_reported_with_its_field_and_line() {
         let text = "_number: many\n_list:\n- {_flag: true}\n- _name: a\n  _flag: perhaps\n- _name: b\n  extra: 1\nother:\n  deep: 2\n";
-        let findings = read::<Document>(text).unwrap_err();
+        let findings = read(text).unwrap_err();
         let mut places: Vec<_> = findings
             .iter()
             .map(|finding| (finding.line, finding.field.as_str()))
@@ -294,13 +361,38 @@ mod tests {
     }
 
     #[test]
-    fn broken_yaml_and_repeated_keys_are_reported_with_their_line() {
-        for text in ["_number: 1\n_list: [", "_number: 1\n_number: 2\n"] {
-            let findings = read::<Document>(text).unwrap_err();
-            assert!(
-                matches!(&findings[..], [one] if one.line.is_some()),
-                "{findings:?}"
-            );
+    fn what_is_no_yaml_or_could_be_read_differently_is_reported_with_its_line() {
+        for (text, line) in [
+            ("_number: 1\n_list: [", 2),
+            ("_number: 1\n_number: 2\n", 1),
+            ("_number: &a 1\n_list: *a\n", 2),
+            ("_number: !!int 1\n", 1),
+            ("_number: 1\n---\n_number: 2\n", 3),
+        ] {
+            let findings = read(text).unwrap_err();
+            let lines: Vec<_> = findings.iter().filter_map(|finding| finding.line).collect();
+            assert_eq!(lines.len(), 1, "{text}: {findings:?}");
+            assert!(lines.iter().all(|at| *at >= line), "{text}: {findings:?}");
+        }
+    }
+
+    #[test]
+    fn scalars_without_quotes_are_what_they_look_like() {
+        for (text, no_text) in [
+            ("true", true),
+            ("False", true),
+            ("0", true),
+            ("8443", true),
+            ("-1", true),
+            ("1.3", true),
+            ("007", false),
+            ("0.0.0.0:8443", false),
+            ("2s", false),
+            ("inf", false),
+            ("-", false),
+            ("yes", false),
+        ] {
+            assert_eq!(is_no_text(text), no_text, "{text}");
         }
     }
 }
