@@ -143,10 +143,10 @@ impl Shared {
     async fn ask(&self, token: &Bearer) -> Result<(), Refusal> {
         let _slot = self.slots.try_acquire().map_err(|_| ReviewError::Busy)?;
         let review = timeout(self.timeout, self.server.review(token, &self.audiences)).await;
-        self.judge(review.map_err(|_| ReviewError::Deadline)??)
+        self.admitted(review.map_err(|_| ReviewError::Deadline)??)
     }
 
-    fn judge(&self, review: Review) -> Result<(), Refusal> {
+    fn admitted(&self, review: Review) -> Result<(), Refusal> {
         let Review::Authenticated { user, audiences } = review else {
             return Err(Refusal::NotAuthenticated {
                 audiences: self.audiences.clone(),

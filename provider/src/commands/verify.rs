@@ -47,7 +47,7 @@ impl VerifyArgs {
         for question in &questions {
             let progress = answer::progress(&question.request.image);
             let deadline = Instant::now() + self.inputs.timeout();
-            let found = judge(&fetcher, &rules, question, deadline).await;
+            let found = verify(&fetcher, &rules, question, deadline).await;
             progress.finish_and_clear();
             worst = worst.max(answer::print(self.output, &question.request.image, &found));
         }
@@ -55,7 +55,7 @@ impl VerifyArgs {
     }
 }
 
-async fn judge(
+async fn verify(
     fetcher: &Fetcher,
     rules: &Rules,
     question: &Question,
