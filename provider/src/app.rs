@@ -165,6 +165,7 @@ impl App {
             service: api.service().clone(),
             metrics,
             ready: ready.clone(),
+            listeners: config.listeners.iter().map(|l| l.address).collect(),
         }
         .router();
         serve_admin(admin_socket, &serving, router);

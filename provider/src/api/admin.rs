@@ -1,5 +1,6 @@
 //! The admin listener, plain HTTP: `/healthz`, `/readyz`, `/metrics`.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -18,6 +19,8 @@ pub(crate) struct Admin {
     pub(crate) service: Service,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) ready: Readiness,
+    /// Where the configuration has the main listeners.
+    pub(crate) listeners: Arc<[SocketAddr]>,
 }
 
 /// Whether requests may come: policies and trust material are loaded, and shutdown has
@@ -51,13 +54,14 @@ async fn ready(State(admin): State<Admin>) -> impl IntoResponse {
         return (StatusCode::SERVICE_UNAVAILABLE, text);
     }
     let mut text = "ready\n".to_owned();
-    for what in [Loaded::Policies, Loaded::Trust, Loaded::Tls] {
+    let certificates = admin.listeners.iter().copied().map(Loaded::Tls);
+    let files = [Loaded::Policies, Loaded::Trust].into_iter();
+    for what in files.chain(certificates) {
         let why = match what {
             _ if admin.metrics.is_stuck(what) => "their files do not answer",
             _ if admin.metrics.is_broken(what) => "cannot be used",
             _ => continue,
         };
-        let what = what.name();
         text.push_str(&format!("{what}: {why}, the last good ones are in force\n"));
     }
     (StatusCode::OK, text)

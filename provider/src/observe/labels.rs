@@ -1,8 +1,11 @@
 //! The labels of metrics: enums with stable names, and names in the configuration.
 
 use std::fmt;
+use std::net::SocketAddr;
 
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+use prometheus_client::encoding::{
+    EncodeLabel, EncodeLabelSet, EncodeLabelValue, LabelSetEncoder, LabelValueEncoder,
+};
 
 /// Declares an enum whose variants are label values.
 macro_rules! labels {
@@ -82,15 +85,47 @@ labels! {
     }
 }
 
-labels! {
-    /// What is reloaded.
-    Loaded {
-        /// Policies.
-        Policies = "policies",
-        /// Trust roots and trust stores.
-        Trust = "trust",
-        /// Certificates of listeners.
-        Tls = "tls",
+/// What is read again when it changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Loaded {
+    /// Policies.
+    Policies,
+    /// Trust roots and trust stores.
+    Trust,
+    /// The certificates of the listener that has this address in the configuration.
+    Tls(SocketAddr),
+}
+
+impl Loaded {
+    /// The label value.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Policies => "policies",
+            Self::Trust => "trust",
+            Self::Tls(_) => "tls",
+        }
+    }
+}
+
+impl fmt::Display for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())?;
+        match self {
+            Self::Tls(listener) => write!(f, " of {listener}"),
+            Self::Policies | Self::Trust => Ok(()),
+        }
+    }
+}
+
+impl EncodeLabelSet for Loaded {
+    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
+        ("what", self.name()).encode(encoder.encode_label())?;
+        match self {
+            Self::Tls(listener) => {
+                ("listener", listener.to_string()).encode(encoder.encode_label())
+            }
+            Self::Policies | Self::Trust => Ok(()),
+        }
     }
 }
 
@@ -172,7 +207,7 @@ pub(super) struct CacheLabels {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct ReloadLabels {
-    pub(super) what: Loaded,
+    pub(super) what: &'static str,
     pub(super) result: ReloadResult,
 }
 
@@ -182,8 +217,8 @@ pub(super) struct ReviewLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct LoadedLabels {
-    pub(super) what: Loaded,
+pub(super) struct ListenerLabels {
+    pub(super) listener: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

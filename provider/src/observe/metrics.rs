@@ -2,6 +2,7 @@
 //! never from names of images, hosts or people: the number of series is fixed.
 
 use std::hash::Hash;
+use std::net::SocketAddr;
 use std::sync::LazyLock;
 use std::time::Instant;
 
@@ -15,7 +16,7 @@ use sealgate_core::UnixTime;
 use sealgate_core::verdict::Outcome;
 
 use super::labels::{
-    CacheLabels, CauseLabels, ClosedLabels, DecisionLabels, LoadedLabels, LogLossLabels,
+    CacheLabels, CauseLabels, ClosedLabels, DecisionLabels, ListenerLabels, LogLossLabels,
     RefreshLabels, ReloadLabels, RequestLabels, ReviewLabels, RootLabels, RouteLabels, WorkLabels,
 };
 
@@ -116,10 +117,10 @@ metrics! {
     handshake_failures: Counter = "handshake_failures", "TLS handshakes that failed";
     token_reviews: Family<ReviewLabels, Counter> = "token_reviews", "Tokens of callers that the API server was asked about";
     reloads: Family<ReloadLabels, Counter> = "reloads", "Changed files that were read again";
-    broken: Family<LoadedLabels, Gauge> = "load_broken", "1 while files cannot be used and the last good content is in force";
-    certificate_expiry: Gauge = "certificate_expiry_timestamp" in Seconds, "When the first server certificate expires, in seconds since 1970";
+    broken: Family<Loaded, Gauge> = "load_broken", "1 while files cannot be used and the last good content is in force";
+    certificate_expiry: Family<ListenerLabels, Gauge> = "certificate_expiry_timestamp" in Seconds, "When the certificate of a listener expires, in seconds since 1970";
     audit_lost: Counter = "audit_lost", "Decisions that could not be written to the audit log";
-    stuck: Family<LoadedLabels, Gauge> = "load_stuck", "1 while files do not answer when they are looked at, and the last good content is in force";
+    stuck: Family<Loaded, Gauge> = "load_stuck", "1 while files do not answer when they are looked at, and the last good content is in force";
     connections_closed: Family<ClosedLabels, Counter> = "connections_closed", "Connections that we closed because of what their clients did, or did not do";
     root_refreshes: Family<RefreshLabels, Counter> = "trust_root_refreshes", "Refreshes of a trust root from TUF: ok, or why they failed";
     root_refreshed: Family<RootLabels, Gauge> = "trust_root_refreshed_timestamp" in Seconds, "When its repository last confirmed a trust root, in seconds since 1970";
@@ -199,28 +200,29 @@ impl Metrics {
 
     pub(crate) fn reload(&self, what: Loaded, result: ReloadResult) {
         self.reloads
-            .get_or_create(&ReloadLabels { what, result })
+            .get_or_create(&ReloadLabels {
+                what: what.name(),
+                result,
+            })
             .inc();
         let broken = i64::from(result == ReloadResult::Broken);
-        self.broken
-            .get_or_create(&LoadedLabels { what })
-            .set(broken);
+        self.broken.get_or_create(&what).set(broken);
     }
 
     /// Whether what was last read could not be used.
     pub(crate) fn is_broken(&self, what: Loaded) -> bool {
-        self.broken.get_or_create(&LoadedLabels { what }).get() != 0
+        self.broken.get_or_create(&what).get() != 0
     }
 
     /// Whether its files do not answer when they are looked at.
     pub(crate) fn set_stuck(&self, what: Loaded, stuck: bool) {
         let stuck = i64::from(stuck);
-        self.stuck.get_or_create(&LoadedLabels { what }).set(stuck);
+        self.stuck.get_or_create(&what).set(stuck);
     }
 
     /// What [`Metrics::set_stuck`] was told last.
     pub(crate) fn is_stuck(&self, what: Loaded) -> bool {
-        self.stuck.get_or_create(&LoadedLabels { what }).get() != 0
+        self.stuck.get_or_create(&what).get() != 0
     }
 
     pub(crate) fn connection_closed(&self, cause: Closed) {
@@ -229,8 +231,11 @@ impl Metrics {
             .inc();
     }
 
-    pub(crate) fn certificate_expiry(&self, seconds: i64) {
-        self.certificate_expiry.set(seconds);
+    pub(crate) fn certificate_expiry(&self, listener: SocketAddr, seconds: i64) {
+        let labels = ListenerLabels {
+            listener: listener.to_string(),
+        };
+        self.certificate_expiry.get_or_create(&labels).set(seconds);
     }
 
     pub(crate) fn audit_lost(&self, lines: usize) {

@@ -1,6 +1,7 @@
 //! The certificates of a listener, and the TLS configuration made of them.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -86,6 +87,11 @@ impl Certificates {
     /// When the server's certificate expires, in seconds since 1970.
     pub(super) fn expiry(&self) -> i64 {
         self.current.load().expiry
+    }
+
+    /// Where the configuration has the listener.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.listener.address
     }
 
     pub(super) fn name(&self) -> String {

@@ -175,7 +175,9 @@ async fn watch(
     stop: CancellationToken,
     metrics: Arc<Metrics>,
 ) {
-    metrics.certificate_expiry(certificates.expiry());
+    let listener = certificates.address();
+    let what = Loaded::Tls(listener);
+    metrics.certificate_expiry(listener, certificates.expiry());
     let mut watched = Watched::new();
     loop {
         let same = Arc::clone(&certificates);
@@ -185,7 +187,7 @@ async fn watch(
                 (watched, look)
             },
             &stop,
-            |stuck| metrics.set_stuck(Loaded::Tls, stuck),
+            |stuck| metrics.set_stuck(what, stuck),
         );
         let Some(looked) = looking.await else {
             return;
@@ -195,15 +197,15 @@ async fn watch(
         watched = returned;
         match look {
             Look::Loaded(read) => {
-                metrics.reload(Loaded::Tls, ReloadResult::Ok);
+                metrics.reload(what, ReloadResult::Ok);
                 if !certificates.holds(&read) {
                     certificates.replace(read);
-                    metrics.certificate_expiry(certificates.expiry());
+                    metrics.certificate_expiry(listener, certificates.expiry());
                     tracing::info!(certificate = %certificates.name(), "certificates were reloaded");
                 }
             }
             Look::Broken(error) => {
-                metrics.reload(Loaded::Tls, ReloadResult::Broken);
+                metrics.reload(what, ReloadResult::Broken);
                 tracing::error!(%error, "certificates cannot be used, the last good ones stay");
             }
             Look::Same | Look::Unsettled => {}

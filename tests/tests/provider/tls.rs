@@ -135,7 +135,7 @@ async fn a_new_server_certificate_is_served_and_a_broken_one_is_not_ops_05() {
             .admin("/metrics")
             .await
             .1
-            .contains(r#"load_broken{what="tls"} 1"#)
+            .contains(r#"load_broken{what="tls",listener="127.0.0.1:0"} 1"#)
         {}
     };
     tokio::time::timeout(Duration::from_secs(30), reported)
