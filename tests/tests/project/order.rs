@@ -12,7 +12,7 @@ use sealgate_tests::source::{self, Token};
 type Module = Vec<String>;
 
 /// The crates whose order is written down: the folder, and the crate's name for its own programs.
-const CRATES: [(&str, &str); 1] = [("core/src", "sealgate_core")];
+const CRATES: [(&str, &str); 2] = [("core/src", "sealgate_core"), ("provider/src", "sealgate")];
 
 /// Arrows that still run back: folder, file, and the file that it uses.
 const RUN_BACK: &[(&str, &str, &str)] = &[("core/src", "trust/store", "notation/certificate")];
