@@ -7,11 +7,11 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::digest::Digest;
-use crate::policy::Action;
+use crate::policy::{Action, Mode};
 use crate::reason::{Class, Reason};
 use crate::time::UnixTime;
 
@@ -19,7 +19,7 @@ use crate::time::UnixTime;
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// What was decided about an image.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Verdict {
@@ -59,10 +59,26 @@ impl Verdict {
         // Every map has string keys and every value is plain data: this cannot fail.
         serde_json::to_vec(self).unwrap_or_default()
     }
+
+    /// Reads what [`Verdict::to_json`] wrote.
+    ///
+    /// Not checked: whether core wrote it. A verdict is as trustworthy as where it comes from.
+    ///
+    /// # Errors
+    /// If it is no verdict of this schema version.
+    pub fn from_json(json: &[u8]) -> Result<Self, serde_json::Error> {
+        let verdict: Self = serde_json::from_slice(json)?;
+        match verdict.schema_version {
+            SCHEMA_VERSION => Ok(verdict),
+            found => Err(serde::de::Error::custom(format!(
+                "expected a verdict of schema version {SCHEMA_VERSION}, found {found}"
+            ))),
+        }
+    }
 }
 
 /// What was asked beside the image.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Asked {
     /// The namespace. Absent if none was given, or if no policy looks at namespaces: the verdict
@@ -75,7 +91,7 @@ pub struct Asked {
 }
 
 /// The image of a verdict.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Image {
     /// The image as it was asked for, byte for byte.
@@ -89,7 +105,7 @@ pub struct Image {
 }
 
 /// The decision in a word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Outcome {
@@ -154,15 +170,15 @@ impl From<Class> for Outcome {
 }
 
 /// What became of one policy.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PolicyReport {
     /// The policy's name.
     pub name: String,
     /// The digest of the policy.
     pub revision: Digest,
-    /// `enforce` or `warn`.
-    pub mode: &'static str,
+    /// Whether it refuses the image if it fails.
+    pub mode: Mode,
     /// Whether it passed.
     pub outcome: Passed,
     /// Its authorities.
@@ -172,7 +188,7 @@ pub struct PolicyReport {
 }
 
 /// What became of one authority.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuthorityReport {
     /// The authority's name.
@@ -184,7 +200,7 @@ pub struct AuthorityReport {
 }
 
 /// Passed or failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Passed {
@@ -197,7 +213,7 @@ pub enum Passed {
 }
 
 /// Somebody whose signature was verified.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Signer {
     /// How the signer is known.
@@ -229,24 +245,24 @@ pub struct Signer {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject_type: Option<String>,
     /// Every Fulcio claim, by its name in lower camel case.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub claims: BTreeMap<String, String>,
     /// The X.509 subject of a Notary Project signer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub x509_subject: Option<String>,
     /// Annotations, or user metadata, under the signature.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
     /// The verified times of the signature.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub times: Vec<VerifiedTime>,
     /// The transparency logs that have the signature.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub logs: Vec<LogPosition>,
 }
 
 /// How a signer is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SignerKind {
     /// By a managed key.
@@ -258,7 +274,7 @@ pub enum SignerKind {
 }
 
 /// A time that somebody trusted vouches for.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct VerifiedTime {
     /// The time.
@@ -270,7 +286,7 @@ pub struct VerifiedTime {
 }
 
 /// Where a transparency log has a signature.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LogPosition {
     /// The log's URL.
@@ -286,7 +302,7 @@ pub struct LogPosition {
 }
 
 /// A verified attestation.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Attestation {
     /// The policy and the rule that it meets, as `policy/rule`.
@@ -310,7 +326,7 @@ pub struct Attestation {
 }
 
 /// One check and what became of it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Check {
     /// The digest of the artifact (its manifest) whose signature was checked; none if no
@@ -329,7 +345,7 @@ pub struct Check {
 }
 
 /// What became of a check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckResult {
     /// It passed.

@@ -431,10 +431,7 @@ fn assemble(
         report: PolicyReport {
             name: policy.name.clone(),
             revision: policy.revision,
-            mode: match policy.mode {
-                Mode::Enforce => "enforce",
-                Mode::Warn => "warn",
-            },
+            mode: policy.mode,
             outcome,
             authorities: Vec::new(),
             reasons: reason::most_specific(own_reasons.clone()),

@@ -20,6 +20,8 @@ pub mod yaml;
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::crypto::PublicKey;
 use crate::digest::Digest;
 use crate::time::Window;
@@ -71,13 +73,24 @@ pub struct Policy {
 }
 
 /// Whether a policy that fails refuses the image.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// It does.
     #[default]
     Enforce,
     /// It does not; the verdict carries the reasons as a warning.
     Warn,
+}
+
+impl Mode {
+    /// The stable name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::Warn => "warn",
+        }
+    }
 }
 
 /// Which image signatures a policy takes.

@@ -9,7 +9,8 @@
 //! vulnerabilities) do not exist here: attestation rules of a policy take their place.
 
 use bytes::Bytes;
-use serde::Deserialize;
+use sealgate_core::verdict::{AuthorityReport, Passed, Signer, SignerKind};
+use sealgate_core::{Reason, Verdict};
 use serde_json::{Value, json};
 
 use super::reply::{Rejection, Reply};
@@ -19,52 +20,6 @@ use crate::question::Question;
 
 /// The version of the result's schema.
 const VERSION: &str = "0.2.0";
-
-/// The verdict, as far as a result tells of it.
-#[derive(Deserialize)]
-struct Verdict {
-    image: Image,
-    verified: bool,
-    policies: Vec<Policy>,
-    signers: Vec<Signer>,
-    reasons: Vec<Reason>,
-}
-
-#[derive(Deserialize)]
-struct Image {
-    reference: String,
-}
-
-#[derive(Deserialize)]
-struct Policy {
-    name: String,
-    authorities: Vec<Authority>,
-}
-
-#[derive(Deserialize)]
-struct Authority {
-    name: String,
-    outcome: String,
-    reasons: Vec<Reason>,
-}
-
-#[derive(Deserialize)]
-struct Reason {
-    code: String,
-    message: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Signer {
-    kind: String,
-    /// `policy/authority`.
-    authority: String,
-    artifact: String,
-    issuer: Option<String>,
-    subject: Option<String>,
-    x509_subject: Option<String>,
-}
 
 impl Api {
     /// A verification result per key.
@@ -85,7 +40,7 @@ impl Api {
 }
 
 fn result(verdict: &[u8], trace: &str) -> Result<Vec<u8>, serde_json::Error> {
-    let verdict: Verdict = serde_json::from_slice(verdict)?;
+    let verdict = Verdict::from_json(verdict)?;
     serde_json::to_vec(&json!({
         "version": VERSION,
         "isSuccess": verdict.verified,
@@ -117,20 +72,20 @@ fn reports(verdict: &Verdict) -> Vec<Value> {
     reports
 }
 
-fn report(verdict: &Verdict, policy: &str, authority: &Authority) -> Value {
+fn report(verdict: &Verdict, policy: &str, authority: &AuthorityReport) -> Value {
     let name = format!("{policy}/{}", authority.name);
     let signer = verdict.signers.iter().find(|one| one.authority == name);
     // Which kind a failed authority is of, the verdict does not tell.
-    let kind = match signer.map(|one| one.kind.as_str()) {
-        Some("notation") => "notation",
-        Some(_) => "cosign",
+    let kind = match signer.map(|one| one.kind) {
+        Some(SignerKind::Notation) => "notation",
+        Some(SignerKind::Key | SignerKind::Keyless) => "cosign",
         None => "sealgate",
     };
-    let passed = authority.outcome == "passed";
+    let passed = authority.outcome == Passed::Passed;
     // Where nothing was found at all, only the verdict has a reason.
     let own = authority.reasons.iter().chain(&verdict.reasons);
-    let (message, code) = match authority.outcome.as_str() {
-        "unproven" => (
+    let (message, code) = match authority.outcome {
+        Passed::Unproven => (
             "let in without proof: the policy does not ask who signed",
             "",
         ),
@@ -162,7 +117,7 @@ fn extensions(signer: &Signer) -> Value {
 fn said<'a>(passed: bool, reasons: impl IntoIterator<Item = &'a Reason>) -> (&'a str, &'a str) {
     match (passed, reasons.into_iter().next()) {
         (true, _) => ("verification success", ""),
-        (false, Some(reason)) => (&reason.message, &reason.code),
+        (false, Some(reason)) => (&reason.message, reason.code.as_str()),
         (false, None) => ("verification failed", ""),
     }
 }
@@ -178,21 +133,37 @@ mod tests {
     }
 
     fn verdict() -> Value {
+        let digest = format!("sha256:{}", "0".repeat(64));
         json!({
             "schemaVersion": 1,
-            "image": {"requested": "app", "reference": "docker.io/library/app@sha256:0"},
+            "image": {
+                "requested": "app",
+                "reference": format!("docker.io/library/app@{digest}"),
+                "digest": digest,
+                "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            },
+            "request": {},
             "verified": true,
-            "policies": [{"name": "prod", "outcome": "passed", "authorities": [
-                {"name": "notary", "outcome": "passed", "reasons": []},
-                {"name": "key", "outcome": "failed", "reasons": [
-                    {"code": "no_signatures", "message": "the image has no signature"},
-                ]},
-            ]}],
+            "outcome": "verified",
+            "policies": [{
+                "name": "prod", "revision": digest, "mode": "enforce", "outcome": "passed",
+                "authorities": [
+                    {"name": "notary", "outcome": "passed", "reasons": []},
+                    {"name": "key", "outcome": "failed", "reasons": [
+                        {"code": "no_signatures", "message": "the image has no signature"},
+                    ]},
+                ],
+                "reasons": [],
+            }],
             "signers": [{
-                "kind": "notation", "authority": "prod/notary", "artifact": "sha256:1",
+                "kind": "notation", "authority": "prod/notary", "format": "notation_jws",
+                "artifact": digest, "scheme": "rsa-pss-sha256",
                 "x509Subject": "CN=signer,O=acme",
             }],
+            "attestations": [],
+            "checks": [],
             "reasons": [],
+            "trustRevision": digest,
         })
     }
 
@@ -254,5 +225,9 @@ mod tests {
     #[test]
     fn what_is_no_verdict_is_no_result() {
         assert!(result(b"{}", "7").is_err());
+        let mut later = verdict();
+        later["schemaVersion"] = 2.into();
+        let error = result(later.to_string().as_bytes(), "7").unwrap_err();
+        assert!(error.to_string().contains("schema version 1"), "{error}");
     }
 }

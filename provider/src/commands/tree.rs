@@ -111,7 +111,7 @@ fn policy(report: &PolicyReport, verdict: &Verdict, style: Style) -> Vec<String>
         "{} policy {} ({})",
         style.mark(report.outcome),
         report.name,
-        report.mode
+        report.mode.as_str()
     )];
     let mut branches: Vec<Vec<String>> = Vec::new();
     for authority in &report.authorities {

@@ -183,10 +183,7 @@ const OTHER_READERS: [(&str, &str); 4] = [
         "core/src/trust/root/file.rs",
         "takes apart a document that passed the door",
     ),
-    (
-        "provider/src/api/ratify.rs",
-        "reads the verdict that core just wrote",
-    ),
+    ("core/src/verdict.rs", "reads the verdict that core wrote"),
     (
         "provider/src/observe/log.rs",
         "shortens the line that was just written, whose keys are our own",
