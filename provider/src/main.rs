@@ -4,8 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use sealgate::cli::Cli;
-use sealgate::commands::exit::Exit;
+use sealgate::{Cli, Exit};
 
 /// How long the end waits for threads that wait themselves: for a name to be resolved, for a
 /// disk that does not answer.

@@ -30,7 +30,7 @@ pub enum UpstreamError {
 ///
 /// # Errors
 /// If a CA cannot be read.
-pub fn collector(config: &Config) -> Result<Collector, UpstreamError> {
+pub(crate) fn collector(config: &Config) -> Result<Collector, UpstreamError> {
     let bytes = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
     let mut registries = Registries::default();
     registries.limits = Limits {
@@ -58,7 +58,7 @@ pub fn collector(config: &Config) -> Result<Collector, UpstreamError> {
 ///
 /// # Errors
 /// If the HTTP library refuses.
-pub fn revocation(config: &Config) -> Result<RevocationClient, UpstreamError> {
+pub(crate) fn revocation(config: &Config) -> Result<RevocationClient, UpstreamError> {
     RevocationClient::new(config.revocation.private_hosts.iter().cloned())
         .map_err(|e| UpstreamError::Setup(e.to_string()))
 }

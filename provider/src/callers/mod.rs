@@ -21,7 +21,7 @@ use crate::clock::Clock;
 use crate::config::Listener;
 use crate::observe::metrics::Metrics;
 
-pub use api_server::SetupError;
+pub(crate) use api_server::SetupError;
 pub(crate) use refusal::Refusal;
 use reviews::TokenReviews;
 

@@ -1,17 +1,17 @@
 //! The commands, one a file.
 
 mod answer;
-pub mod config;
-pub mod conformance;
-pub mod evidence;
-pub mod exit;
+pub(crate) mod config;
+pub(crate) mod conformance;
+pub(crate) mod evidence;
+pub(crate) mod exit;
 mod fetcher;
 mod inputs;
 mod no_verdict;
-pub mod policy;
-pub mod replay;
-pub mod serve;
+pub(crate) mod policy;
+pub(crate) mod replay;
+pub(crate) mod serve;
 mod tree;
-pub mod trust;
+pub(crate) mod trust;
 mod usage;
-pub mod verify;
+pub(crate) mod verify;

@@ -4,7 +4,7 @@
 //! for ever if there is none; to read a device, to read without end.
 
 pub(crate) mod kept;
-pub mod watched;
+pub(crate) mod watched;
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read};
@@ -18,7 +18,7 @@ pub(crate) const MOST_BYTES: u64 = 32 << 20;
 
 /// Whether a file may be a pipe, as those that a shell hands to a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pipes {
+pub(crate) enum Pipes {
     /// It may, and its other end is waited for: by commands, of files that a person names.
     Awaited,
     /// It may not: by the service.

@@ -19,12 +19,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The content of a set of files and directories at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fingerprint(Digest);
+pub(crate) struct Fingerprint(Digest);
 
 impl Fingerprint {
     /// Reads the files, and the files directly in the directories. A file that cannot be
     /// read has a content of its own.
-    pub fn of<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Self {
+    pub(crate) fn of<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Self {
         let mut files = BTreeSet::new();
         for path in paths {
             collect(path, 4, &mut files);
@@ -58,13 +58,13 @@ fn collect(path: &Path, depth: usize, files: &mut BTreeSet<PathBuf>) {
 
 /// Something that is loaded from files, and kept as it was while they are broken.
 #[derive(Debug)]
-pub struct Watched {
+pub(crate) struct Watched {
     seen: Option<Fingerprint>,
 }
 
 /// What became of one look.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Look<T, E> {
+pub(crate) enum Look<T, E> {
     /// Nothing has changed.
     Same,
     /// The files are being changed: look again soon.
@@ -77,7 +77,7 @@ pub enum Look<T, E> {
 
 impl Watched {
     /// Files that have not been looked at.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { seen: None }
     }
 
@@ -86,7 +86,7 @@ impl Watched {
     /// `paths` is asked each time, since what was loaded may name more files. If the content
     /// changes meanwhile, the result is thrown away: it may be half of the old and half of
     /// the new.
-    pub fn look<T, E>(
+    pub(crate) fn look<T, E>(
         &mut self,
         paths: impl Fn() -> BTreeSet<PathBuf>,
         load: impl FnOnce() -> Result<T, E>,

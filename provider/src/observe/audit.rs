@@ -35,7 +35,7 @@ const OPEN_WITHIN: Duration = Duration::from_secs(10);
 const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// The audit log.
-pub struct Audit {
+pub(crate) struct Audit {
     writer: Option<LineWriter>,
 }
 
@@ -127,7 +127,7 @@ impl Audit {
     ///
     /// # Errors
     /// If the file is no regular file, cannot be opened for appending, or its disk does not answer.
-    pub fn open(output: &AuditOutput, metrics: Arc<Metrics>) -> io::Result<Self> {
+    pub(crate) fn open(output: &AuditOutput, metrics: Arc<Metrics>) -> io::Result<Self> {
         let opened = match output {
             AuditOutput::Off => return Ok(Self { writer: None }),
             AuditOutput::Stdout => Output::stream(io::stdout())?,

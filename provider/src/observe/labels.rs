@@ -12,11 +12,11 @@ macro_rules! labels {
     ($(#[doc = $doc:literal])+ $name:ident { $( $(#[doc = $vdoc:literal])+ $variant:ident = $text:literal, )+ }) => {
         $(#[doc = $doc])+
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum $name { $( $(#[doc = $vdoc])+ $variant, )+ }
+        pub(crate) enum $name { $( $(#[doc = $vdoc])+ $variant, )+ }
 
         impl $name {
             /// The label value.
-            pub fn name(self) -> &'static str {
+            pub(crate) fn name(self) -> &'static str {
                 match self { $( Self::$variant => $text, )+ }
             }
         }
@@ -87,7 +87,7 @@ labels! {
 
 /// What is read again when it changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Loaded {
+pub(crate) enum Loaded {
     /// Policies.
     Policies,
     /// Trust roots and trust stores.
@@ -98,7 +98,7 @@ pub enum Loaded {
 
 impl Loaded {
     /// The label value.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Policies => "policies",
             Self::Trust => "trust",

@@ -41,7 +41,7 @@ const MOST_OTHERS: u32 = 500;
 
 /// Logging, until it is dropped: then the last lines are written.
 #[must_use = "when this is dropped, logging ends"]
-pub struct Logging(Arc<LineWriter>);
+pub(crate) struct Logging(Arc<LineWriter>);
 
 impl Drop for Logging {
     fn drop(&mut self) {
@@ -55,7 +55,7 @@ impl Drop for Logging {
 /// # Errors
 /// If the filter cannot be parsed, standard error cannot be written, or logging has been
 /// started already.
-pub fn start(log: &Log) -> Result<Logging, LogError> {
+pub(crate) fn start(log: &Log) -> Result<Logging, LogError> {
     let filter = match std::env::var("RUST_LOG") {
         Ok(filter) if !filter.is_empty() => filter,
         _ => log.filter.clone(),
@@ -103,7 +103,7 @@ fn subscriber(
 }
 
 /// Says what the process cannot go on without saying, but waits for it only so long.
-pub fn last_words(text: String) {
+pub(crate) fn last_words(text: String) {
     let (said, heard) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         // Nobody is left to be told that this cannot be said.
@@ -313,7 +313,7 @@ impl<S: Subscriber> Layer<S> for Flood {
 /// Why logging could not be started.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
-pub struct LogError {
+pub(crate) struct LogError {
     message: String,
 }
 

@@ -20,7 +20,7 @@ use super::labels::{
     RefreshLabels, ReloadLabels, RequestLabels, ReviewLabels, RootLabels, RouteLabels, WorkLabels,
 };
 
-pub use super::labels::{
+pub(crate) use super::labels::{
     Answer, CacheName, Closed, Loaded, LogLoss, ReloadResult, Reviewed, Route, Work,
 };
 

@@ -1,7 +1,7 @@
 //! What can be seen of the service: metrics, the audit log, the log.
 
-pub mod audit;
+pub(crate) mod audit;
 mod labels;
 mod lines;
-pub mod log;
-pub mod metrics;
+pub(crate) mod log;
+pub(crate) mod metrics;

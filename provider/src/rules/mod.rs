@@ -1,8 +1,8 @@
 //! What images are judged by: policies and trust material, as one consistent set.
 
-pub mod policies;
+pub(crate) mod policies;
 mod source;
-pub mod trust;
+pub(crate) mod trust;
 pub mod tuf;
 
 use std::sync::Arc;
@@ -10,11 +10,11 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use sealgate_core::{Digest, Policies, TrustMaterial};
 
-pub use source::{LoadError, RulesSource};
+pub(crate) use source::{LoadError, RulesSource};
 
 /// Policies and trust material of one moment. Never changed, only replaced as a whole.
 #[derive(Debug)]
-pub struct Rules {
+pub(crate) struct Rules {
     /// The policies.
     pub policies: Policies,
     /// The trust material.
@@ -33,7 +33,7 @@ impl Rules {
     /// Takes policies and trust material.
     ///
     /// Built-in trust roots that the policies name are added.
-    pub fn new(policies: Policies, mut trust: TrustMaterial) -> Self {
+    pub(crate) fn new(policies: Policies, mut trust: TrustMaterial) -> Self {
         trust.add_built_in_for(&policies.trust_names());
         let policies_revision = policies.revision();
         let trust_revision = trust.revision_for(&policies.trust_names());
@@ -57,21 +57,21 @@ impl Rules {
 
 /// The rules in force. Cheap to clone; every clone sees a change at once.
 #[derive(Clone, Debug)]
-pub struct CurrentRules(Arc<ArcSwap<Rules>>);
+pub(crate) struct CurrentRules(Arc<ArcSwap<Rules>>);
 
 impl CurrentRules {
     /// Starts with these.
-    pub fn new(rules: Rules) -> Self {
+    pub(crate) fn new(rules: Rules) -> Self {
         Self(Arc::new(ArcSwap::from_pointee(rules)))
     }
 
     /// The rules of this moment. Hold on to them for as long as one answer takes.
-    pub fn get(&self) -> Arc<Rules> {
+    pub(crate) fn get(&self) -> Arc<Rules> {
         self.0.load_full()
     }
 
     /// Puts others in force, for every answer that begins from now on.
-    pub fn replace(&self, rules: Rules) {
+    pub(crate) fn replace(&self, rules: Rules) {
         self.0.store(Arc::new(rules));
     }
 }

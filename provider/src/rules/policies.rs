@@ -17,7 +17,7 @@ use crate::files::Pipes;
 
 /// How policies are read.
 #[derive(Clone, Copy, Debug)]
-pub struct Reading {
+pub(crate) struct Reading {
     /// What holds for an image that no policy covers.
     pub no_match: NoMatch,
     /// Whether a directory may hold no policy.
@@ -28,7 +28,7 @@ pub struct Reading {
 
 impl Reading {
     /// By the service, again and again.
-    pub fn for_service(config: &Config) -> Self {
+    pub(crate) fn for_service(config: &Config) -> Self {
         Self {
             no_match: config.no_match_policy.into(),
             empty: config.danger_allow_empty_policies,
@@ -37,7 +37,7 @@ impl Reading {
     }
 
     /// By a command, of files that a person names.
-    pub fn for_command(no_match: NoMatch) -> Self {
+    pub(crate) fn for_command(no_match: NoMatch) -> Self {
         Self {
             no_match,
             empty: false,
@@ -48,7 +48,7 @@ impl Reading {
 
 /// Policies, and every file that they were read from.
 #[derive(Debug)]
-pub struct LoadedPolicies {
+pub(crate) struct LoadedPolicies {
     /// The policies.
     pub policies: Policies,
     /// The files: of policies, and of the keys they name.
@@ -62,7 +62,7 @@ pub struct LoadedPolicies {
 ///
 /// # Errors
 /// With every problem of every file.
-pub fn load(paths: &[PathBuf], reading: Reading) -> Result<LoadedPolicies, Vec<Problem>> {
+pub(crate) fn load(paths: &[PathBuf], reading: Reading) -> Result<LoadedPolicies, Vec<Problem>> {
     let mut problems = Vec::new();
     let mut files = BTreeSet::new();
     for path in paths {

@@ -19,7 +19,7 @@ use crate::observe::metrics::{Loaded, Metrics, ReloadResult};
 
 /// Policies and trust material; what is in force is always complete and good.
 #[derive(Debug)]
-pub struct RulesSource {
+pub(crate) struct RulesSource {
     paths: Paths,
     policies: LoadedPolicies,
     trust: LoadedTrust,
@@ -61,7 +61,7 @@ impl RulesSource {
     ///
     /// # Errors
     /// With every problem found: without rules there is nothing to judge by.
-    pub fn load(config: &Config) -> Result<Self, LoadError> {
+    pub(crate) fn load(config: &Config) -> Result<Self, LoadError> {
         let paths = Paths {
             policies: config.policies.clone(),
             reading: Reading::for_service(config),
@@ -89,7 +89,7 @@ impl RulesSource {
     }
 
     /// What was loaded last.
-    pub fn rules(&self) -> Rules {
+    pub(crate) fn rules(&self) -> Rules {
         let mut trust = self.trust.trust.clone();
         self.tuf.insert_into(&mut trust);
         Rules::new(self.policies.policies.clone(), trust)

@@ -15,7 +15,7 @@ use crate::files::Pipes;
 
 /// Trust material, and every file that it was read from.
 #[derive(Debug)]
-pub struct LoadedTrust {
+pub(crate) struct LoadedTrust {
     /// The material.
     pub trust: TrustMaterial,
     /// The files.
@@ -25,7 +25,7 @@ pub struct LoadedTrust {
 /// A file or directory of trust material that is not what it should be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {message}", file.display())]
-pub struct TrustProblem {
+pub(crate) struct TrustProblem {
     /// The file or directory.
     pub file: PathBuf,
     /// What is wrong.
@@ -36,7 +36,7 @@ pub struct TrustProblem {
 ///
 /// # Errors
 /// With every problem of every file.
-pub fn load(
+pub(crate) fn load(
     roots: &[TrustRoot],
     stores: Option<&Path>,
     pipes: Pipes,

@@ -12,7 +12,7 @@ use crate::registry::Cause;
 
 /// A decision about one image.
 #[derive(Clone, Debug)]
-pub struct Decision {
+pub(crate) struct Decision {
     pub(crate) judged: Arc<Judged>,
     /// Where it comes from.
     pub status: CacheStatus,
@@ -22,7 +22,7 @@ pub struct Decision {
 
 /// Where a decision comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum CacheStatus {
+pub(crate) enum CacheStatus {
     /// From the cache.
     Hit,
     /// Made for this question.
@@ -33,7 +33,7 @@ pub enum CacheStatus {
 
 impl CacheStatus {
     /// The stable name.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Hit => "hit",
             Self::Miss => "miss",
@@ -44,7 +44,7 @@ impl CacheStatus {
 
 /// Why there is no decision.
 #[derive(Clone, Debug)]
-pub enum NoDecision {
+pub(crate) enum NoDecision {
     /// The question itself is wrong: it stays without an answer.
     Question(KeyError),
     /// It could not be found out; it may be next time.

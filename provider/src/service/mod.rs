@@ -19,7 +19,7 @@ mod deciding;
 mod decision;
 mod fetching;
 mod recall;
-pub mod undecided;
+pub(crate) mod undecided;
 mod verifier;
 
 use std::io;
@@ -45,7 +45,7 @@ use crate::rules::{CurrentRules, Rules};
 use crate::shares::{Bounds, Shares};
 
 pub(crate) use self::cache::size;
-pub use self::decision::{CacheStatus, Decision, NoDecision};
+pub(crate) use self::decision::{Decision, NoDecision};
 
 /// How long a registry gets that did not answer the last time, if there is a verdict that can
 /// be given out meanwhile.
@@ -56,7 +56,7 @@ const SILENT_FOR: Duration = Duration::from_secs(600);
 
 /// Answers questions about images. Cheap to clone.
 #[derive(Clone)]
-pub struct Service(Arc<Inner>);
+pub(crate) struct Service(Arc<Inner>);
 
 struct Inner {
     collector: Collector,
@@ -92,7 +92,7 @@ impl Service {
     ///
     /// # Errors
     /// If its threads cannot be started.
-    pub fn new(
+    pub(crate) fn new(
         config: &Config,
         collector: Collector,
         revocation: RevocationClient,
@@ -141,7 +141,7 @@ impl Service {
     }
 
     /// Answers from the caches alone, if they have a fresh answer.
-    pub fn cached(&self, question: &Question) -> Option<Decision> {
+    pub(crate) fn cached(&self, question: &Question) -> Option<Decision> {
         let inner = &self.0;
         let rules = inner.rules.get();
         let digest = match question.reference.digest() {
@@ -155,7 +155,7 @@ impl Service {
     ///
     /// # Errors
     /// If the question is wrong, or nobody could tell in time.
-    pub async fn answer(
+    pub(crate) async fn answer(
         &self,
         question: &Question,
         deadline: Instant,
@@ -187,7 +187,7 @@ impl Service {
     ///
     /// # Errors
     /// As [`Service::answer`].
-    pub async fn evidence(
+    pub(crate) async fn evidence(
         &self,
         question: &Question,
         deadline: Instant,

@@ -7,7 +7,7 @@ use crate::registry::{Cause, RegistryError};
 /// Why no answer could be given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Undecided {
+pub(crate) enum Undecided {
     /// The registry did not give what was asked for.
     Registry(RegistryError),
     /// Trust material is missing.
@@ -23,7 +23,7 @@ pub enum Undecided {
 /// The classes of [`Undecided`], for metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum UndecidedCause {
+pub(crate) enum UndecidedCause {
     /// The registry's, by its class.
     Registry(Cause),
     /// Trust material is missing.
@@ -38,7 +38,7 @@ pub enum UndecidedCause {
 
 impl Undecided {
     /// The class.
-    pub fn cause(&self) -> UndecidedCause {
+    pub(crate) fn cause(&self) -> UndecidedCause {
         match self {
             Self::Registry(error) => UndecidedCause::Registry(error.cause()),
             Self::Core(_) => UndecidedCause::TrustMissing,
@@ -49,7 +49,7 @@ impl Undecided {
     }
 
     /// The stable code.
-    pub fn code(&self) -> &'static str {
+    pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::Core(undecided) => undecided.code(),
             other => other.cause().code(),
@@ -59,7 +59,7 @@ impl Undecided {
 
 impl UndecidedCause {
     /// The stable name.
-    pub fn code(self) -> &'static str {
+    pub(crate) fn code(self) -> &'static str {
         match self {
             Self::Registry(cause) => cause.code(),
             Self::TrustMissing => "trust_missing",

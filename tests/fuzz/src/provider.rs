@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use http::{HeaderMap, HeaderValue, header};
+use sealgate::Question;
 use sealgate::config::Config;
-use sealgate::question::Question;
 use sealgate_core::{Digest, Reference, UnixTime};
 
 /// A registry's `WWW-Authenticate`, one header a line.

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use sealgate::config::Tuf;
-use sealgate::rules::tuf::TufClient;
+use sealgate::tuf::TufClient;
 use sealgate_testkit::tuf::Repository;
 use tempfile::TempDir;
 

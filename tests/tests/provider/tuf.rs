@@ -4,10 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser as _;
-use sealgate::cli::Cli;
-use sealgate::commands::exit::Exit;
 use sealgate::config::Tuf;
-use sealgate::rules::tuf::{Cause, LastGood, TufClient};
+use sealgate::tuf::{Cause, LastGood, TufClient};
+use sealgate::{Cli, Exit};
 use sealgate_core::trust::SigstoreRoot;
 use sealgate_core::{Digest, UnixTime};
 use sealgate_testkit::sigstore::Sigstore;

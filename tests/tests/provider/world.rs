@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::{Response, StatusCode};
 use rustls::ClientConfig;
-use sealgate::clock::Clock;
+use sealgate::Clock;
 use sealgate::config::{AuditOutput, ClientAuth, Listener, Registry as RegistryEntry, Tls};
 use sealgate::{App, Config, Running};
 use sealgate_core::UnixTime;

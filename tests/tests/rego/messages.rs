@@ -1,6 +1,6 @@
 //! What the person who deploys gets to read.
 
-use sealgate::question::KeyError;
+use sealgate::KeyError;
 use sealgate_core::Code;
 use sealgate_testkit::rego::{ExternalData, ProviderAnswer, Review, VERIFIED_IMAGES};
 use serde_json::json;

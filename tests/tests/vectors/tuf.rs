@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sealgate::config::Tuf;
-use sealgate::rules::tuf::TufClient;
+use sealgate::tuf::TufClient;
 use sealgate_core::UnixTime;
 use sealgate_tests::vectors;
 use tempfile::TempDir;
