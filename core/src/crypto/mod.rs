@@ -14,7 +14,6 @@ mod pem;
 mod rsa;
 mod scheme;
 mod signature;
-mod sigstore;
 mod webpki;
 
 pub use self::hash::Hash;
@@ -23,5 +22,4 @@ pub use self::key::PublicKey;
 pub use self::key_error::KeyError;
 pub use self::scheme::{KeyKind, Scheme, SignatureEncoding};
 pub use self::signature::SignatureError;
-pub use self::sigstore::install_sigstore_provider;
 pub use self::webpki::webpki_algorithms;

@@ -1,8 +1,7 @@
-//! The same cryptography as rustls-webpki and the `sigstore-*` crates see it.
+//! The same cryptography as rustls-webpki sees it.
 
 use rustls_pki_types::{AlgorithmIdentifier, SignatureVerificationAlgorithm, alg_id};
-use sealgate_core::crypto::{Hash, Scheme, install_sigstore_provider, webpki_algorithms};
-use sigstore_crypto::{Error, SigningScheme};
+use sealgate_core::crypto::{Scheme, webpki_algorithms};
 
 use crate::backends::{Sample, samples};
 
@@ -56,55 +55,6 @@ fn webpki_refuses_keys_that_public_keys_refuse() {
     assert!(ed25519.verify_signature(&identity, b"x", &forged).is_err());
 }
 
-#[test]
-fn the_sigstore_crates_verify_with_our_backend() {
-    install_sigstore_provider();
-    install_sigstore_provider();
-    let provider = sigstore_crypto::default_provider();
-    let mut verified = 0;
-    for sample in der_samples() {
-        let Some(scheme) = sigstore_scheme(sample.scheme) else {
-            continue;
-        };
-        let (key, message, signature) = (sample.key.raw(), &sample.message, &sample.signature);
-        provider
-            .verify_raw(scheme, key, message, signature)
-            .unwrap();
-        let error = provider
-            .verify_raw(scheme, key, b"another message", signature)
-            .unwrap_err();
-        assert!(matches!(error, Error::Verification(_)), "{error}");
-        if let Some(hash) = sample.scheme.hash() {
-            let digest = hash.digest(message);
-            provider
-                .verify_prehashed(scheme, key, &digest, signature)
-                .unwrap();
-        }
-        let error = provider
-            .verify_raw(scheme, &key[1..], message, signature)
-            .unwrap_err();
-        assert!(matches!(error, Error::InvalidKey(_)), "{error}");
-        verified += 1;
-    }
-    assert_eq!(verified, 10);
-    let error = provider
-        .verify_raw(SigningScheme::MlDsa65, &[], &[], &[])
-        .unwrap_err();
-    assert!(matches!(error, Error::UnsupportedAlgorithm(_)), "{error}");
-}
-
-#[test]
-fn the_sigstore_crates_hash_streams_as_wholes() {
-    install_sigstore_provider();
-    let provider = sigstore_crypto::default_provider();
-    for hash in Hash::ALL {
-        let mut context = provider.hash(hash.name().parse().unwrap()).unwrap();
-        context.update(b"in ");
-        context.update(b"pieces");
-        assert_eq!(context.finalize(), hash.digest(b"in pieces"));
-    }
-}
-
 fn der_samples() -> impl Iterator<Item = &'static Sample> {
     samples().iter().filter(|sample| sample.is_der())
 }
@@ -150,21 +100,5 @@ fn identifiers(scheme: Scheme) -> Vec<(AlgorithmIdentifier, AlgorithmIdentifier)
         Scheme::RsaPssSha512 => vec![(alg_id::RSA_ENCRYPTION, alg_id::RSA_PSS_SHA512)],
         Scheme::Ed25519 => vec![(alg_id::ED25519, alg_id::ED25519)],
         other => panic!("no sample has {other}"),
-    }
-}
-
-fn sigstore_scheme(scheme: Scheme) -> Option<SigningScheme> {
-    match scheme {
-        Scheme::EcdsaP256Sha256 => Some(SigningScheme::EcdsaP256Sha256),
-        Scheme::EcdsaP384Sha256 => Some(SigningScheme::EcdsaP384Sha256),
-        Scheme::EcdsaP384Sha384 => Some(SigningScheme::EcdsaP384Sha384),
-        Scheme::RsaPkcs1Sha256 => Some(SigningScheme::RsaPkcs1Sha256),
-        Scheme::RsaPkcs1Sha384 => Some(SigningScheme::RsaPkcs1Sha384),
-        Scheme::RsaPkcs1Sha512 => Some(SigningScheme::RsaPkcs1Sha512),
-        Scheme::RsaPssSha256 => Some(SigningScheme::RsaPssSha256),
-        Scheme::RsaPssSha384 => Some(SigningScheme::RsaPssSha384),
-        Scheme::RsaPssSha512 => Some(SigningScheme::RsaPssSha512),
-        Scheme::Ed25519 => Some(SigningScheme::Ed25519),
-        _ => None,
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::hint::black_box;
 
-use sealgate_core::crypto::install_sigstore_provider;
 use sealgate_core::evidence::{Artifact, Blob};
 use sealgate_core::policy::NoMatch;
 use sealgate_core::policy::file::{self, PolicyFile};
@@ -172,9 +171,8 @@ fn received(evidence: &Evidence) -> Evidence {
     received
 }
 
-/// The Sigstore project's own verifier. It has the core's cryptography, which is aws-lc-rs.
+/// The Sigstore project's own verifier, by aws-lc-rs as the core.
 fn theirs<'a>(case: &'a ConformanceCase, root: &str) -> impl FnMut() + 'a {
-    install_sigstore_provider();
     let root = TrustedRoot::from_json(root).unwrap();
     let policy = VerificationPolicy::new(case.identity.clone(), case.issuer.clone());
     let verifier = Verifier::new(&root).unwrap();

@@ -4,16 +4,15 @@
 //! that signature, its payload and its key or certificate before anything else of it is
 //! looked at ([`body`]). That it is in a log is then shown by a signed entry timestamp
 //! ([`promise`]), which alone makes the integrated time count, or by an inclusion proof up
-//! to a signed checkpoint ([`checkpoint`]), or by both.
+//! to a signed checkpoint ([`inclusion`], [`checkpoint`]), or by both.
 
 mod body;
 mod checkpoint;
+mod inclusion;
 mod promise;
 
-use sigstore_types::Sha256Hash;
-
 use super::log_entry::{LogEntry, Proof};
-use crate::crypto::{self, KeyKind, PublicKey, Scheme, install_sigstore_provider};
+use crate::crypto::{KeyKind, PublicKey, Scheme};
 use crate::reason::{Code, Reason};
 use crate::time::UnixTime;
 use crate::trust::{Log, SigstoreRoot};
@@ -141,15 +140,12 @@ impl LogEntry {
             }
         };
         checkpoint.verify(log)?;
-        install_sigstore_provider();
-        let leaf = crypto::sha256(&[&[0], self.body.as_slice()].concat());
-        let hashes: Vec<_> = proof.hashes.iter().copied().map(Sha256Hash::new).collect();
-        sigstore_merkle::verify_inclusion_proof(
-            &Sha256Hash::new(leaf),
+        inclusion::verify(
+            inclusion::leaf_hash(&self.body),
             index,
             checkpoint.tree_size,
-            &hashes,
-            &Sha256Hash::new(checkpoint.root_hash),
+            &proof.hashes,
+            &checkpoint.root_hash,
         )
         .map_err(|error| {
             Reason::new(

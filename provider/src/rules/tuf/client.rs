@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use sealgate_core::UnixTime;
-use sealgate_core::crypto::install_sigstore_provider;
 use sealgate_core::trust::SigstoreRoot;
 use serde::Serialize;
 use sigstore_tuf::{Error, Repository, Role as _, TrustedMetadataSet, Updater, UpdaterConfig};
@@ -70,7 +69,6 @@ impl TufClient {
     /// # Errors
     /// If the initial root or the certificate authorities cannot be used.
     pub fn open(name: &str, tuf: &Tuf, cache: Option<&Path>) -> Result<Self, TufSetupError> {
-        install_sigstore_provider();
         let wrong = |problem| TufSetupError {
             name: name.to_owned(),
             problem,
