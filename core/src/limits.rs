@@ -83,8 +83,11 @@ pub const SUBJECT_DIGESTS: usize = 32;
 /// Certificates of one chain, leaf and root included.
 pub const CHAIN_CERTIFICATES: usize = 10;
 
-/// Bytes of one certificate; real ones have one or two thousand.
-pub const CERTIFICATE_BYTES: usize = 64 << 10;
+/// Bytes of one certificate; a leaf of Fulcio's with every claim has two thousand.
+pub const CERTIFICATE_BYTES: usize = 32 << 10;
+
+/// Bytes of one timestamp token; real ones with their certificates have 2 to 10 KiB.
+pub const TIMESTAMP_BYTES: usize = 64 << 10;
 
 /// Questions about revocation that one image may raise.
 pub const REVOCATION_REQUESTS: usize = 64;

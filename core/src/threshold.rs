@@ -127,16 +127,17 @@ fn find(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::Scheme;
     use crate::digest::Digest;
-    use crate::verdict::SignerKind;
+    use crate::verdict::{SignatureFormat, SignerKind};
 
     fn signer(key: Option<&str>, identity: Option<(&str, &str)>) -> Signer {
         Signer {
             kind: SignerKind::Key,
             authority: String::new(),
-            format: String::new(),
+            format: SignatureFormat::CosignSignature,
             artifact: Digest::sha256(b""),
-            scheme: String::new(),
+            scheme: Scheme::EcdsaP256Sha256,
             key: None,
             fingerprint: None,
             key_fingerprint: key.map(str::to_owned),

@@ -6,12 +6,14 @@
 //! exceed 2^53 are strings, because Gatekeeper reads numbers as floating point.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::crypto::Scheme;
 use crate::digest::Digest;
-use crate::policy::{Action, Mode};
+use crate::policy::{Action, Mode, SubjectType};
 use crate::reason::{Class, Reason};
 use crate::time::UnixTime;
 
@@ -220,12 +222,12 @@ pub struct Signer {
     pub kind: SignerKind,
     /// The policy and the authority that accepted the signature, as `policy/authority`.
     pub authority: String,
-    /// The format of the signature, as `cosign_signature` or `sigstore_bundle_v0.3`.
-    pub format: String,
+    /// The format of the signature.
+    pub format: SignatureFormat,
     /// The digest of the artifact (its manifest) that carries the signature.
     pub artifact: Digest,
     /// The signature scheme, as `ecdsa-p256-sha256`.
-    pub scheme: String,
+    pub scheme: Scheme,
     /// The key's name in the policy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
@@ -243,7 +245,7 @@ pub struct Signer {
     pub subject: Option<String>,
     /// What kind of name the subject is: `email`, `uri` or `other_name`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub subject_type: Option<String>,
+    pub subject_type: Option<SubjectType>,
     /// Every Fulcio claim, by its name in lower camel case.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub claims: BTreeMap<String, String>,
@@ -273,14 +275,110 @@ pub enum SignerKind {
     Notation,
 }
 
+/// The format of a signature. They are ordered as their names are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum SignatureFormat {
+    /// An attestation in cosign's own layout.
+    #[serde(rename = "cosign_attestation")]
+    CosignAttestation,
+    /// A signature in cosign's own layout.
+    #[serde(rename = "cosign_signature")]
+    CosignSignature,
+    /// A Notary Project envelope in COSE.
+    #[serde(rename = "notation_cose")]
+    NotationCose,
+    /// A Notary Project envelope in JWS.
+    #[serde(rename = "notation_jws")]
+    NotationJws,
+    /// A Sigstore bundle v0.1.
+    #[serde(rename = "sigstore_bundle_v0.1")]
+    SigstoreBundleV01,
+    /// A Sigstore bundle v0.2.
+    #[serde(rename = "sigstore_bundle_v0.2")]
+    SigstoreBundleV02,
+    /// A Sigstore bundle v0.3.
+    #[serde(rename = "sigstore_bundle_v0.3")]
+    SigstoreBundleV03,
+}
+
+impl SignatureFormat {
+    /// Every format.
+    pub const ALL: [Self; 7] = [
+        Self::CosignAttestation,
+        Self::CosignSignature,
+        Self::NotationCose,
+        Self::NotationJws,
+        Self::SigstoreBundleV01,
+        Self::SigstoreBundleV02,
+        Self::SigstoreBundleV03,
+    ];
+
+    /// The stable name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CosignAttestation => "cosign_attestation",
+            Self::CosignSignature => "cosign_signature",
+            Self::NotationCose => "notation_cose",
+            Self::NotationJws => "notation_jws",
+            Self::SigstoreBundleV01 => "sigstore_bundle_v0.1",
+            Self::SigstoreBundleV02 => "sigstore_bundle_v0.2",
+            Self::SigstoreBundleV03 => "sigstore_bundle_v0.3",
+        }
+    }
+}
+
+impl fmt::Display for SignatureFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Who vouches for a time. They are ordered as their names are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum TimeSource {
+    /// The Notary Project's signing authority.
+    SigningAuthority,
+    /// A timestamp authority (RFC 3161).
+    TimestampAuthority,
+    /// A transparency log.
+    TransparencyLog,
+}
+
+impl TimeSource {
+    /// Every source.
+    pub const ALL: [Self; 3] = [
+        Self::SigningAuthority,
+        Self::TimestampAuthority,
+        Self::TransparencyLog,
+    ];
+
+    /// The stable name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SigningAuthority => "signing_authority",
+            Self::TimestampAuthority => "timestamp_authority",
+            Self::TransparencyLog => "transparency_log",
+        }
+    }
+}
+
+impl fmt::Display for TimeSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// A time that somebody trusted vouches for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct VerifiedTime {
     /// The time.
     pub time: UnixTime,
-    /// Who vouches: `transparency_log`, `timestamp_authority` or `signing_authority`.
-    pub source: String,
+    /// Who vouches.
+    pub source: TimeSource,
     /// Its name: the log's or authority's URL, or its id.
     pub name: String,
 }
@@ -354,4 +452,33 @@ pub enum CheckResult {
     Failed,
     /// It was not made.
     Skipped,
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_written_as_they_are_and_order_signers() {
+        for format in SignatureFormat::ALL {
+            assert_eq!(serde_json::to_value(format).unwrap(), format.as_str());
+        }
+        for source in TimeSource::ALL {
+            assert_eq!(serde_json::to_value(source).unwrap(), source.as_str());
+        }
+        let kinds = [SubjectType::Email, SubjectType::OtherName, SubjectType::Uri];
+        for kind in kinds {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
+        }
+        // As the texts once did, which verdicts were sorted by.
+        assert!(SignatureFormat::ALL.is_sorted() && TimeSource::ALL.is_sorted());
+        assert!(
+            SignatureFormat::ALL
+                .map(SignatureFormat::as_str)
+                .is_sorted()
+        );
+        assert!(TimeSource::ALL.map(TimeSource::as_str).is_sorted());
+        assert!(kinds.is_sorted() && kinds.map(SubjectType::name).is_sorted());
+    }
 }

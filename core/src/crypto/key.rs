@@ -43,11 +43,17 @@ impl PublicKey {
     pub fn from_pem(text: &[u8]) -> Result<Self, KeyError> {
         check_len(text, MAX_PEM_LEN)?;
         let text = std::str::from_utf8(text).map_err(|_| KeyError::NotPem)?;
-        let block = pem::only_block(text)?;
-        check_len(&block.der, MAX_DER_LEN)?;
+        let mut blocks = pem::blocks(text);
+        let block = blocks.next().ok_or(KeyError::NotPem)??;
+        let der = block.decode()?;
+        // Nobody could tell which key is meant.
+        if blocks.next().is_some() {
+            return Err(KeyError::SeveralPemBlocks);
+        }
+        check_len(&der, MAX_DER_LEN)?;
         match block.label {
-            "PUBLIC KEY" => Self::from_spki(&block.der),
-            "RSA PUBLIC KEY" => Self::from_pkcs1(&block.der),
+            "PUBLIC KEY" => Self::from_spki(&der),
+            "RSA PUBLIC KEY" => Self::from_pkcs1(&der),
             label => Err(KeyError::WrongPem(shortened(label))),
         }
     }

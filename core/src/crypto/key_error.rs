@@ -1,6 +1,6 @@
 //! Why some bytes are no key that is accepted.
 
-use super::KeyKind;
+use super::{KeyKind, pem};
 
 /// Why bytes are not an acceptable public key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -67,6 +67,12 @@ pub enum KeyError {
     /// A point for which anybody can make signatures.
     #[error("the ed25519 key is a point of small order: anybody can sign for it")]
     SmallOrder,
+}
+
+impl From<pem::Malformed> for KeyError {
+    fn from(pem::Malformed(why): pem::Malformed) -> Self {
+        Self::MalformedPem(why)
+    }
 }
 
 /// What to do about a PEM block that is something else.

@@ -10,7 +10,7 @@ mod hash;
 mod hashing;
 mod key;
 mod key_error;
-mod pem;
+pub(crate) mod pem;
 mod rsa;
 mod scheme;
 mod signature;

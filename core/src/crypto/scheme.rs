@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::Hash;
 
@@ -55,6 +55,7 @@ impl fmt::Display for KeyKind {
 /// This is the whole list of what sealgate can verify. Whether a scheme is acceptable in a given
 /// place is decided by the caller: [`accepted_for`](Self::accepted_for) where nothing else says,
 /// the header of a JOSE or COSE envelope, the algorithm identifier of a certificate, or a policy.
+/// They are ordered as their names are, which orders signers in verdicts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scheme {
     /// ECDSA P-256 over SHA-256 (ES256).
@@ -75,6 +76,10 @@ pub enum Scheme {
     EcdsaP521Sha384,
     /// ECDSA P-521 over SHA-512 (ES512).
     EcdsaP521Sha512,
+    /// Ed25519 of RFC 8032, over the message itself.
+    Ed25519,
+    /// Ed25519ph of RFC 8032, over SHA-512 of the message, with an empty context.
+    Ed25519ph,
     /// RSASSA-PKCS1-v1_5 over SHA-256 (RS256).
     RsaPkcs1Sha256,
     /// RSASSA-PKCS1-v1_5 over SHA-384 (RS384).
@@ -87,10 +92,6 @@ pub enum Scheme {
     RsaPssSha384,
     /// RSASSA-PSS over SHA-512, MGF1 with SHA-512, salt of 64 bytes (PS512).
     RsaPssSha512,
-    /// Ed25519 of RFC 8032, over the message itself.
-    Ed25519,
-    /// Ed25519ph of RFC 8032, over SHA-512 of the message, with an empty context.
-    Ed25519ph,
 }
 
 impl Scheme {
@@ -105,14 +106,14 @@ impl Scheme {
         Self::EcdsaP521Sha256,
         Self::EcdsaP521Sha384,
         Self::EcdsaP521Sha512,
+        Self::Ed25519,
+        Self::Ed25519ph,
         Self::RsaPkcs1Sha256,
         Self::RsaPkcs1Sha384,
         Self::RsaPkcs1Sha512,
         Self::RsaPssSha256,
         Self::RsaPssSha384,
         Self::RsaPssSha512,
-        Self::Ed25519,
-        Self::Ed25519ph,
     ];
 
     /// The schemes to try, in this order, for a signature that does not name its own: all that
@@ -239,6 +240,14 @@ impl Serialize for Scheme {
     }
 }
 
+impl<'de> Deserialize<'de> for Scheme {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let named = Self::ALL.into_iter().find(|scheme| scheme.name() == name);
+        named.ok_or_else(|| de::Error::custom("expected the name of a signature scheme"))
+    }
+}
+
 /// How the bytes of an ECDSA signature are laid out; RSA and Ed25519 have one layout only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum SignatureEncoding {
@@ -258,6 +267,7 @@ mod tests {
         for scheme in Scheme::ALL {
             assert!(scheme.name().starts_with(scheme.kind().name()));
         }
+        assert!(Scheme::ALL.is_sorted() && Scheme::ALL.map(Scheme::name).is_sorted());
     }
 
     #[test]

@@ -5,9 +5,10 @@
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5280;
 
-use super::certificate::Certificate;
 use crate::limits;
 use crate::reason::{Code, Reason};
+use crate::timestamp::{self, Profile};
+use crate::x509::{Certificate, usage_beyond_signatures};
 
 /// What a chain's leaf signs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,10 +117,17 @@ fn check_links(certificates: &[Certificate]) -> Result<(), Reason> {
 }
 
 fn check_leaf(leaf: &Certificate, purpose: Purpose) -> Result<(), Reason> {
-    if leaf
-        .basic_constraints()
-        .is_some_and(|(_, constraints)| constraints.ca)
-    {
+    match purpose {
+        Purpose::CodeSigning => check_code_signer(leaf),
+        Purpose::Timestamping => {
+            timestamp::signer::check(leaf, &Profile::NOTARY).map_err(|rule| broken(leaf, rule))?;
+            check_critical_extensions(leaf)
+        }
+    }
+}
+
+fn check_code_signer(leaf: &Certificate) -> Result<(), Reason> {
+    if leaf.is_ca() {
         return Err(broken(
             leaf,
             "a signing certificate must not be a certificate authority",
@@ -128,30 +136,16 @@ fn check_leaf(leaf: &Certificate, purpose: Purpose) -> Result<(), Reason> {
     let (critical, usage) = leaf
         .key_usage()
         .ok_or_else(|| broken(leaf, "the key usage extension is missing"))?;
-    // RFC 3161 does not ask for it, and timestamping certificates without it are in use.
-    if !critical && purpose == Purpose::CodeSigning {
+    if !critical {
         return Err(broken(leaf, "the key usage extension is not critical"));
     }
     if !usage.digital_signature() {
         return Err(broken(leaf, "the key usage lacks digitalSignature"));
     }
-    for (set, name) in [
-        (usage.key_encipherment(), "keyEncipherment"),
-        (usage.data_encipherment(), "dataEncipherment"),
-        (usage.key_agreement(), "keyAgreement"),
-        (usage.key_cert_sign(), "keyCertSign"),
-        (usage.crl_sign(), "cRLSign"),
-        (usage.encipher_only(), "encipherOnly"),
-        (usage.decipher_only(), "decipherOnly"),
-    ] {
-        if set {
-            return Err(broken(leaf, format!("the key usage must not have {name}")));
-        }
+    if let Some(name) = usage_beyond_signatures(&usage) {
+        return Err(broken(leaf, format!("the key usage must not have {name}")));
     }
-    match purpose {
-        Purpose::CodeSigning => check_signing_purposes(leaf),
-        Purpose::Timestamping => check_timestamping_purposes(leaf),
-    }
+    check_signing_purposes(leaf)
 }
 
 /// Extended key usages that a signing certificate must not have.
@@ -178,18 +172,6 @@ fn check_signing_purposes(leaf: &Certificate) -> Result<(), Reason> {
         )),
         None => Ok(()),
     }
-}
-
-fn check_timestamping_purposes(leaf: &Certificate) -> Result<(), Reason> {
-    match leaf.extended_key_usage() {
-        Some((true, purposes)) if purposes == [rfc5280::ID_KP_TIME_STAMPING] => Ok(()),
-        Some((false, _)) => Err(broken(leaf, "the extended key usage is not critical")),
-        _ => Err(broken(
-            leaf,
-            "the extended key usage must be timeStamping and nothing else",
-        )),
-    }?;
-    check_critical_extensions(leaf)
 }
 
 /// `below`: how many authorities stand between this one and the leaf.

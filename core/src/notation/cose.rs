@@ -53,12 +53,24 @@ fn algorithm(protected: &Header) -> Result<Scheme, Reason> {
         Some(Algorithm::Assigned(iana::Algorithm::ES512)) => Ok(Scheme::EcdsaP521Sha512),
         Some(other) => Err(Reason::new(
             Code::AlgorithmUnsupported,
-            format!("expected one of PS256, PS384, PS512, ES256, ES384, ES512, found {other:?}"),
+            format!(
+                "expected one of PS256, PS384, PS512, ES256, ES384, ES512, found {}",
+                algorithm_name(other)
+            ),
         )),
         None => Err(Reason::new(
             Code::HeaderInvalid,
             "the header alg (1) is missing",
         )),
+    }
+}
+
+/// The number that IANA gave it, or its text.
+fn algorithm_name(algorithm: &Algorithm) -> String {
+    match algorithm {
+        Algorithm::Assigned(assigned) => assigned.to_i64().to_string(),
+        Algorithm::PrivateUse(number) => number.to_string(),
+        Algorithm::Text(text) => format!("{text:?}"),
     }
 }
 
@@ -69,7 +81,10 @@ fn headers(protected: &Header) -> Result<Headers, Reason> {
         Some(RegisteredLabel::Assigned(format)) => {
             return Err(Reason::new(
                 Code::HeaderInvalid,
-                format!("expected a text in the header content type (3), found {format:?}"),
+                format!(
+                    "expected a text in the header content type (3), found {}",
+                    format.to_i64()
+                ),
             ));
         }
     };

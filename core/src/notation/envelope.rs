@@ -1,11 +1,12 @@
 //! Signature envelopes: a payload, signed attributes, a certificate chain, a signature.
 
 use super::attributes::{Headers, SignedAttributes, scheme_of};
-use super::certificate::Certificate;
 use super::chain::{Chain, Purpose};
 use crate::crypto::{Scheme, SignatureEncoding};
 use crate::limits;
 use crate::reason::{Code, Reason};
+use crate::verdict::SignatureFormat;
+use crate::x509::Certificate;
 
 /// The format of an envelope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,11 +27,11 @@ impl Format {
         }
     }
 
-    /// The stable name in verdicts.
-    pub(super) fn name(self) -> &'static str {
+    /// What verdicts call a signature of this format.
+    pub(super) fn of_signature(self) -> SignatureFormat {
         match self {
-            Self::Jws => "notation_jws",
-            Self::Cose => "notation_cose",
+            Self::Jws => SignatureFormat::NotationJws,
+            Self::Cose => SignatureFormat::NotationCose,
         }
     }
 }
@@ -108,7 +109,12 @@ impl Envelope {
                 "the certificate chain is empty",
             )
         })?;
-        let key = leaf.public_key()?;
+        let key = leaf.public_key().map_err(|error| {
+            Reason::new(
+                Code::AlgorithmUnsupported,
+                format!("the key of the certificate {leaf}: {error}"),
+            )
+        })?;
         let prescribed = scheme_of(&key)?;
         if self.algorithm != prescribed {
             return Err(Reason::new(

@@ -1,8 +1,9 @@
 //! See [`crate::internals`].
 
-use super::{Certificate, CertificateError, revocation, token};
+use super::{revocation, timestamp as countersignature};
 use crate::reason::{Code, Reason};
 use crate::time::UnixTime;
+use crate::x509::{Certificate, CertificateError};
 
 /// The time of a token over `content` whose signer chains to one of `anchors` (DER).
 ///
@@ -14,7 +15,7 @@ pub fn timestamp(token: &[u8], content: &[u8], anchors: &[Vec<u8>]) -> Result<Un
     let anchors = anchors.iter().map(|der| Certificate::from_der(der));
     let anchors: Vec<_> = anchors.collect::<Result<_, _>>().map_err(malformed)?;
     let anchors: Vec<_> = anchors.iter().collect();
-    token::verify(token, content, &anchors).map(|token| token.time())
+    countersignature::verify(token, content, &anchors).map(|token| token.time())
 }
 
 /// Whether a list by `issuer` that is in force at `now` says that `certificate` is revoked.

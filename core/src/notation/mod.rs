@@ -14,7 +14,6 @@
 
 mod artifact;
 mod attributes;
-mod certificate;
 mod chain;
 mod cose;
 mod envelope;
@@ -26,8 +25,6 @@ mod payload;
 mod report;
 mod revocation;
 mod timestamp;
-mod token;
-mod tst_info;
 
 use crate::judgement::{Context, Judgement, Verified, VerifiedContent};
 use crate::policy::{CheckKind, NotationAuthority, TrustedIdentities, VerifyTimestamp};
@@ -35,13 +32,12 @@ use crate::reason::{Code, Reason};
 use crate::time::UnixTime;
 use crate::trust::StoreKind;
 use crate::undecided::Undecided;
-use crate::verdict::{Check, Signer, SignerKind, VerifiedTime};
+use crate::verdict::{Check, Signer, SignerKind, TimeSource, VerifiedTime};
+use crate::x509::Certificate;
 
-pub use certificate::CertificateError;
 pub use revocation::{RevocationRequest, revocation_requests};
 
 pub(crate) use artifact::{SignedEnvelope, claims, find, read};
-pub(crate) use certificate::Certificate;
 pub(crate) use envelope::Format;
 pub(crate) use revocation::KnownStatuses;
 
@@ -182,11 +178,7 @@ fn authenticity(
     anchors: &[&Certificate],
     identities: &TrustedIdentities,
 ) -> Result<(), Reason> {
-    let trusted = |certificate: &Certificate| {
-        anchors
-            .iter()
-            .any(|anchor| anchor.fingerprint() == certificate.fingerprint())
-    };
+    let trusted = |certificate: &Certificate| anchors.contains(&certificate);
     if !chain.certificates().any(trusted) {
         return Err(Reason::new(
             Code::CertificateUntrusted,
@@ -255,7 +247,7 @@ fn uncountersigned(
         Some(time) => AuthenticTime {
             times: vec![VerifiedTime {
                 time,
-                source: "signing_authority".to_owned(),
+                source: TimeSource::SigningAuthority,
                 name: verified.chain.leaf().subject(),
             }],
             until: None,
@@ -290,9 +282,9 @@ fn signer(
     Signer {
         kind: SignerKind::Notation,
         authority: context.authority_name.clone(),
-        format: signed.envelope.format.name().to_owned(),
+        format: signed.envelope.format.of_signature(),
         artifact: signed.artifact,
-        scheme: signed.envelope.algorithm.name().to_owned(),
+        scheme: signed.envelope.algorithm,
         key: None,
         fingerprint: Some(leaf.fingerprint().hex()),
         key_fingerprint: Some(verified.key_fingerprint.clone()),

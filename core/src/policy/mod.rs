@@ -186,14 +186,15 @@ pub struct Identity {
 }
 
 /// The kind of the name that a certificate gives its subject (RFC 5280 section 4.2.1.6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SubjectType {
     /// `rfc822Name`: an email address, of a person mostly.
     Email,
-    /// `uniformResourceIdentifier`: a workflow or a workload.
-    Uri,
     /// `otherName` with Fulcio's OID: a plain user name.
     OtherName,
+    /// `uniformResourceIdentifier`: a workflow or a workload.
+    Uri,
 }
 
 impl SubjectType {
@@ -312,7 +313,10 @@ impl Policy {
 impl Policies {
     /// A digest over all policies: two equal sets of policies have equal revisions.
     pub fn revision(&self) -> Digest {
-        let mut text = format!("{:?}", self.no_match);
+        let mut text = match self.no_match {
+            NoMatch::Deny => "Deny".to_owned(),
+            NoMatch::DangerAllowUnverified => "DangerAllowUnverified".to_owned(),
+        };
         for policy in &self.policies {
             text.push('\n');
             text.push_str(&policy.revision.to_string());

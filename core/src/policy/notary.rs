@@ -6,6 +6,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::json;
+
 use super::notation::{overridden, trusted_identities};
 use super::reader::{Field, Fields, each};
 use super::{
@@ -36,7 +38,19 @@ pub(super) fn read(mut fields: Fields<'_>) -> Option<Vec<Policy>> {
     version?;
     let mut policies: Vec<_> = read.into_iter().collect::<Option<_>>()?;
     exclude_named(&mut policies);
+    for (policy, statement) in policies.iter_mut().zip(&statements) {
+        policy.revision = revision(statement, &policy.scope.except);
+    }
     Some(policies)
+}
+
+/// A digest over a statement, whatever its layout, and over what the other statements take out of
+/// its scope.
+fn revision(statement: &Field<'_>, except: &[ImagePattern]) -> Digest {
+    let except: Vec<_> = except.iter().map(ImagePattern::as_str).collect();
+    let whole = json!({"statement": statement.node.to_json(), "except": except});
+    let canonical = serde_json_canonicalizer::to_vec(&whole).unwrap_or_default();
+    Digest::sha256(&canonical)
 }
 
 /// What may occur once in a document.
@@ -129,11 +143,6 @@ fn exclude_named(policies: &mut [Policy]) {
         if policy.scope.images.contains(&any) {
             policy.scope.except = named.clone();
         }
-        let text = format!(
-            "{:?} {:?} {:?}",
-            policy.name, policy.scope, policy.authorities
-        );
-        policy.revision = Digest::sha256(text.as_bytes());
     }
 }
 

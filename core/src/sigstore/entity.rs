@@ -5,6 +5,7 @@ use crate::digest::Digest;
 use crate::dsse::Envelope;
 use crate::evidence::Blob;
 use crate::reason::{Code, Reason};
+use crate::verdict::SignatureFormat;
 use crate::x509::Certificate;
 
 /// Something signed, its material and what witnesses it. Nothing of it is verified.
@@ -47,14 +48,14 @@ pub(crate) enum BundleVersion {
 }
 
 impl Format {
-    /// The stable name.
-    pub(crate) fn name(self) -> &'static str {
+    /// What verdicts call a signature of this format.
+    pub(crate) fn of_signature(self) -> SignatureFormat {
         match self {
-            Self::CosignSignature => "cosign_signature",
-            Self::CosignAttestation => "cosign_attestation",
-            Self::Bundle(BundleVersion::V01) => "sigstore_bundle_v0.1",
-            Self::Bundle(BundleVersion::V02) => "sigstore_bundle_v0.2",
-            Self::Bundle(BundleVersion::V03) => "sigstore_bundle_v0.3",
+            Self::CosignSignature => SignatureFormat::CosignSignature,
+            Self::CosignAttestation => SignatureFormat::CosignAttestation,
+            Self::Bundle(BundleVersion::V01) => SignatureFormat::SigstoreBundleV01,
+            Self::Bundle(BundleVersion::V02) => SignatureFormat::SigstoreBundleV02,
+            Self::Bundle(BundleVersion::V03) => SignatureFormat::SigstoreBundleV03,
         }
     }
 }

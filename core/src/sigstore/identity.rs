@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use const_oid::ObjectIdentifier;
 use der::Decode;
 use der::asn1::Utf8StringRef;
-use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 
 use crate::policy::{CLAIMS, Identity, SubjectType};
@@ -136,10 +135,7 @@ fn rank(reason: &Reason) -> u8 {
 /// Fulcio puts exactly one name into a certificate. With several, which of them a policy
 /// meant would be open.
 fn subject(certificate: &Certificate) -> Result<(String, SubjectType), Reason> {
-    let names = certificate
-        .extension::<SubjectAltName>()
-        .map_err(malformed)?;
-    let names = names.map(|(_, names)| names.0).unwrap_or_default();
+    let names = certificate.subject_alternative_names().map_err(malformed)?;
     match names.as_slice() {
         [GeneralName::Rfc822Name(email)] => Ok((email.as_str().to_owned(), SubjectType::Email)),
         [GeneralName::UniformResourceIdentifier(uri)] => {

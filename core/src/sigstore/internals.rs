@@ -1,9 +1,8 @@
 //! See [`crate::internals`].
 
-use super::witness::reason_of;
 use crate::reason::Reason;
 use crate::time::{UnixTime, Window};
-use crate::timestamp::{Authority, TimestampError, Token};
+use crate::timestamp::{Authority, Profile, TimestampError, Token};
 use crate::x509::Certificate;
 use crate::x509::path::TrustedChain;
 
@@ -18,7 +17,7 @@ pub fn timestamp(
     leaf: Option<&[u8]>,
     chain: &[Vec<u8>],
 ) -> Result<UnixTime, Reason> {
-    judge(token, message, leaf, chain).map_err(|error| reason_of(&error))
+    Ok(judge(token, message, leaf, chain)?)
 }
 
 fn judge(
@@ -36,7 +35,7 @@ fn judge(
             end: None,
         },
     };
-    let token = Token::parse(token)?;
+    let token = Token::parse(token, &Profile::SIGSTORE)?;
     token.covers(message)?;
-    token.verify(&authority)
+    authority.verify(&token)
 }

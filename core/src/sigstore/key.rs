@@ -66,9 +66,9 @@ fn verify(
         signer: Signer {
             kind: SignerKind::Key,
             authority: case.authority_name.clone(),
-            format: entity.format.name().to_owned(),
+            format: entity.format.of_signature(),
             artifact: entity.artifact,
-            scheme: scheme.name().to_owned(),
+            scheme,
             key: Some(key.name.clone()),
             fingerprint: Some(key.key.fingerprint()),
             key_fingerprint: None,

@@ -86,15 +86,15 @@ fn verify(
         signer: Signer {
             kind: SignerKind::Keyless,
             authority: case.authority_name.clone(),
-            format: entity.format.name().to_owned(),
+            format: entity.format.of_signature(),
             artifact: entity.artifact,
-            scheme: scheme.name().to_owned(),
+            scheme,
             key: None,
-            fingerprint: Some(leaf.fingerprint()),
+            fingerprint: Some(leaf.fingerprint().hex()),
             key_fingerprint: Some(key),
             issuer: Some(identity.issuer),
             subject: Some(identity.subject),
-            subject_type: Some(identity.subject_type.name().to_owned()),
+            subject_type: Some(identity.subject_type),
             claims: identity.claims,
             x509_subject: None,
             annotations,
@@ -210,18 +210,12 @@ fn check_profile(leaf: &Certificate) -> Result<(), Reason> {
             format!("the signing certificate {why}"),
         )
     };
-    let malformed = |error: crate::x509::CertificateError| {
-        Reason::new(
-            Code::CertificateMalformed,
-            format!("the signing certificate: {error}"),
-        )
-    };
-    let usage = leaf.extended_key_usage().map_err(malformed)?;
+    let usage = leaf.extended_key_usage();
     if !usage.is_some_and(|(_, usages)| usages.contains(&ID_KP_CODE_SIGNING)) {
         return Err(profile("is not one for code signing"));
     }
-    match leaf.key_usage().map_err(malformed)? {
-        Some(usage) if !usage.digital_signature() => Err(profile("is not one for signatures")),
+    match leaf.key_usage() {
+        Some((_, usage)) if !usage.digital_signature() => Err(profile("is not one for signatures")),
         _ => Ok(()),
     }
 }

@@ -6,10 +6,9 @@ use super::entity::{Content, SignedEntity};
 use super::log::{Claim, LoggedEntry};
 use crate::reason::{Class, Code, Reason, most_specific};
 use crate::time::UnixTime;
-use crate::timestamp::{TimestampError, Token};
+use crate::timestamp::{Profile, TimestampError, Token};
 use crate::trust::{SigstoreRoot, TimestampAuthority};
-use crate::verdict::{LogPosition, VerifiedTime};
-use crate::x509::path::PathError;
+use crate::verdict::{LogPosition, TimeSource, VerifiedTime};
 
 /// How many distinct witnesses there must be.
 #[derive(Clone, Copy, Debug)]
@@ -86,7 +85,7 @@ impl Witnessed {
         self.timestamp_operators.insert(authority.operator.clone());
         self.times.insert(VerifiedTime {
             time,
-            source: "timestamp_authority".to_owned(),
+            source: TimeSource::TimestampAuthority,
             name: authority.name.clone(),
         });
     }
@@ -107,7 +106,7 @@ impl Witnessed {
         });
         self.times.extend(entry.time.map(|time| VerifiedTime {
             time,
-            source: "transparency_log".to_owned(),
+            source: TimeSource::TransparencyLog,
             name: entry.log.name.clone(),
         }));
     }
@@ -165,16 +164,14 @@ fn read_timestamp<'a>(
     root: &'a SigstoreRoot,
     now: UnixTime,
 ) -> Result<(&'a TimestampAuthority, UnixTime), Reason> {
-    let token = Token::parse(der).map_err(|error| reason_of(&error))?;
+    let token = Token::parse(der, &Profile::SIGSTORE)?;
     // Cosign's legacy attestations are timestamped as the whole document.
     let document = match content {
         Content::Dsse(envelope) => envelope.document(),
         _ => None,
     };
     if document.is_none_or(|document| token.covers(document).is_err()) {
-        token
-            .covers(content.signature())
-            .map_err(|error| reason_of(&error))?;
+        token.covers(content.signature())?;
     }
     if token.time() > now {
         return Err(Reason::new(
@@ -184,28 +181,13 @@ fn read_timestamp<'a>(
     }
     let mut failure = TimestampError::UnknownSigner;
     for authority in &root.timestamp_authorities {
-        match token.verify(&authority.authority) {
+        match authority.authority.verify(&token) {
             Ok(time) => return Ok((authority, time)),
             Err(TimestampError::UnknownSigner) => {}
             Err(error) => failure = error,
         }
     }
-    Err(reason_of(&failure))
-}
-
-pub(super) fn reason_of(error: &TimestampError) -> Reason {
-    let code = match error {
-        TimestampError::TooLong(_) => Code::LimitExceeded,
-        TimestampError::UnknownSigner => Code::TimestampUntrusted,
-        TimestampError::OutsideValidity(..)
-        | TimestampError::Path(PathError::OutsideValidity { .. } | PathError::Expired(_)) => {
-            Code::TimestampOutsideValidity
-        }
-        TimestampError::Imprint => Code::TimestampMismatch,
-        TimestampError::Algorithm(_) => Code::AlgorithmUnsupported,
-        _ => Code::TimestampInvalid,
-    };
-    Reason::new(code, error.to_string())
+    Err(failure.into())
 }
 
 /// An entry without a time of its own must come from a time at which the log counted, and if

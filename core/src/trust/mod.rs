@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use crate::digest::Digest;
 
+pub use crate::x509::CertificateError;
 pub use root::{Anchor, AnchorKind, RootError, SigstoreRoot};
 pub(crate) use root::{Log, TimestampAuthority};
 pub use store::{StoreKind, StoreName, StoreNameError, TrustStore, TrustStoreError};
@@ -76,12 +77,12 @@ impl TrustMaterial {
     pub fn revision_for(&self, names: &TrustNames<'_>) -> Digest {
         let mut text = String::new();
         for name in &names.roots {
-            let revision = self.root(name).map(|root| root.revision().to_string());
-            text.push_str(&format!("root {name} {revision:?}\n"));
+            let revision = written(self.root(name).map(SigstoreRoot::revision));
+            text.push_str(&format!("root {name} {revision}\n"));
         }
         for name in &names.stores {
-            let revision = self.store(name).map(|store| store.revision().to_string());
-            text.push_str(&format!("store {name} {revision:?}\n"));
+            let revision = written(self.store(name).map(TrustStore::revision));
+            text.push_str(&format!("store {name} {revision}\n"));
         }
         Digest::sha256(text.as_bytes())
     }
@@ -95,5 +96,13 @@ impl TrustMaterial {
                 self.insert_root(*name, root);
             }
         }
+    }
+}
+
+/// A part's revision, or that there is no such part.
+fn written(revision: Option<Digest>) -> String {
+    match revision {
+        Some(revision) => format!("Some(\"{revision}\")"),
+        None => "None".to_owned(),
     }
 }

@@ -5,11 +5,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject as _;
-
+use crate::crypto::pem;
 use crate::digest::Digest;
-use crate::notation::{Certificate, CertificateError};
+use crate::x509::{Certificate, CertificateError};
 
 /// A named set of trusted certificates; never empty.
 #[derive(Clone, Debug)]
@@ -65,14 +63,12 @@ fn revision(certificates: &[Certificate]) -> Digest {
 }
 
 fn read_file(bytes: &[u8]) -> Result<Vec<Certificate>, TrustStoreError> {
-    if !bytes.windows(11).any(|window| window == b"-----BEGIN ") {
+    if !pem::is_pem(bytes) {
         return Ok(vec![Certificate::from_der(bytes)?]);
     }
-    let mut certificates = Vec::new();
-    for der in CertificateDer::pem_slice_iter(bytes) {
-        let der = der.map_err(|_| TrustStoreError::Pem)?;
-        certificates.push(Certificate::from_der(&der)?);
-    }
+    // What is no text is in no block that can be read.
+    let text = String::from_utf8_lossy(bytes);
+    let certificates: Vec<_> = Certificate::each_from_pem(&text).collect::<Result<_, _>>()?;
     if certificates.is_empty() {
         return Err(TrustStoreError::Empty);
     }
@@ -80,9 +76,7 @@ fn read_file(bytes: &[u8]) -> Result<Vec<Certificate>, TrustStoreError> {
 }
 
 fn check(certificate: &Certificate, kind: StoreKind) -> Result<(), TrustStoreError> {
-    let is_authority = certificate
-        .basic_constraints()
-        .is_some_and(|(_, constraints)| constraints.ca);
+    let is_authority = certificate.is_ca();
     let self_signed = certificate.is_self_signed();
     let (fits, expected) = match kind {
         StoreKind::Tsa => (
@@ -169,9 +163,6 @@ impl fmt::Display for StoreName {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrustStoreError {
-    /// A block that is not PEM.
-    #[error("expected certificates in PEM, found a block that does not decode")]
-    Pem,
     /// No certificate.
     #[error("expected at least one certificate, found none")]
     Empty,

@@ -1,83 +1,61 @@
 //! X.509 certificates (RFC 5280), read once and then only looked at.
 //!
-//! Paths are built in [`path`]; what a format demands of its certificates beyond that is
-//! checked by the format.
+//! [`path`] builds paths to trusted chains; what a format demands of its certificates beyond
+//! that is checked by the format.
 
+mod extensions;
 pub(crate) mod path;
+mod pem;
+mod signed;
+mod subject;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use der::asn1::AnyRef;
-use der::oid::{AssociatedOid, ObjectIdentifier};
-use der::{Decode, Encode, Reader as _, SliceReader, Tag, Tagged as _};
-use spki::AlgorithmIdentifierOwned;
+use std::fmt;
+
+use der::oid::ObjectIdentifier;
+use der::{Decode as _, Encode as _};
 use x509_cert::TbsCertificate;
-use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage};
+use x509_cert::name::Name;
+use x509_cert::serial_number::SerialNumber;
 use x509_cert::time::Time;
 
-use crate::crypto::{self, KeyError, PublicKey, webpki_algorithms};
+use crate::crypto::{KeyError, PublicKey};
+use crate::digest::Digest;
 use crate::limits;
 use crate::time::{UnixTime, Window};
 
-/// More than any certificate in use has; a leaf of Fulcio's with every claim has 2 KiB.
-const MAX_DER_LEN: usize = 32 << 10;
+pub(crate) use extensions::{distribution_urls, point_urls, usage_beyond_signatures};
+pub(crate) use signed::{SignedDataError, first_element, whole_bytes};
 
-const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
-const END: &str = "-----END CERTIFICATE-----";
-
-/// A certificate that can be parsed. Nothing about it is verified.
+/// A certificate that can be read. Nothing about it is verified.
 #[derive(Clone)]
 pub(crate) struct Certificate {
     der: Vec<u8>,
+    fingerprint: Digest,
     spki: Vec<u8>,
-    validity: Window,
     parsed: x509_cert::Certificate,
 }
 
 impl Certificate {
-    /// Reads a certificate from DER.
+    /// Reads a certificate from DER, whole: whatever is asked of it later is there, or is not.
+    ///
+    /// # Errors
+    /// If it is too large, is not the DER of a certificate or of one of the extensions that are
+    /// looked at, repeats an extension, or names two different signature algorithms.
     pub(crate) fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
-        if der.len() > MAX_DER_LEN {
-            return Err(CertificateError::TooLong(der.len()));
+        if der.len() > limits::CERTIFICATE_BYTES {
+            return Err(CertificateError::TooLarge(der.len()));
         }
         let parsed = x509_cert::Certificate::from_der(der)?;
+        let tbs = &parsed.tbs_certificate;
+        if parsed.signature_algorithm != tbs.signature {
+            return Err(CertificateError::TwoAlgorithms);
+        }
+        extensions::check(tbs)?;
         Ok(Self {
             der: der.to_vec(),
-            spki: parsed.tbs_certificate.subject_public_key_info.to_der()?,
-            validity: Window {
-                start: Some(unix_time(parsed.tbs_certificate.validity.not_before)),
-                end: Some(unix_time(parsed.tbs_certificate.validity.not_after)),
-            },
+            fingerprint: Digest::sha256(der),
+            spki: tbs.subject_public_key_info.to_der()?,
             parsed,
-        })
-    }
-
-    /// Reads every certificate of a text of PEM blocks, at least one.
-    pub(crate) fn all_from_pem(text: &str) -> Result<Vec<Self>, CertificateError> {
-        let mut certificates = Vec::new();
-        let mut rest = text;
-        while let Some((_, after)) = rest.split_once(BEGIN) {
-            if certificates.len() == limits::CHAIN_CERTIFICATES {
-                return Err(CertificateError::TooMany);
-            }
-            let (block, after) = after.split_once(END).ok_or(CertificateError::BrokenPem)?;
-            certificates.push(Self::from_der(&decode_block(block)?)?);
-            rest = after;
-        }
-        if certificates.is_empty() {
-            return Err(CertificateError::NoPem);
-        }
-        Ok(certificates)
-    }
-
-    /// Whether a text has one PEM block, and that is this certificate: what takes no reading of
-    /// another.
-    pub(crate) fn is_only_block_of(&self, text: &str) -> bool {
-        let block = text
-            .split_once(BEGIN)
-            .and_then(|(_, after)| after.split_once(END));
-        block.is_some_and(|(block, after)| {
-            !after.contains(BEGIN) && decode_block(block).is_ok_and(|der| der == self.der)
         })
     }
 
@@ -86,14 +64,43 @@ impl Certificate {
         &self.der
     }
 
+    /// The SHA-256 digest of the DER.
+    pub(crate) fn fingerprint(&self) -> Digest {
+        self.fingerprint
+    }
+
     /// The part that its issuer signed.
     pub(crate) fn tbs(&self) -> &TbsCertificate {
         &self.parsed.tbs_certificate
     }
 
-    /// From `notBefore` to `notAfter`.
+    /// The subject, as RFC 4514 writes it.
+    pub(crate) fn subject(&self) -> String {
+        self.subject_name().to_string()
+    }
+
+    /// The subject.
+    pub(crate) fn subject_name(&self) -> &Name {
+        &self.tbs().subject
+    }
+
+    /// The issuer.
+    pub(crate) fn issuer_name(&self) -> &Name {
+        &self.tbs().issuer
+    }
+
+    /// The serial number.
+    pub(crate) fn serial_number(&self) -> &SerialNumber {
+        &self.tbs().serial_number
+    }
+
+    /// From `notBefore` to `notAfter`, both included.
     pub(crate) fn validity(&self) -> Window {
-        self.validity
+        let validity = &self.tbs().validity;
+        Window {
+            start: Some(unix_time(&validity.not_before)),
+            end: Some(unix_time(&validity.not_after)),
+        }
     }
 
     /// The DER of the `SubjectPublicKeyInfo`.
@@ -101,76 +108,14 @@ impl Certificate {
         &self.spki
     }
 
-    /// The public key, if it is of a kind that is accepted.
+    /// The public key, if it is of a kind and size that is accepted.
     pub(crate) fn public_key(&self) -> Result<PublicKey, KeyError> {
         PublicKey::from_der(&self.spki)
     }
 
-    /// The SHA-256 over the DER, hex.
-    pub(crate) fn fingerprint(&self) -> String {
-        hex::encode(crypto::sha256(&self.der))
-    }
-
     /// Whether the certificate names itself as its issuer. Not whether it signed itself.
     pub(crate) fn is_self_issued(&self) -> bool {
-        self.tbs().issuer == self.tbs().subject
-    }
-
-    /// Whether the holder of `issuer` signed this certificate, and is named as its issuer. Not
-    /// whether he may.
-    pub(crate) fn is_issued_by(&self, issuer: &Self) -> bool {
-        self.tbs().issuer == issuer.tbs().subject && self.is_signed_by(issuer).unwrap_or(false)
-    }
-
-    fn is_signed_by(&self, issuer: &Self) -> der::Result<bool> {
-        let signed = first_element(&self.der)?;
-        let info = &issuer.tbs().subject_public_key_info;
-        let key_id = algorithm_content(&info.algorithm)?;
-        let signature_id = algorithm_content(&self.parsed.signature_algorithm)?;
-        let algorithm = webpki_algorithms().iter().find(|known| {
-            known.public_key_alg_id().as_ref() == key_id
-                && known.signature_alg_id().as_ref() == signature_id
-        });
-        let key = info.subject_public_key.raw_bytes();
-        let signature = self.parsed.signature.raw_bytes();
-        Ok(algorithm.is_some_and(|known| known.verify_signature(key, &signed, signature).is_ok()))
-    }
-
-    /// Whether it may issue certificates (`basicConstraints`).
-    pub(crate) fn is_ca(&self) -> Result<bool, CertificateError> {
-        Ok(self
-            .extension::<BasicConstraints>()?
-            .is_some_and(|(_, constraints)| constraints.ca))
-    }
-
-    /// Its `keyUsage`, if it has one.
-    pub(crate) fn key_usage(&self) -> Result<Option<KeyUsage>, CertificateError> {
-        Ok(self.extension::<KeyUsage>()?.map(|(_, usage)| usage))
-    }
-
-    /// Its `extKeyUsage`, and whether that is critical, if it has one.
-    pub(crate) fn extended_key_usage(
-        &self,
-    ) -> Result<Option<(bool, Vec<ObjectIdentifier>)>, CertificateError> {
-        Ok(self
-            .extension::<ExtendedKeyUsage>()?
-            .map(|(critical, usage)| (critical, usage.0)))
-    }
-
-    /// The extension of this type, and whether it is critical.
-    pub(crate) fn extension<'a, T: Decode<'a> + AssociatedOid>(
-        &'a self,
-    ) -> Result<Option<(bool, T)>, CertificateError> {
-        let extensions = self.tbs().extensions.iter().flatten();
-        let mut found = extensions.filter(|extension| extension.extn_id == T::OID);
-        match (found.next(), found.next()) {
-            (None, _) => Ok(None),
-            (Some(extension), None) => Ok(Some((
-                extension.critical,
-                T::from_der(extension.extn_value.as_bytes())?,
-            ))),
-            (Some(_), Some(_)) => Err(CertificateError::Repeated(T::OID)),
-        }
+        self.issuer_name() == self.subject_name()
     }
 }
 
@@ -182,23 +127,27 @@ impl PartialEq for Certificate {
 
 impl Eq for Certificate {}
 
-impl std::fmt::Debug for Certificate {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "Certificate({} sha256:{})",
-            self.tbs().subject,
-            self.fingerprint()
-        )
+impl fmt::Display for Certificate {
+    /// The subject and the beginning of the fingerprint.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hex: String = self.fingerprint.hex().chars().take(16).collect();
+        write!(f, "{:?} (sha256 {hex}…)", self.subject())
+    }
+}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Certificate({self})")
     }
 }
 
 /// Why some bytes are not a certificate.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum CertificateError {
-    /// More bytes than any certificate has; nothing was parsed.
-    #[error("a certificate has at most {MAX_DER_LEN} bytes, found {0}")]
-    TooLong(usize),
+#[non_exhaustive]
+pub enum CertificateError {
+    /// More than [`limits::CERTIFICATE_BYTES`]; nothing was parsed.
+    #[error("the certificate has {0} bytes, more than the {max} allowed", max = limits::CERTIFICATE_BYTES)]
+    TooLarge(usize),
     /// More certificates than a chain has.
     #[error("found more than {} certificates", limits::CHAIN_CERTIFICATES)]
     TooMany,
@@ -211,110 +160,16 @@ pub(crate) enum CertificateError {
     /// Not the DER of a certificate, or of one of its extensions.
     #[error("not the DER of a certificate: {0}")]
     Der(#[from] der::Error),
-    /// The same extension twice.
-    #[error("the extension {0} occurs twice")]
+    /// The signed and the unsigned copy of the algorithm differ (RFC 5280 section 4.1.1.2).
+    #[error("the certificate names two different signature algorithms")]
+    TwoAlgorithms,
+    /// An extension occurs twice (RFC 5280 section 4.2).
+    #[error("the certificate has the extension {0} twice")]
     Repeated(ObjectIdentifier),
 }
 
-/// The first element inside a DER sequence, as it was encoded: what the signature of
-/// certificates, CRLs and OCSP responses covers.
-pub(crate) fn first_element(der: &[u8]) -> der::Result<Vec<u8>> {
-    let outer = AnyRef::from_der(der)?;
-    outer.tag().assert_eq(Tag::Sequence)?;
-    SliceReader::new(outer.value())?
-        .tlv_bytes()
-        .map(<[u8]>::to_vec)
-}
-
-/// The content of an algorithm identifier's sequence, as webpki compares it.
-pub(crate) fn algorithm_content(algorithm: &AlgorithmIdentifierOwned) -> der::Result<Vec<u8>> {
-    let der = algorithm.to_der()?;
-    Ok(AnyRef::from_der(&der)?.value().to_vec())
-}
-
-/// The DER in a PEM block.
-fn decode_block(block: &str) -> Result<Vec<u8>, CertificateError> {
-    if block.len() > 2 * MAX_DER_LEN {
-        return Err(CertificateError::TooLong(block.len()));
-    }
-    // Some signers write one long line, which RFC 7468 forbids and everybody reads.
-    let compact: String = block.split_ascii_whitespace().collect();
-    STANDARD
-        .decode(compact)
-        .map_err(|_| CertificateError::BrokenPem)
-}
-
-fn unix_time(time: Time) -> UnixTime {
+/// A time of a certificate or a list, in seconds.
+pub(crate) fn unix_time(time: &Time) -> UnixTime {
     let seconds = time.to_unix_duration().as_secs();
     UnixTime::from_seconds(i64::try_from(seconds).unwrap_or(i64::MAX))
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    /// The root of Sigstore's public-good instance.
-    fn root() -> Vec<u8> {
-        let root: serde_json::Value =
-            serde_json::from_str(sigstore_trust_root::SIGSTORE_PRODUCTION_TRUSTED_ROOT).unwrap();
-        let pointer = "/certificateAuthorities/0/certChain/certificates/0/rawBytes";
-        STANDARD
-            .decode(root.pointer(pointer).unwrap().as_str().unwrap())
-            .unwrap()
-    }
-
-    #[test]
-    fn a_certificate_is_read_from_der_and_from_any_pem() {
-        let der = root();
-        let certificate = Certificate::from_der(&der).unwrap();
-        assert!(certificate.is_self_issued() && certificate.is_ca().unwrap());
-        assert!(certificate.key_usage().unwrap().unwrap().key_cert_sign());
-        assert!(certificate.public_key().is_ok());
-        let line = STANDARD.encode(&der);
-        let pem =
-            format!("text\n-----BEGIN CERTIFICATE-----\r\n{line}\r\n-----END CERTIFICATE-----\r\n");
-        assert!(certificate.is_only_block_of(&pem));
-        assert!(!certificate.is_only_block_of(&pem.repeat(2)));
-        assert!(!certificate.is_only_block_of(&pem.replacen("MII", "MIJ", 1)));
-        assert_eq!(
-            Certificate::all_from_pem(&pem.repeat(2)).unwrap(),
-            [certificate.clone(), certificate]
-        );
-    }
-
-    #[test]
-    fn what_is_no_certificate_is_an_error() {
-        let mut cut = root();
-        cut.pop();
-        assert!(matches!(
-            Certificate::from_der(&cut),
-            Err(CertificateError::Der(_))
-        ));
-        let long = vec![0; MAX_DER_LEN + 1];
-        assert!(matches!(
-            Certificate::from_der(&long),
-            Err(CertificateError::TooLong(_))
-        ));
-        let block = |content: &str| {
-            format!("-----BEGIN CERTIFICATE-----{content}-----END CERTIFICATE-----")
-        };
-        let pem = block(&STANDARD.encode(root()));
-        assert!(matches!(
-            Certificate::all_from_pem(""),
-            Err(CertificateError::NoPem)
-        ));
-        assert!(matches!(
-            Certificate::all_from_pem(&block("*")),
-            Err(CertificateError::BrokenPem)
-        ));
-        assert!(matches!(
-            Certificate::all_from_pem(&pem.repeat(11)),
-            Err(CertificateError::TooMany)
-        ));
-        assert!(matches!(
-            Certificate::all_from_pem(pem.trim_end_matches('-')),
-            Err(CertificateError::BrokenPem)
-        ));
-    }
 }

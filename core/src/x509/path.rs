@@ -134,7 +134,7 @@ impl TrustedChain {
         while let Some(line) = partial.get(next).cloned() {
             next += 1;
             let top = line.last().copied().unwrap_or(leaf);
-            if self.names(&top.tbs().issuer) {
+            if self.names(top.issuer_name()) {
                 if ends == LINES {
                     return lines;
                 }
@@ -143,7 +143,7 @@ impl TrustedChain {
                     lines.push(line.clone());
                 }
             }
-            let is_issuer = |c: &&Certificate| c.tbs().subject == top.tbs().issuer;
+            let is_issuer = |c: &&Certificate| c.subject_name() == top.issuer_name();
             let mut issuers: Vec<&Certificate> = Vec::new();
             for issuer in intermediates
                 .iter()
@@ -171,13 +171,13 @@ impl TrustedChain {
     /// Whether a certificate of this chain has this subject.
     fn names(&self, subject: &Name) -> bool {
         let mut anchors = self.certificates.iter();
-        anchors.any(|anchor| anchor.tbs().subject == *subject)
+        anchors.any(|anchor| anchor.subject_name() == subject)
     }
 
     /// Whether a certificate of this chain signed this one.
     fn issued(&self, certificate: &Certificate) -> bool {
         let mut anchors = self.certificates.iter();
-        anchors.any(|anchor| certificate.is_issued_by(anchor))
+        anchors.any(|anchor| certificate.is_issued_by(anchor).is_ok())
     }
 
     /// The anchor's certificate and, while the chain continues, those above it.
@@ -191,7 +191,7 @@ impl TrustedChain {
         let mut next = above.next();
         std::iter::from_fn(move || {
             let current = next?;
-            next = above.find(|candidate| candidate.tbs().subject == current.tbs().issuer);
+            next = above.find(|candidate| candidate.subject_name() == current.issuer_name());
             Some(current)
         })
     }
@@ -204,7 +204,7 @@ fn is_signed_downwards(leaf: &Certificate, line: &[&Certificate]) -> bool {
     links
         .into_iter()
         .rev()
-        .all(|(certificate, issuer)| certificate.is_issued_by(issuer))
+        .all(|(certificate, issuer)| certificate.is_issued_by(issuer).is_ok())
 }
 
 /// A path that verified: the leaf first, the root last.
@@ -227,7 +227,7 @@ impl<'a> VerifiedPath<'a> {
             .find(|c| !c.validity().contains(time))
         {
             Some(certificate) => Err(PathError::OutsideValidity {
-                subject: certificate.tbs().subject.to_string(),
+                subject: certificate.subject(),
                 window: certificate.validity(),
                 time,
             }),
@@ -253,13 +253,13 @@ pub(crate) enum PathError {
         time: UnixTime,
     },
     /// A certificate of the path was not valid, and only webpki knows which.
-    #[error("a certificate on the path to the trusted root is outside its validity: {0:?}")]
+    #[error("a certificate on the path to the trusted root is outside its validity: {0}")]
     Expired(webpki::Error),
     /// A time that no certificate is valid at.
     #[error("no certificate is valid at {0}")]
     Time(UnixTime),
     /// A certificate of the path breaks a rule.
-    #[error("a certificate on the path breaks a rule: {0:?}")]
+    #[error("a certificate on the path breaks a rule: {0}")]
     Profile(webpki::Error),
 }
 

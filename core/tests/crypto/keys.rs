@@ -105,6 +105,30 @@ fn what_is_no_pem_or_too_long_is_not_parsed() {
 }
 
 #[test]
+fn one_whole_pem_block_is_needed() {
+    let block = "-----BEGIN A-----\naGVsbG8=\n-----END A-----\n";
+    for (text, error) in [
+        (String::new(), KeyError::NotPem),
+        ("hello".to_owned(), KeyError::NotPem),
+        (block.repeat(2), KeyError::SeveralPemBlocks),
+        (
+            format!("{block}-----BEGIN A-----"),
+            KeyError::SeveralPemBlocks,
+        ),
+        (
+            block.replace("END A", "END B"),
+            KeyError::MalformedPem("the BEGIN and END lines differ"),
+        ),
+        (
+            block.replace('=', "*"),
+            KeyError::MalformedPem("the content is not Base64"),
+        ),
+    ] {
+        assert_eq!(PublicKey::from_pem(text.as_bytes()), Err(error), "{text:?}");
+    }
+}
+
+#[test]
 fn bytes_that_are_no_der_key_are_malformed_tob_6() {
     let spki = ed25519_spki(ED25519);
     let mut trailing = spki.clone();

@@ -8,15 +8,14 @@ use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::crl::dp::IssuingDistributionPoint;
 use x509_cert::ext::pkix::{BaseCrlNumber, CrlNumber, CrlReason, FreshestCrl};
 
-use super::super::certificate::{
-    Certificate, distribution_urls, point_urls, unix_time, whole_bytes,
-};
 use super::{Answers, Status, in_force, malformed, read_invalidity_date, spares};
 use crate::budget::{self, Work};
 use crate::evidence::RevocationKind;
 use crate::limits;
 use crate::time::UnixTime;
-use crate::x509::first_element;
+use crate::x509::{
+    Certificate, distribution_urls, first_element, point_urls, unix_time, whole_bytes,
+};
 
 /// `id-ce-issuingDistributionPoint`, which x509-cert 0.2 has under another number.
 const ISSUING_DISTRIBUTION_POINT: ObjectIdentifier =
@@ -108,7 +107,7 @@ pub(super) fn revoked<'a>(
             }
             reason => {
                 let why = reason
-                    .map(|reason| format!(" for {reason:?}"))
+                    .map(|reason| format!(" for {}", name_of(reason)))
                     .unwrap_or_default();
                 return Ok(Some(format!("the CRL says since {}{why}", entry.since)));
             }
@@ -149,7 +148,7 @@ impl Crl {
         issuer
             .verify(
                 &list.signature_algorithm,
-                &signed,
+                signed,
                 whole_bytes(&list.signature).map_err(|e| e.to_string())?,
             )
             .map_err(|error| error.to_string())?;
@@ -209,7 +208,7 @@ impl Crl {
         let Some(scope) = &self.scope else {
             return Ok(());
         };
-        let is_authority = certificate.basic_constraints().is_some_and(|(_, c)| c.ca);
+        let is_authority = certificate.is_ca();
         let wrong = if scope.indirect_crl {
             "is an indirect list"
         } else if scope.only_some_reasons.is_some() {
@@ -274,6 +273,22 @@ impl Entry {
             reason,
             invalidity_date: read_invalidity_date(extensions.filter(|e| !is_reason(e)))?,
         })
+    }
+}
+
+/// What messages call a reason (RFC 5280 section 5.3.1).
+fn name_of(reason: CrlReason) -> &'static str {
+    match reason {
+        CrlReason::Unspecified => "Unspecified",
+        CrlReason::KeyCompromise => "KeyCompromise",
+        CrlReason::CaCompromise => "CaCompromise",
+        CrlReason::AffiliationChanged => "AffiliationChanged",
+        CrlReason::Superseded => "Superseded",
+        CrlReason::CessationOfOperation => "CessationOfOperation",
+        CrlReason::CertificateHold => "CertificateHold",
+        CrlReason::RemoveFromCRL => "RemoveFromCRL",
+        CrlReason::PrivilegeWithdrawn => "PrivilegeWithdrawn",
+        CrlReason::AaCompromise => "AaCompromise",
     }
 }
 

@@ -17,7 +17,6 @@ use der::Decode as _;
 use der::asn1::GeneralizedTime;
 use x509_cert::ext::Extension;
 
-use super::certificate::Certificate;
 use super::chain::Chain;
 use crate::budget::{self, Work};
 use crate::digest::Digest;
@@ -25,6 +24,7 @@ use crate::evidence::{RevocationAnswer, RevocationKind};
 use crate::judgement::Context;
 use crate::reason::{Code, Reason};
 use crate::time::UnixTime;
+use crate::x509::Certificate;
 
 pub use request::{RevocationRequest, revocation_requests};
 

@@ -11,11 +11,10 @@ use x509_ocsp::{
     OcspResponseStatus, Request, ResponderId, TbsRequest,
 };
 
-use super::super::certificate::{Certificate, whole_bytes};
 use super::{Status, in_force, malformed, read_invalidity_date, seconds, spares};
 use crate::crypto::Hash;
 use crate::time::UnixTime;
-use crate::x509::first_element;
+use crate::x509::{Certificate, first_element, whole_bytes};
 
 /// Bytes of one response: notation-go's bound; usual ones have 2 to 4 kB.
 const RESPONSE_BYTES: usize = 20_480;
@@ -43,7 +42,7 @@ pub(super) fn status(
     let basic = BasicOcspResponse::from_der(&basic_der).map_err(malformed)?;
     // (2) signature
     let signed = first_element(&basic_der).map_err(malformed)?;
-    check_signature(&basic, &signed, issuer, now)?;
+    check_signature(&basic, signed, issuer, now)?;
     // (3) certificate
     let single = basic
         .tbs_response_data
@@ -106,8 +105,8 @@ fn basic(der: &[u8]) -> Result<Vec<u8>, String> {
     let response = OcspResponse::from_der(der).map_err(malformed)?;
     if response.response_status != OcspResponseStatus::Successful {
         return Err(format!(
-            "the responder answered {:?}",
-            response.response_status
+            "the responder answered {}",
+            name_of(response.response_status)
         ));
     }
     let bytes = response.response_bytes.ok_or("it is empty")?;
@@ -115,6 +114,18 @@ fn basic(der: &[u8]) -> Result<Vec<u8>, String> {
         return Err(format!("it is of the unknown type {}", bytes.response_type));
     }
     Ok(bytes.response.as_bytes().to_vec())
+}
+
+/// What messages call a status (RFC 6960 section 4.2.1).
+fn name_of(status: OcspResponseStatus) -> &'static str {
+    match status {
+        OcspResponseStatus::Successful => "Successful",
+        OcspResponseStatus::MalformedRequest => "MalformedRequest",
+        OcspResponseStatus::InternalError => "InternalError",
+        OcspResponseStatus::TryLater => "TryLater",
+        OcspResponseStatus::SigRequired => "SigRequired",
+        OcspResponseStatus::Unauthorized => "Unauthorized",
+    }
 }
 
 fn check_signature(

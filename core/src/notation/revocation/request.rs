@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::super::artifact::{claims, find_envelope, read};
-use super::super::certificate::Certificate;
 use super::super::chain::{Chain, Purpose};
 use super::super::envelope::Envelope;
-use super::super::token;
+use super::super::timestamp;
 use super::{Answers, crl, ocsp};
 use crate::budget;
 use crate::digest::Digest;
@@ -15,6 +14,7 @@ use crate::limits;
 use crate::manifest::Manifest;
 use crate::time::UnixTime;
 use crate::trust::{StoreKind, TrustMaterial};
+use crate::x509::Certificate;
 
 /// A question about the revocation of a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,7 +93,7 @@ fn signing_links(envelope: &Envelope, trust: &TrustMaterial) -> Vec<Link> {
     };
     let trusted = |certificate: &Certificate| {
         let mut anchors = anchors(trust, |kind| kind != StoreKind::Tsa);
-        anchors.any(|anchor| anchor.fingerprint() == certificate.fingerprint())
+        anchors.any(|anchor| anchor == certificate)
     };
     let highest = chain
         .certificates()
@@ -111,7 +111,7 @@ fn timestamp_links(envelope: &Envelope, trust: &TrustMaterial) -> Vec<Link> {
         return Vec::new();
     };
     let anchors: Vec<_> = anchors(trust, |kind| kind == StoreKind::Tsa).collect();
-    match token::verify(bytes, &envelope.signature, &anchors) {
+    match timestamp::verify(bytes, &envelope.signature, &anchors) {
         Ok(token) => token.chain().links().map(clone_link).collect(),
         Err(_) => Vec::new(),
     }

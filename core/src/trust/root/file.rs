@@ -250,7 +250,7 @@ fn authority(wire: AuthorityWire) -> Result<Option<CertificateAuthority>, String
         return Err("certChain is empty".to_owned());
     };
     Ok(Some(CertificateAuthority {
-        name: named(wire.uri, || first.tbs().subject.to_string()),
+        name: named(wire.uri, || first.subject()),
         valid_for: window(wire.valid_for)?,
         chain: TrustedChain::new(chain),
     }))
@@ -263,11 +263,10 @@ fn tsa(wire: AuthorityWire) -> Result<Option<TimestampAuthority>, String> {
     let Some(first) = chain.first() else {
         return Ok(None);
     };
-    let subject = first.tbs().subject.to_string();
-    let fingerprint = first.fingerprint();
-    let is_leaf = !first.is_ca().map_err(|error| error.to_string())?;
+    let subject = first.subject();
+    let fingerprint = first.fingerprint().hex();
     // A self-signed certificate for timestamping alone is its own chain.
-    let leaf = match is_leaf {
+    let leaf = match !first.is_ca() {
         true if chain.len() == 1 => chain.first().cloned(),
         true => Some(chain.remove(0)),
         false => None,
