@@ -226,6 +226,7 @@ fn algorithm(kind: Kind) -> &'static dyn VerificationAlgorithm {
         Kind::P256 => &lc::ECDSA_P256_SHA256_FIXED,
         Kind::P384 => &lc::ECDSA_P384_SHA384_FIXED,
         Kind::P521 => &lc::ECDSA_P521_SHA512_FIXED,
+        Kind::Ed25519 => &lc::ED25519,
         Kind::Rsa2048 => &lc::RSA_PSS_2048_8192_SHA256,
         Kind::Rsa3072 => &lc::RSA_PSS_2048_8192_SHA384,
         Kind::Rsa4096 => &lc::RSA_PSS_2048_8192_SHA512,

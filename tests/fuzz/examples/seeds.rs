@@ -12,13 +12,13 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sealgate_fuzz::{IMAGE, NOW, POLICIES, Section, write};
+use sealgate_testkit::key::Key;
 use sealgate_testkit::notation::envelope::payload;
 use sealgate_testkit::notation::revocation::{Crl, Entry, Ocsp, Status};
-use sealgate_testkit::notation::timestamp::Token;
+use sealgate_testkit::notation::token;
 use sealgate_testkit::notation::{Certificate, Envelope, Format, Profile};
 use sealgate_testkit::pack::Pack;
 use sealgate_testkit::sign::{self, COSIGN_SIGN, Kind, Layer, SigningKey};
-use sealgate_testkit::sigstore::key::{Key, KeyKind};
 use sealgate_testkit::sigstore::{ISSUER, SUBJECT, Signed, Sigstore};
 use sealgate_testkit::tuf::Repository;
 use sealgate_tests::parity::Question;
@@ -86,7 +86,7 @@ impl Notary {
         let size = subject.manifest.bytes().len();
         let payload = payload(&subject.media_type, &pack.digest(), size, &Value::Null);
         let chain = [&self.leaf, &self.intermediate, &self.root];
-        let stamp = |signature: &[u8]| Token::new(&[&self.tsa]).sign(&self.tsa, signature);
+        let stamp = |signature: &[u8]| token(&[&self.tsa]).sign(&self.tsa, signature);
         Envelope::x509(format, &chain, payload).sign_and_stamp(&self.leaf.key, stamp)
     }
 }
@@ -303,7 +303,7 @@ fn inside(corpus: &Corpus, signers: &Signers, image: &Pack) {
     }
     let leaf = sigstore.leaf();
     let tbs = leaf.tbs(
-        &Key::new(KeyKind::P256, "leaf"),
+        &Key::new(Kind::P256, "leaf"),
         sigstore.intermediate.name(),
         &sigstore.intermediate.key,
     );

@@ -6,12 +6,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sealgate_core::evidence::RevocationKind;
 use sealgate_core::trust::{StoreKind, TrustStore};
+use sealgate_testkit::der;
+use sealgate_testkit::key::{Key, Kind};
 use sealgate_testkit::notation::Format;
 use sealgate_testkit::notation::envelope::artifact;
 use sealgate_testkit::pack::referrer;
 use sealgate_testkit::sign::BUNDLE;
-use sealgate_testkit::sigstore::key::{Key, KeyKind};
-use sealgate_testkit::sigstore::{Sigstore, der};
+use sealgate_testkit::sigstore::Sigstore;
 use serde_json::{Value, json};
 
 use crate::scene::{answer, evidence, judge};
@@ -90,7 +91,7 @@ pub(crate) fn sct_list(data: &[u8]) {
     let mut leaf = sigstore.leaf();
     leaf.extensions
         .push((SCT_LIST.to_owned(), false, der::octets(data)));
-    let key = Key::new(KeyKind::P256, "leaf");
+    let key = Key::new(Kind::P256, "leaf");
     let certificate = leaf.issued_by(key, &sigstore.intermediate);
     let mut bundle = world().bundle_v2.clone();
     bundle["verificationMaterial"]["certificate"]["rawBytes"] =

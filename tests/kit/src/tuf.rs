@@ -21,9 +21,9 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::key::{Key, Kind};
 use crate::registry::server::{self, Power};
 use crate::registry::tls;
-use crate::sigstore::key::{Key, KeyKind};
 
 /// What a server shows, by path.
 pub type Files = BTreeMap<String, Vec<u8>>;
@@ -55,7 +55,7 @@ pub struct Repository {
 impl Repository {
     /// A repository without targets, all of it signed at `now`.
     pub fn new(name: &str, now: UnixTime) -> Self {
-        let key = |role: &str| Key::new(KeyKind::Ed25519, &format!("{name} {role}"));
+        let key = |role: &str| Key::new(Kind::Ed25519, &format!("{name} {role}"));
         let expires = [
             ("root", 365),
             ("timestamp", 7),
@@ -101,7 +101,7 @@ impl Repository {
     pub fn rotate_root(&mut self, generation: &str) {
         let key = |n| {
             Key::new(
-                KeyKind::Ed25519,
+                Kind::Ed25519,
                 &format!("{} {generation} root {n}", self.name),
             )
         };

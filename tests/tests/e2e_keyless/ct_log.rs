@@ -11,7 +11,7 @@ use axum::routing::post;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sealgate_core::UnixTime;
-use sealgate_testkit::sigstore::key::KeyKind;
+use sealgate_testkit::key::Kind;
 use sealgate_testkit::sigstore::log::Log;
 use serde::Deserialize;
 use serde_json::json;
@@ -41,7 +41,7 @@ impl CtLog {
     pub async fn start() -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let log = Arc::new(Log::new(KeyKind::P256, &url));
+        let log = Arc::new(Log::new(Kind::P256, &url));
         let router = Router::new()
             .route("/ct/v1/add-pre-chain", post(promise))
             .with_state(log.clone());
@@ -59,7 +59,7 @@ impl CtLog {
 
     /// Its public key, PEM.
     pub fn pem(&self) -> String {
-        self.log.key.pem()
+        self.log.key.public_pem()
     }
 }
 

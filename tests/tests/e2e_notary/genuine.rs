@@ -12,7 +12,7 @@ pub async fn run(world: &World, table: &mut Table) {
     for (position, (registry, remote)) in world.registries.iter().enumerate() {
         // All of them on ours; on the others the cheap ones, in turn.
         let kinds: &[Kind] = match position {
-            0 => &Kind::ALL,
+            0 => &Kind::NOTARY,
             1 => &[Kind::P256, Kind::Rsa3072],
             2 => &[Kind::P384, Kind::Rsa2048],
             _ => &[Kind::P521, Kind::Rsa4096],
@@ -62,6 +62,7 @@ fn scheme_of(kind: Kind) -> &'static str {
         Kind::P256 => "ecdsa-p256-",
         Kind::P384 => "ecdsa-p384-",
         Kind::P521 => "ecdsa-p521-",
+        Kind::Ed25519 => "ed25519",
         Kind::Rsa2048 | Kind::Rsa3072 | Kind::Rsa4096 => "rsa-pss-",
     }
 }

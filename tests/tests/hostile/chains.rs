@@ -3,16 +3,16 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sealgate_core::evidence::{Blob, Source};
+use sealgate_testkit::key::{Key, Kind};
 use sealgate_testkit::pack::Pack;
 use sealgate_testkit::sign::{self, COSIGN_SIGN};
 use sealgate_testkit::sigstore::certificate::{
     CODE_SIGNING, Description, Holder, San, TIME_STAMPING,
 };
-use sealgate_testkit::sigstore::key::{Key, KeyKind};
-use sealgate_testkit::sigstore::log::sha256;
 use sealgate_testkit::sigstore::{
-    END, SIGNED, START, SUBJECT, Signed, Verifier, add_timestamp, bundle, cosign_bundle, der,
+    END, SIGNED, START, SUBJECT, Signed, Verifier, add_timestamp, bundle, cosign_bundle,
 };
+use sealgate_testkit::timestamp::{Signer, Token, response};
 use serde_json::{Value, json};
 
 use crate::scene::{Scene, image, layers, simple_signing};
@@ -28,7 +28,7 @@ fn strangers(name: &str, count: u64) -> Vec<Holder> {
     let made = |serial| {
         let mut description = authority(name, 100 + serial);
         description.purposes = vec![CODE_SIGNING];
-        let key = Key::new(KeyKind::P256, &format!("{name} {serial}"));
+        let key = Key::new(Kind::P256, &format!("{name} {serial}"));
         description.self_signed(key)
     };
     (0..count).map(made).collect()
@@ -80,7 +80,7 @@ fn certificates_that_lead_nowhere_cost_no_more_than_genuine_ones_rt_2() {
         (&nobody, &nobody[..0], &nobody[..9]),
         (&nobody, &nobody[..9], &nobody[9..19]),
     ] {
-        let evil = leaf.issued_by(Key::new(KeyKind::P256, "evil"), &fakes[0]);
+        let evil = leaf.issued_by(Key::new(Kind::P256, "evil"), &fakes[0]);
         let leaf = evil.pem() + &pems(beside);
         let layer = annotations(&scene, &evil, &payload, &leaf, &pems(above));
         let pack = with_layer(&image, &payload, &layer);
@@ -97,16 +97,16 @@ fn a_cross_signed_authority_is_followed_to_the_root_that_is_trusted_rt_2() {
     let scene = Scene::new();
     let image = image();
     let payload = simple_signing(&image);
-    let other_root = authority("other root", 7).self_signed(Key::new(KeyKind::P256, "other"));
+    let other_root = authority("other root", 7).self_signed(Key::new(Kind::P256, "other"));
     // Below the trusted intermediate another one, which somebody else certified, too.
-    let key = || Key::new(KeyKind::P256, "issuing");
+    let key = || Key::new(Kind::P256, "issuing");
     let issuing = authority("issuing", 8);
     let trusted = issuing.issued_by(key(), &scene.sigstore.intermediate);
     let crossed = issuing.issued_by(key(), &other_root);
     let leaf = scene.sigstore.leaf();
     let leaf = sealgate_testkit::sigstore::log::issue_logged(
         &leaf,
-        Key::new(KeyKind::P256, "leaf"),
+        Key::new(Kind::P256, "leaf"),
         &trusted,
         &[&scene.sigstore.ct_log],
         &[],
@@ -121,43 +121,16 @@ fn a_cross_signed_authority_is_followed_to_the_root_that_is_trusted_rt_2() {
     scene.refuses(&pack, "keyless", "certificate_untrusted");
 }
 
-/// A token in the name of `leaf`, with these certificates.
+/// The answer with a token in the name of `leaf`, with these certificates.
 fn token(leaf: &Holder, issuer: &[u8], certificates: &[Vec<u8>], message: &[u8]) -> Vec<u8> {
-    let tst = "1.2.840.113549.1.9.16.1.4";
-    let sha = || der::sequence(&[der::oid("2.16.840.1.101.3.4.2.1")]);
-    let info = der::sequence(&[
-        der::integer(1),
-        der::oid("1.2.3.4"),
-        der::sequence(&[sha(), der::octets(&sha256(message))]),
-        der::integer(42),
-        der::time(SIGNED),
-    ]);
-    let attribute = |oid: &str, value| der::sequence(&[der::oid(oid), der::set(&[value])]);
-    let attributes = vec![
-        attribute("1.2.840.113549.1.9.3", der::oid(tst)),
-        attribute("1.2.840.113549.1.9.4", der::octets(&sha256(&info))),
-    ];
-    let signed = leaf.key.sign(&der::set(&attributes));
-    let mut carried = der::set(&attributes);
-    carried[0] = 0xa0;
-    let signer = der::sequence(&[
-        der::integer(1),
-        der::sequence(&[issuer.to_vec(), der::integer(2)]),
-        sha(),
-        carried,
-        leaf.key.algorithm(),
-        der::octets(&signed),
-    ]);
-    let mut certificates = certificates.to_vec();
-    certificates.sort();
-    let data = der::sequence(&[
-        der::integer(3),
-        der::set(&[sha()]),
-        der::sequence(&[der::oid(tst), der::context(0, &der::octets(&info))]),
-        der::context(0, &certificates.concat()),
-        der::set(&[signer]),
-    ]);
-    der::sequence(&[der::oid("1.2.840.113549.1.7.2"), der::context(0, &data)])
+    let signer = Signer {
+        der: &leaf.der,
+        issuer,
+        serial: &[2],
+        key: &leaf.key,
+    };
+    let token = Token::new(SIGNED.seconds()).with(|t| t.certificates = certificates.to_vec());
+    response(&token.sign(signer, message))
 }
 
 /// A root whose timestamp authorities are known by their roots alone, so that the signing
@@ -178,7 +151,7 @@ fn stray_token(message: &[u8]) -> Vec<u8> {
     let mut leaf = Description::leaf(TIME_STAMPING, (START, END));
     leaf.purposes_critical = true;
     leaf.common_name = "tsa".to_owned();
-    let leaf = leaf.issued_by(Key::new(KeyKind::P256, "evil tsa"), &fakes[0]);
+    let leaf = leaf.issued_by(Key::new(Kind::P256, "evil tsa"), &fakes[0]);
     let mut all = vec![leaf.der.clone()];
     all.extend(fakes.iter().map(|fake| fake.der.clone()));
     token(&leaf, fakes[0].name(), &all, message)
@@ -207,7 +180,7 @@ fn timestamps_that_lead_nowhere_cost_no_more_than_genuine_ones_rt_2() {
     // Beside a certificate of his own nothing of a stranger is looked at.
     let mut description = scene.sigstore.leaf();
     description.names = vec![San::Uri(SUBJECT.to_owned())];
-    let evil = description.self_signed(Key::new(KeyKind::P256, "evil"));
+    let evil = description.self_signed(Key::new(Kind::P256, "evil"));
     let signed = Signed::statement(&evil.key, &statement);
     let mut stray = bundle(&signed, &Verifier::Certificate(&evil));
     for _ in 0..32 {

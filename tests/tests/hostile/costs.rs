@@ -17,6 +17,7 @@ use sealgate_core::policy::file::{self, PolicyFile};
 use sealgate_core::trust::SigstoreRoot;
 use sealgate_core::trust::{StoreName, TrustStore};
 use sealgate_core::{Policies, TrustMaterial};
+use sealgate_testkit::key::{Key, Kind};
 use sealgate_testkit::notation::revocation::{Crl, Entry, answer};
 use sealgate_testkit::notation::{
     Certificate, Format, Key as NotaryKey, Kind as NotaryKind, Profile,
@@ -24,7 +25,6 @@ use sealgate_testkit::notation::{
 use sealgate_testkit::pack::{Pack, referrer};
 use sealgate_testkit::sign;
 use sealgate_testkit::sigstore::certificate::{CODE_SIGNING, Description, Holder};
-use sealgate_testkit::sigstore::key::{Key, KeyKind};
 use sealgate_testkit::sigstore::{END, START, Signed};
 use serde_json::{Value, json};
 
@@ -180,11 +180,11 @@ fn costs() {
             let mut description = Description::authority("nobody", (START, END));
             description.purposes = vec![CODE_SIGNING];
             description.serial = 100 + i;
-            description.self_signed(Key::new(KeyKind::P256, &format!("stray {i}")))
+            description.self_signed(Key::new(Kind::P256, &format!("stray {i}")))
         })
         .collect();
     let leaf = world.scene.sigstore.leaf();
-    let evil = leaf.issued_by(Key::new(KeyKind::P256, "evil"), &strays[0]);
+    let evil = leaf.issued_by(Key::new(Kind::P256, "evil"), &strays[0]);
     let chain: String = strays.iter().map(Holder::pem).collect();
     let annotations: Vec<_> = (0..256)
         .map(|i| {

@@ -66,7 +66,7 @@ fn signed_bundle(key: &SigningKey, pack: &Pack) -> Vec<u8> {
 
 #[test]
 fn a_signature_by_every_kind_of_key_passes() {
-    for kind in Kind::ALL {
+    for kind in Kind::COSIGN {
         let key = SigningKey::generate(kind);
         let policies = policies(&[("release", &key)], "");
         let pack = Pack::image(IMAGE, "a");

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use sealgate_core::trust::{StoreKind, TrustStore};
-use sealgate_testkit::notation::certificate::{purpose, usage};
-use sealgate_testkit::notation::{
-    Certificate, Envelope, Format, Key, Kind, NOW, Profile, YEAR, der,
-};
+use sealgate_testkit::certificate::{purpose, usage};
+use sealgate_testkit::der;
+use sealgate_testkit::notation::{Certificate, Envelope, Format, Key, Kind, NOW, Profile, YEAR};
 use serde_json::json;
 
 use crate::scene::{
@@ -64,7 +63,7 @@ fn what_the_rules_allow_is_accepted() {
         |p| p.basic_constraints = Some((false, false, None)),
         |p| p.key_usage = Some((true, vec![usage::DIGITAL_SIGNATURE, 1])),
         // Critical extensions other than the three are ignored, as the specification says.
-        |p| p.extensions.push(("1.2.3.4.5", true, der::null())),
+        |p| p.extensions.push(("1.2.3.4.5".into(), true, der::null())),
     ];
     for change in allowed {
         let signer = Signer::with(nothing, nothing, change);
@@ -183,7 +182,7 @@ fn the_path_length_is_honoured() {
 fn a_signing_key_outside_the_specification_is_refused() {
     leaf_refused("algorithm_unsupported", |p| {
         let ed25519 =
-            sealgate_testkit::sign::SigningKey::generate(sealgate_testkit::sign::Kind::Ed25519);
+            Key::generate(Kind::Ed25519);
         p.spki = Some(ed25519.spki().to_vec());
     });
     // A small RSA key: the modulus of a 2048-bit one, cut to 1024 bits.
@@ -261,7 +260,7 @@ fn two_signature_algorithms_in_one_certificate_are_refused() {
 fn a_repeated_extension_is_refused() {
     leaf_refused("certificate_malformed", |p| {
         p.extensions
-            .push(("2.5.29.15", true, der::named_bits(&[0])));
+            .push(("2.5.29.15".into(), true, der::named_bits(&[0])));
     });
 }
 

@@ -31,7 +31,7 @@ fn refuses(code: &str, change: impl Fn(Envelope) -> Envelope) {
 #[test]
 fn every_algorithm_verifies_in_both_formats() {
     let root = Certificate::self_signed(&Profile::authority("C=US, ST=WA, O=acme, CN=root"));
-    for kind in Kind::ALL {
+    for kind in Kind::NOTARY {
         let leaf = root.issue_for(&Profile::signer(SIGNER), Arc::new(Key::generate(kind)));
         for format in Format::ALL {
             let pack = image();
@@ -54,8 +54,9 @@ fn every_algorithm_verifies_in_both_formats() {
                 Kind::Rsa2048 => "rsa-pss-sha256",
                 Kind::Rsa3072 => "rsa-pss-sha384",
                 Kind::Rsa4096 => "rsa-pss-sha512",
+                Kind::Ed25519 => panic!("no kind of the Notary Project"),
             };
-            assert_eq!(signer.scheme, expected);
+            assert_eq!(signer.scheme.name(), expected);
         }
     }
 }

@@ -10,8 +10,8 @@ use sealgate::collect::{Collector, Wanted};
 use sealgate::registry::{Registries, RegistryClient, RegistryConfig};
 use sealgate_core::evidence::{Evidence, Request};
 use sealgate_core::{Reference, UnixTime, Verdict};
+use sealgate_testkit::certificate::{purpose, usage};
 use sealgate_testkit::image;
-use sealgate_testkit::notation::certificate::{purpose, usage};
 use sealgate_testkit::notation::envelope::{artifact, header};
 use sealgate_testkit::notation::{Certificate, Envelope, Format, Header, Key, Kind, Profile, YEAR};
 use sealgate_testkit::registry::{Registry, RegistryOptions};
@@ -509,7 +509,7 @@ async fn countersignatures_of_the_real_timestamp_server_are_verified() {
         assert!(ours.verified, "{:?}", ours.reasons);
         assert_eq!(theirs["verified"], true, "{theirs}");
         let time = &ours.signers[0].times[0];
-        assert_eq!(time.source, "timestamp_authority");
+        assert_eq!(time.source.as_str(), "timestamp_authority");
         assert!((now() - time.time.seconds()).abs() < 600);
         // Once the certificates have expired, the countersignature still counts.
         let policies = load(std::slice::from_ref(&statement)).unwrap();

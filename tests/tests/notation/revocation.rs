@@ -3,12 +3,11 @@
 use sealgate_core::evidence::{RevocationAnswer, RevocationKind};
 use sealgate_core::notation::revocation_requests;
 use sealgate_core::{Digest, UnixTime, Verdict};
-use sealgate_testkit::notation::certificate::{
-    distribution_points, extension, purpose, uri, usage,
-};
+use sealgate_testkit::certificate::{distribution_points, extension, purpose, uri, usage};
+use sealgate_testkit::der;
 use sealgate_testkit::notation::revocation::{Crl, Entry, Ocsp, Status, answer, ocsp_error};
-use sealgate_testkit::notation::timestamp::Token;
-use sealgate_testkit::notation::{Certificate, Envelope, Format, Key, NOW, Profile, YEAR, der};
+use sealgate_testkit::notation::token;
+use sealgate_testkit::notation::{Certificate, Envelope, Format, Key, NOW, Profile, YEAR};
 use sealgate_testkit::pack::Pack;
 use serde_json::json;
 
@@ -638,7 +637,7 @@ fn timestamp_authorities_are_asked_about_too() {
     let envelope = signer
         .envelope(Format::Jws, &image())
         .sign_and_stamp(&signer.leaf.key, |signature| {
-            Token::new(&[&tsa]).sign(&tsa, signature)
+            token(&[&tsa]).sign(&tsa, signature)
         });
     let pack = with_envelope(image(), Format::Jws, &envelope);
     let trusted = trust(&[("ca:acme", &[&signer.root]), ("tsa:time", &[&tsa_root])]);

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use sealgate_core::Verdict;
 use sealgate_core::evidence::RevocationKind;
-use sealgate_testkit::notation::certificate::{purpose, usage};
+use sealgate_core::Verdict;
+use sealgate_testkit::certificate::{purpose, usage};
+use sealgate_testkit::der;
 use sealgate_testkit::notation::revocation::{Crl, Entry, Ocsp, Status, answer};
-use sealgate_testkit::notation::timestamp::Token;
-use sealgate_testkit::notation::{
-    Certificate, Envelope, Format, Key, Kind, NOW, Profile, YEAR, der,
-};
+use sealgate_testkit::notation::token;
+use sealgate_testkit::notation::{Certificate, Envelope, Format, Key, Kind, NOW, Profile, YEAR};
 use sealgate_testkit::pack::Pack;
+use sealgate_testkit::timestamp::{Token, response};
 use sealgate_tests::parity::{PolicyTexts, TrustDocuments};
 use serde_json::json;
 
@@ -42,7 +43,7 @@ impl Stamped {
     }
 
     fn token(&self) -> Token {
-        Token::new(&[&self.tsa])
+        token(&[&self.tsa])
     }
 
     fn trust(&self) -> TrustDocuments {
@@ -95,7 +96,7 @@ fn a_countersignature_vouches_for_the_time() {
         accepted(&verdict);
         let time = &verdict.signers[0].times[0];
         assert_eq!(time.time.seconds(), NOW - 1800);
-        assert_eq!(time.source, "timestamp_authority");
+        assert_eq!(time.source.as_str(), "timestamp_authority");
         assert_eq!(time.name, "CN=tsa,O=time,C=US");
     }
 }
@@ -195,7 +196,6 @@ fn broken_tokens_are_refused() {
         token
             .clone()
             .with(|t| t.content_type = "1.2.840.113549.1.7.1"),
-        token.clone().with(|t| t.hash = "1.3.14.3.2.26"),
         token.clone().with(|t| t.version = 2),
         token.clone().with(|t| t.certificates.clear()),
         token.clone().with(|t| t.identified = None),
@@ -203,6 +203,11 @@ fn broken_tokens_are_refused() {
             .clone()
             .with(|t| t.identified = Some(stamped.tsa_root.der.clone())),
         token.clone().with(|t| t.wrong_digest = true),
+        token.clone().with(|t| t.forged = true),
+        token.clone().with(|t| t.identified_serial = Some(0)),
+        token.clone().with(|t| t.cms_version = 4),
+        token.clone().with(|t| t.signer_version = 3),
+        token.clone().with(|t| t.extensions.push(("1.2.3.4", true))),
         token.clone().with(|t| t.signers = 0),
         token.clone().with(|t| t.time = "20270115080000".to_owned()),
         token
@@ -214,6 +219,20 @@ fn broken_tokens_are_refused() {
     ] {
         refused(&stamped.judge(&broken), "timestamp_invalid");
     }
+    let sha1 = token.clone().with(|t| t.hash = "1.3.14.3.2.26");
+    refused(&stamped.judge(&sha1), "algorithm_unsupported");
+    let harmless = token
+        .clone()
+        .with(|t| t.extensions.push(("1.2.3.4", false)));
+    accepted(&stamped.judge(&harmless));
+    // The answer that carried the token is not the token.
+    let answer = stamped.stamped(Format::Jws, |signature| {
+        response(&token.sign(&stamped.tsa, signature))
+    });
+    refused(
+        &judge(&answer, &always(), &stamped.trust()),
+        "timestamp_invalid",
+    );
     for bytes in [&b""[..], b"garbage", &[0x30, 0x80, 0, 0]] {
         let pack = stamped.stamped(Format::Cose, |_| bytes.to_vec());
         refused(
@@ -262,7 +281,7 @@ fn timestamp_certificates_keep_their_rules() {
         |p| p.key_usage = None,
         |p| p.key_usage = Some((true, vec![1])),
         |p| p.basic_constraints = Some((true, true, None)),
-        |p| p.extensions.push(("1.2.3.4.5", true, der::null())),
+        |p| p.extensions.push(("1.2.3.4.5".into(), true, der::null())),
     ];
     for change in changes {
         let stamped = Stamped::with(change);
@@ -283,13 +302,13 @@ fn a_timestamp_authority_may_have_intermediates_and_rsa_keys() {
         tsa_root,
         tsa,
     };
-    let token = Token::new(&[&stamped.tsa, &between]);
-    accepted(&stamped.judge(&token));
-    accepted(&stamped.judge(&token.clone().with(|t| t.bare_rsa = true)));
-    let with_root = Token::new(&[&stamped.tsa, &between, &stamped.tsa_root]);
+    let brought = token(&[&stamped.tsa, &between]);
+    accepted(&stamped.judge(&brought));
+    accepted(&stamped.judge(&brought.with(|t| t.bare_rsa = true)));
+    let with_root = token(&[&stamped.tsa, &between, &stamped.tsa_root]);
     accepted(&stamped.judge(&with_root));
     refused(
-        &stamped.judge(&Token::new(&[&stamped.tsa])),
+        &stamped.judge(&token(&[&stamped.tsa])),
         "timestamp_untrusted",
     );
     // An authority for something else cannot certify timestamp authorities.
@@ -299,7 +318,7 @@ fn a_timestamp_authority_may_have_intermediates_and_rsa_keys() {
     let tsa = narrow.issue(&Profile::timestamper("C=US, O=time, CN=tsa"));
     let stamped = Stamped { tsa, ..stamped };
     refused(
-        &stamped.judge(&Token::new(&[&stamped.tsa, &narrow])),
+        &stamped.judge(&token(&[&stamped.tsa, &narrow])),
         "certificate_profile",
     );
 }
@@ -311,7 +330,7 @@ fn the_certificate_that_signed_is_judged_cve_2026_39984() {
     let fine = stamped
         .tsa_root
         .issue(&Profile::timestamper("C=US, O=time, CN=fine"));
-    let token = Token::new(&[&stamped.tsa, &fine]);
+    let token = token(&[&stamped.tsa, &fine]);
     refused(&stamped.judge(&token), "certificate_profile");
 }
 
@@ -372,7 +391,7 @@ fn the_whole_interval_must_lie_within_the_signing_certificates() {
     // Fractions of a second count.
     let fraction = stamped.token().with(|t| {
         t.time = {
-            let whole = sealgate_testkit::notation::timestamp::der_time(NOW + 100);
+            let whole = sealgate_testkit::timestamp::der_time(NOW + 100);
             whole.replace('Z', ".5Z")
         }
     });
@@ -472,7 +491,7 @@ fn a_signing_authority_vouches_for_the_time() {
                 true => {
                     accepted(&verdict);
                     let verified = &verdict.signers[0].times[0];
-                    assert_eq!(verified.source, "signing_authority");
+                    assert_eq!(verified.source.as_str(), "signing_authority");
                     assert_eq!(verified.time.seconds(), time);
                 }
                 false => refused(&verdict, "certificate_outside_validity"),

@@ -10,6 +10,7 @@
 
 mod claims;
 mod dependencies;
+mod hidden_inputs;
 mod manifests;
 mod order;
 mod processes;

@@ -9,8 +9,8 @@ use sealgate_core::trust::SigstoreRoot;
 use sealgate_core::verdict::Signer;
 use sealgate_core::verify_blob;
 use sealgate_core::{Digest, TrustMaterial, UnixTime, Verdict};
+use sealgate_testkit::key::{Key, Kind};
 use sealgate_testkit::sigstore::certificate::{Description, Holder};
-use sealgate_testkit::sigstore::key::{Key, KeyKind};
 use sealgate_testkit::sigstore::log::canonical;
 use sealgate_testkit::sigstore::{
     ISSUER, SIGNED, SUBJECT, Signed, Sigstore, Verifier, add_entry, bundle, statement,
@@ -54,7 +54,7 @@ pub(crate) fn keyless(identities: &[Value], wants: Wants) -> Value {
 pub(crate) fn by_key(key: &Key, valid_for: Window, root: bool, wants: Wants) -> Value {
     let mut authority = json!({
         "name": "release",
-        "key": {"name": "release", "data": key.pem()},
+        "key": {"name": "release", "data": key.public_pem()},
         "transparencyLog": {"threshold": wants.logs},
         "signedTimestamp": {"threshold": wants.timestamps},
     });
@@ -211,7 +211,7 @@ impl Bench {
 
     /// A bundle by a leaf of this description.
     pub(crate) fn by_leaf(&self, leaf: &Description) -> Value {
-        self.by_holder(&self.sigstore.issue(leaf, KeyKind::P256))
+        self.by_holder(&self.sigstore.issue(leaf, Kind::P256))
     }
 
     pub(crate) fn by_holder(&self, holder: &Holder) -> Value {

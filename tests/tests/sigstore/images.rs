@@ -193,7 +193,7 @@ fn a_signature_passes_in_every_form() {
         let [signer] = verdict.signers.as_slice() else {
             panic!("one signer: {:?}", verdict.signers);
         };
-        assert_eq!(signer.format, format);
+        assert_eq!(signer.format.as_str(), format);
         assert_eq!(signer.subject.as_deref(), Some(SUBJECT));
         assert_eq!(signer.times[0].time, SIGNED);
         assert!(
@@ -300,7 +300,7 @@ fn every_annotation_of_a_layer_is_bound_to_its_signature_cve_2022_23649_cve_2026
         image.clone().with_cosign(&[layer])
     };
     let stranger = Sigstore::new("stranger").signer();
-    let trusted = case.sigstore.issue(&case.sigstore.leaf(), KeyKind::P384);
+    let trusted = case.sigstore.issue(&case.sigstore.leaf(), Kind::P384);
     for (pack, outcome, code) in [
         (
             layer(&|l| {
@@ -454,7 +454,7 @@ fn all_constraints_hold_for_the_same_signature() {
     let mut case = Case::new();
     case.keyless["identities"][0]["claims"] = json!({"runnerEnvironment": "github-hosted"});
     let layer = |description: &Description| {
-        let holder = case.sigstore.issue(description, KeyKind::P256);
+        let holder = case.sigstore.issue(description, Kind::P256);
         let payload = sign::simple_signing(&image.repository(), &image.digest(), &Value::Null);
         case.sigstore.cosign_layer(&holder, &payload)
     };

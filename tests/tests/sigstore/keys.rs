@@ -5,13 +5,16 @@ use crate::prelude::*;
 #[test]
 fn managed_keys_count_while_they_are_in_force_cve_2026_54787() {
     let mut bench = Bench::new();
-    let key = Key::new(KeyKind::P256, "managed");
+    let key = Key::new(Kind::P256, "managed");
     let signed = Signed::message(&key, ARTIFACT);
     let plain = bundle(&signed, &Verifier::Key(&key));
     let mut logged = plain.clone();
     add_entry(
         &mut logged,
-        bench.sigstore.rekor.entry(&signed.body(&key.pem()), SIGNED),
+        bench
+            .sigstore
+            .rekor
+            .entry(&signed.body(&key.public_pem()), SIGNED),
     );
     let mut stamped = plain.clone();
     add_entry(
@@ -67,7 +70,7 @@ fn managed_keys_count_while_they_are_in_force_cve_2026_54787() {
 #[test]
 fn a_managed_keys_entry_is_bound_to_it_without_any_trust_root() {
     let mut bench = Bench::new();
-    let key = Key::new(KeyKind::P256, "managed");
+    let key = Key::new(Kind::P256, "managed");
     let none = Wants {
         logs: 0,
         timestamps: 0,
@@ -77,7 +80,10 @@ fn a_managed_keys_entry_is_bound_to_it_without_any_trust_root() {
     let mut logged = bundle(&signed, &Verifier::Key(&key));
     add_entry(
         &mut logged,
-        bench.sigstore.rekor.entry(&signed.body(&key.pem()), SIGNED),
+        bench
+            .sigstore
+            .rekor
+            .entry(&signed.body(&key.public_pem()), SIGNED),
     );
     bench.authority = by_key(&key, Window::ALWAYS, false, none);
     assert!(
@@ -88,10 +94,13 @@ fn a_managed_keys_entry_is_bound_to_it_without_any_trust_root() {
     let mut spliced = bundle(&signed, &Verifier::Key(&key));
     add_entry(
         &mut spliced,
-        bench.sigstore.rekor.entry(&other.body(&key.pem()), SIGNED),
+        bench
+            .sigstore
+            .rekor
+            .entry(&other.body(&key.public_pem()), SIGNED),
     );
     bench.refuses(&spliced, "log_entry_mismatch");
-    let stranger = Key::new(KeyKind::P256, "stranger");
+    let stranger = Key::new(Kind::P256, "stranger");
     bench.authority = by_key(&stranger, Window::ALWAYS, false, none);
     bench.refuses(&logged, "signature_invalid");
     bench.refuses(&bench.v1(), "signature_kind_mismatch");
@@ -166,7 +175,7 @@ fn no_artifact_is_another_one_than_this_adv_18() {
 #[test]
 fn a_retired_log_counts_for_no_managed_key_without_a_time_rt_20() {
     let mut bench = Bench::new();
-    let key = Key::new(KeyKind::P256, "managed");
+    let key = Key::new(Kind::P256, "managed");
     let verifier = Verifier::Key(&key);
     let signed = Signed::message(&key, ARTIFACT);
     let mut logged = bundle(&signed, &verifier);

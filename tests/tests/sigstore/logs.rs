@@ -172,7 +172,7 @@ fn a_log_counts_within_its_validity_ends_included() {
 #[test]
 fn cosigned_checkpoints_need_the_logs_own_signature_adv_20() {
     let bench = Bench::new();
-    let witness = Log::new(KeyKind::Ed25519, "https://witness.example");
+    let witness = Log::new(Kind::Ed25519, "https://witness.example");
     let good = bench.v2();
     let text =
         good["verificationMaterial"]["tlogEntries"][0]["inclusionProof"]["checkpoint"]["envelope"]

@@ -23,15 +23,16 @@ mod prelude {
     pub(crate) use sealgate_core::Digest;
     pub(crate) use sealgate_core::policy::SubjectType;
     pub(crate) use sealgate_core::time::Window;
+    pub(crate) use sealgate_testkit::der;
+    pub(crate) use sealgate_testkit::key::{Key, Kind};
     pub(crate) use sealgate_testkit::sigstore::certificate::{
         CODE_SIGNING, Description, SERVER_AUTH, San, TIME_STAMPING,
     };
-    pub(crate) use sealgate_testkit::sigstore::key::{Key, KeyKind};
     pub(crate) use sealgate_testkit::sigstore::log::{self, Log};
-    pub(crate) use sealgate_testkit::sigstore::timestamp::{Oddities, TimestampAuthority};
+    pub(crate) use sealgate_testkit::sigstore::timestamp::TimestampAuthority;
     pub(crate) use sealgate_testkit::sigstore::{
         END, ISSUER, SIGNED, START, SUBJECT, Signed, Sigstore, Verifier, add_entry, add_timestamp,
-        bundle, der, statement,
+        bundle, statement,
     };
     pub(crate) use serde_json::{Value, json};
 

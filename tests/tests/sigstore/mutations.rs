@@ -22,7 +22,7 @@ fn what_is_changed_is_good_before() {
         let signer = bench.passes(&good);
         assert_eq!(signer.issuer.as_deref(), Some(ISSUER));
         assert_eq!(signer.subject.as_deref(), Some(SUBJECT));
-        assert_eq!(signer.subject_type.as_deref(), Some("uri"));
+        assert_eq!(signer.subject_type, Some(SubjectType::Uri));
         assert_eq!(signer.claims["buildSignerURI"], SUBJECT);
         assert_eq!(signer.claims["githubWorkflowTrigger"], "push");
         assert_eq!(signer.times[0].time, SIGNED);
@@ -229,7 +229,7 @@ const TO_V1: &[Change] = &[
         |b| {
             rewrite(entry(b), |body| {
                 body["spec"]["signature"]["publicKey"]["content"] = STANDARD
-                    .encode(Key::new(KeyKind::P256, "another").pem())
+                    .encode(Key::new(Kind::P256, "another").public_pem())
                     .into();
             })
         },
@@ -383,7 +383,7 @@ const TO_V1: &[Change] = &[
     (
         "checkpoint signed by somebody else alone",
         |b| {
-            let stranger = Log::new(KeyKind::P256, "https://stranger.example");
+            let stranger = Log::new(Kind::P256, "https://stranger.example");
             let text = note(b)
                 .as_str()
                 .unwrap()
@@ -602,7 +602,7 @@ const TO_DSSE: &[Change] = &[
         |b| {
             rewrite(entry(b), |body| {
                 body["spec"]["signatures"][0]["verifier"] = STANDARD
-                    .encode(Key::new(KeyKind::P256, "another").pem())
+                    .encode(Key::new(Kind::P256, "another").public_pem())
                     .into();
             })
         },
@@ -660,7 +660,7 @@ const TO_INTOTO: &[Change] = &[
         |b| {
             rewrite(entry(b), |body| {
                 body["spec"]["content"]["envelope"]["signatures"][0]["publicKey"] = STANDARD
-                    .encode(Key::new(KeyKind::P256, "another").pem())
+                    .encode(Key::new(Kind::P256, "another").public_pem())
                     .into();
             })
         },

@@ -1,5 +1,7 @@
 //! Timestamps: RFC 3161, and whose count.
 
+use sealgate_testkit::timestamp::Token;
+
 use crate::prelude::*;
 
 #[test]
@@ -17,7 +19,7 @@ fn timestamp_authorities_count_once_each_cve_2026_49834() {
         &bench.sigstore.tsa.token(&signature, SIGNED.plus(1)),
     );
     bench.refuses(&bundle, "timestamp_threshold_not_met");
-    let second = TimestampAuthority::new("https://second.example", KeyKind::P384, (START, END));
+    let second = TimestampAuthority::new("https://second.example", Kind::P384, (START, END));
     add_timestamp(&mut bundle, &second.token(&signature, SIGNED.plus(2)));
     bench.refuses(&bundle, "timestamp_untrusted");
     bench.root["timestampAuthorities"]
@@ -40,74 +42,52 @@ fn timestamps_are_held_to_rfc_3161_cve_2026_39984() {
         add_timestamp(&mut bundle, token);
         bundle
     };
-    let odd = |odd| stamped(&bench.sigstore.tsa.odd_token(&signature, SIGNED, odd));
-    let none = Oddities::default;
-    for good in [
-        Oddities {
-            embed: true,
-            ..none()
-        },
-        Oddities {
-            name_certificate: true,
-            ..none()
-        },
-        Oddities {
-            fraction: true,
-            ..none()
-        },
-    ] {
-        bench.passes(&odd(good));
+    let tsa = &bench.sigstore.tsa;
+    let odd = |change: &dyn Fn(&mut Token)| stamped(&tsa.odd_token(&signature, SIGNED, change));
+    let own = || Some(tsa.signer.der.clone());
+    let good: [&dyn Fn(&mut Token); 5] = [
+        &|t| t.certificates.extend(own()),
+        &|t| t.identified = own(),
+        &|t| (t.identified, t.identified_serial) = (own(), Some(2)),
+        &|t| t.time = t.time.replace('Z', ".25Z"),
+        &|t| t.extensions.push(("1.2.3.4", false)),
+    ];
+    for change in good {
+        bench.passes(&odd(change));
     }
+    let broken: [&dyn Fn(&mut Token); 11] = [
+        &|t| t.identified = Some(tsa.root.der.clone()),
+        &|t| (t.identified, t.identified_serial) = (own(), Some(3)),
+        &|t| t.forged = true,
+        &|t| t.wrong_digest = true,
+        &|t| t.signers = 2,
+        &|t| t.version = 2,
+        &|t| t.cms_version = 4,
+        &|t| t.signer_version = 3,
+        &|t| t.time = t.time.replace('Z', ".Z"),
+        &|t| t.extensions.push(("1.2.3.4", true)),
+        &|t| t.content_type = "1.2.840.113549.1.7.1",
+    ];
+    for change in broken {
+        bench.refuses(&odd(change), "timestamp_invalid");
+    }
+    bench.refuses(&odd(&|t| t.hash = "1.3.14.3.2.26"), "algorithm_unsupported");
+    // A bundle carries the answer, not the token alone.
+    let bare = tsa.bare_token(&signature, SIGNED, |_| {});
+    bench.refuses(&stamped(&bare), "timestamp_invalid");
     bench.refuses(
-        &odd(Oddities {
-            name_another: true,
-            ..none()
-        }),
-        "timestamp_invalid",
-    );
-    bench.refuses(
-        &odd(Oddities {
-            forged: true,
-            ..none()
-        }),
-        "timestamp_invalid",
-    );
-    bench.refuses(
-        &odd(Oddities {
-            sha1: true,
-            ..none()
-        }),
-        "algorithm_unsupported",
-    );
-    bench.refuses(
-        &stamped(&bench.sigstore.tsa.token(b"something else", SIGNED)),
+        &stamped(&tsa.token(b"something else", SIGNED)),
         "timestamp_mismatch",
     );
-    let stranger = TimestampAuthority::new("https://stranger.example", KeyKind::P256, (START, END));
-    bench.refuses(
-        &stamped(&stranger.odd_token(
-            &signature,
-            SIGNED,
-            Oddities {
-                embed: true,
-                ..none()
-            },
-        )),
-        "timestamp_untrusted",
-    );
+    let embed = |tsa: &TimestampAuthority| {
+        let bring = |t: &mut Token| t.certificates.push(tsa.signer.der.clone());
+        stamped(&tsa.odd_token(&signature, SIGNED, bring))
+    };
+    let stranger = TimestampAuthority::new("https://stranger.example", Kind::P256, (START, END));
+    bench.refuses(&embed(&stranger), "timestamp_untrusted");
     // Another certificate of the same authority and number is not the one that is trusted.
-    let sibling = TimestampAuthority::new(&bench.sigstore.tsa.uri, KeyKind::P384, (START, END));
-    bench.refuses(
-        &stamped(&sibling.odd_token(
-            &signature,
-            SIGNED,
-            Oddities {
-                embed: true,
-                ..none()
-            },
-        )),
-        "timestamp_invalid",
-    );
+    let sibling = TimestampAuthority::new(&bench.sigstore.tsa.uri, Kind::P384, (START, END));
+    bench.refuses(&embed(&sibling), "timestamp_invalid");
 }
 
 #[test]
@@ -145,14 +125,24 @@ fn the_certificate_of_a_timestamp_is_for_timestamps_alone_adv_26() {
                 ..signing()
             },
         ),
+        (
+            "and for key agreement",
+            Description {
+                key_usage: 0x88,
+                ..signing()
+            },
+        ),
+        (
+            "not for signatures",
+            Description {
+                key_usage: 0x40,
+                ..signing()
+            },
+        ),
     ] {
         let mut bench = Bench::new();
-        let tsa = TimestampAuthority::with_signer(
-            "https://odd.example",
-            KeyKind::P256,
-            (START, END),
-            &leaf,
-        );
+        let tsa =
+            TimestampAuthority::with_signer("https://odd.example", Kind::P256, (START, END), &leaf);
         bench.root["timestampAuthorities"] = json!([tsa.trust(START)]);
         let mut bundle = bench.v2();
         remove(
@@ -168,9 +158,30 @@ fn the_certificate_of_a_timestamp_is_for_timestamps_alone_adv_26() {
     }
 }
 
+/// RFC 3161 and RFC 5280 ask for none; the Notary Project does.
+#[test]
+fn the_certificate_of_a_timestamp_may_go_without_a_key_usage() {
+    let mut bench = Bench::new();
+    let leaf = Description {
+        purposes_critical: true,
+        key_usage: 0,
+        ..Description::leaf(TIME_STAMPING, (START, END))
+    };
+    let uri = "https://plain.example";
+    let tsa = TimestampAuthority::with_signer(uri, Kind::P256, (START, END), &leaf);
+    bench.root["timestampAuthorities"] = json!([tsa.trust(START)]);
+    let mut bundle = bench.v2();
+    remove(
+        &mut bundle["verificationMaterial"],
+        "timestampVerificationData",
+    );
+    add_timestamp(&mut bundle, &tsa.token(bench.message().signature(), SIGNED));
+    assert_eq!(bench.passes(&bundle).times[0].name, uri);
+}
+
 #[test]
 fn timestamps_by_keys_of_other_kinds_count() {
-    for kind in [KeyKind::P384, KeyKind::Ed25519, KeyKind::Rsa] {
+    for kind in [Kind::P384, Kind::Ed25519, Kind::Rsa2048] {
         let mut bench = Bench::new();
         let tsa = TimestampAuthority::new("https://other.example", kind, (START, END));
         bench.root["timestampAuthorities"] = json!([tsa.trust(START)]);
@@ -191,7 +202,7 @@ fn timestamps_by_keys_of_other_kinds_count() {
 #[test]
 fn a_timestamp_borrows_nobody_elses_validity_tob_11() {
     let mut bench = Bench::new();
-    let generous = TimestampAuthority::new("https://generous.example", KeyKind::P256, (START, END));
+    let generous = TimestampAuthority::new("https://generous.example", Kind::P256, (START, END));
     bench.root["timestampAuthorities"][0]["validFor"]["end"] = json!(SIGNED.plus(-1));
     bench.root["timestampAuthorities"]
         .as_array_mut()
@@ -217,10 +228,10 @@ fn github_s_way_timestamps_alone_is_expressible() {
     for part in ["tlogs", "ctlogs"] {
         bench.root[part] = json!([]);
     }
-    let leaf = bench.sigstore.leaf().issued_by(
-        Key::new(KeyKind::P256, "leaf"),
-        &bench.sigstore.intermediate,
-    );
+    let leaf = bench
+        .sigstore
+        .leaf()
+        .issued_by(Key::new(Kind::P256, "leaf"), &bench.sigstore.intermediate);
     let signed = Signed::message(&leaf.key, ARTIFACT);
     let mut bundle = bundle(&signed, &Verifier::Certificate(&leaf));
     bench.refuses(&bundle, "timestamp_threshold_not_met");
@@ -230,5 +241,5 @@ fn github_s_way_timestamps_alone_is_expressible() {
     );
     let signer = bench.passes(&bundle);
     assert!(signer.logs.is_empty());
-    assert_eq!(signer.times[0].source, "timestamp_authority");
+    assert_eq!(signer.times[0].source.as_str(), "timestamp_authority");
 }

@@ -51,7 +51,7 @@ fn the_module_imports_nothing_and_names_its_version() {
 
 #[test]
 fn signatures_by_every_kind_of_key_are_judged_alike() {
-    for kind in Kind::ALL {
+    for kind in Kind::COSIGN {
         let (key, stranger) = (SigningKey::generate(kind), SigningKey::generate(kind));
         let pack = Pack::image(IMAGE, "a");
         let payload = sign::simple_signing(&pack.repository(), &pack.digest(), &Value::Null);

@@ -7,8 +7,8 @@ use sealgate_core::{Digest, UnixTime};
 use serde_json::{Map, Value, json};
 
 use super::cbor;
-use super::certificate::{Certificate, NOW};
-use super::key::Key;
+use crate::certificate::{Certificate, NOW};
+use crate::key::Key;
 
 /// The media type of the payload.
 pub const PAYLOAD_TYPE: &str = "application/vnd.cncf.notary.payload.v1+json";

@@ -4,8 +4,8 @@ use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use sealgate_core::evidence::{Blob, RevocationAnswer, RevocationKind};
 use sealgate_core::{Digest, UnixTime};
 
-use super::certificate::{Certificate, NOW, distribution_points, extension};
-use super::der;
+use crate::certificate::{Certificate, NOW, distribution_points, extension};
+use crate::der;
 
 const DAY: i64 = 24 * 3600;
 
@@ -68,8 +68,8 @@ impl Ocsp {
         ]);
         let mut basic = vec![
             tbs.clone(),
-            responder.key.x509_algorithm(),
-            der::bits(&responder.key.sign_x509(&tbs)),
+            responder.key.algorithm(),
+            der::bits(&responder.key.sign(&tbs)),
         ];
         if self.with_certificate && responder.der != issuer.der {
             basic.push(der::context(
@@ -181,7 +181,7 @@ impl Crl {
 
     /// The list, signed by an authority.
     pub fn sign(&self, issuer: &Certificate) -> Vec<u8> {
-        let algorithm = issuer.key.x509_algorithm();
+        let algorithm = issuer.key.algorithm();
         let mut tbs = vec![
             der::number(1),
             algorithm.clone(),
@@ -195,7 +195,7 @@ impl Crl {
         }
         tbs.push(der::context(0, &der::sequence(&self.list_extensions())));
         let tbs = der::sequence(&tbs);
-        let signature = issuer.key.sign_x509(&tbs);
+        let signature = issuer.key.sign(&tbs);
         der::sequence(&[tbs, algorithm, der::bits(&signature)])
     }
 

@@ -1,13 +1,11 @@
 //! Makes what cosign makes with a key: signatures and attestations, without network.
 
-mod key;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sealgate_core::Digest;
 use serde_json::{Value, json};
 
-pub use key::{Kind, SigningKey};
+pub use crate::key::{Key as SigningKey, Kind};
 
 /// The media type of cosign's image signature payload.
 pub const SIMPLE_SIGNING: &str = "application/vnd.dev.cosign.simplesigning.v1+json";

@@ -3,15 +3,11 @@
 use aws_lc_rs::digest;
 use sealgate_core::UnixTime;
 
-use super::der;
-use super::key::{Key, pem};
+use crate::certificate::{Profile, signed};
+use crate::der;
+use crate::key::{Key, pem};
 
-/// The key purposes that matter here.
-pub const CODE_SIGNING: &str = "1.3.6.1.5.5.7.3.3";
-/// See [`CODE_SIGNING`].
-pub const TIME_STAMPING: &str = "1.3.6.1.5.5.7.3.8";
-/// See [`CODE_SIGNING`].
-pub const SERVER_AUTH: &str = "1.3.6.1.5.5.7.3.1";
+pub use crate::certificate::purpose::{CODE_SIGNING, SERVER_AUTH, TIME_STAMPING};
 
 /// The arc of Fulcio's extensions.
 pub const FULCIO: &str = "1.3.6.1.4.1.57264.1";
@@ -66,7 +62,8 @@ pub struct Description {
     pub purposes_critical: bool,
     /// Whether it is an authority's.
     pub is_ca: bool,
-    /// The bits of the key usage, the first the highest: 0x80 is digitalSignature.
+    /// The bits of the key usage, the first the highest: 0x80 is digitalSignature. Without any there
+    /// is no key usage.
     pub key_usage: u8,
     /// Further extensions: OID, whether critical, the value's DER.
     pub extensions: Vec<(String, bool, Vec<u8>)>,
@@ -107,7 +104,7 @@ impl Description {
     pub fn fulcio(mut self, number: u32, value: &str) -> Self {
         let value = match number {
             1..=6 => value.as_bytes().to_vec(),
-            _ => der::text(value),
+            _ => der::utf8(value),
         };
         self.extensions
             .push((format!("{FULCIO}.{number}"), false, value));
@@ -116,17 +113,9 @@ impl Description {
 
     /// The part that is signed.
     pub fn tbs(&self, key: &Key, issuer: &[u8], issuer_key: &Key) -> Vec<u8> {
-        let (start, end) = self.validity;
-        der::sequence(&[
-            der::context(0, &der::integer(2)),
-            der::integer(self.serial),
-            issuer_key.algorithm(),
-            issuer.to_vec(),
-            der::sequence(&[der::validity_time(start), der::validity_time(end)]),
-            self.subject(),
-            key.spki().to_vec(),
-            der::context(3, &der::sequence(&self.extensions(key, issuer_key))),
-        ])
+        let serial = self.serial.to_be_bytes();
+        let profile = self.profile(key, issuer_key);
+        profile.tbs(&serial, &issuer_key.algorithm(), issuer, key.spki())
     }
 
     /// A certificate that `issuer` signed.
@@ -137,72 +126,58 @@ impl Description {
 
     /// A certificate that signed itself.
     pub fn self_signed(&self, key: Key) -> Holder {
-        let tbs = self.tbs(&key, &self.subject(), &key);
-        let signature = key.sign(&tbs);
-        let der = der::sequence(&[tbs, key.algorithm(), der::bits(&signature)]);
-        Holder {
-            der,
-            key,
-            name: self.subject(),
-        }
+        let tbs = self.tbs(&key, &der::name(&self.subject()), &key);
+        let der = signed(&tbs, &key.algorithm(), &key.sign(&tbs));
+        self.holder(key, der)
     }
 
     /// The certificate of a signed part.
     pub fn signed(&self, key: Key, tbs: &[u8], issuer_key: &Key) -> Holder {
-        let signature = der::bits(&issuer_key.sign(tbs));
+        let der = signed(tbs, &issuer_key.algorithm(), &issuer_key.sign(tbs));
+        self.holder(key, der)
+    }
+
+    fn holder(&self, key: Key, der: Vec<u8>) -> Holder {
         Holder {
-            der: der::sequence(&[tbs.to_vec(), issuer_key.algorithm(), signature]),
+            der,
             key,
-            name: self.subject(),
+            name: der::name(&self.subject()),
         }
     }
 
-    fn subject(&self) -> Vec<u8> {
-        if self.common_name.is_empty() {
-            return der::sequence(&[]);
+    fn subject(&self) -> String {
+        match self.common_name.as_str() {
+            "" => String::new(),
+            name => format!("CN={name}"),
         }
-        let attribute = der::sequence(&[der::oid("2.5.4.3"), der::text(&self.common_name)]);
-        der::sequence(&[der::set(&[attribute])])
     }
 
-    fn extensions(&self, key: &Key, issuer_key: &Key) -> Vec<Vec<u8>> {
-        let unused = self.key_usage.trailing_zeros() as u8;
-        let mut all = vec![extension(
-            "2.5.29.15",
-            true,
-            &der::tlv(3, &[unused, self.key_usage]),
-        )];
-        if !self.purposes.is_empty() {
-            let purposes: Vec<_> = self
-                .purposes
-                .iter()
-                .map(|purpose| der::oid(purpose))
-                .collect();
-            all.push(extension(
-                "2.5.29.37",
-                self.purposes_critical,
-                &der::sequence(&purposes),
-            ));
-        }
-        if self.is_ca {
-            all.push(extension("2.5.29.19", true, &der::sequence(&[der::yes()])));
-        }
-        all.push(extension("2.5.29.14", false, &der::octets(&key_id(key))));
-        all.push(extension(
-            "2.5.29.35",
-            false,
-            &der::sequence(&[der::tlv(0x80, &key_id(issuer_key))]),
-        ));
+    fn profile(&self, key: &Key, issuer_key: &Key) -> Profile {
+        let mut extensions = vec![
+            ("2.5.29.14".into(), false, der::octets(&key_id(key))),
+            (
+                "2.5.29.35".into(),
+                false,
+                der::sequence(&[der::tlv(0x80, &key_id(issuer_key))]),
+            ),
+        ];
         if !self.names.is_empty() {
             let names: Vec<_> = self.names.iter().map(San::to_der).collect();
-            all.push(extension("2.5.29.17", true, &der::sequence(&names)));
+            extensions.push(("2.5.29.17".into(), true, der::sequence(&names)));
         }
-        all.extend(
-            self.extensions
-                .iter()
-                .map(|(oid, critical, value)| extension(oid, *critical, value)),
-        );
-        all
+        let others = self.extensions.iter().cloned();
+        extensions.extend(others.map(|(oid, critical, value)| (oid.into(), critical, value)));
+        let (from, until) = self.validity;
+        let bits = (0..8).filter(|bit| self.key_usage & (0x80 >> bit) != 0);
+        let purposes = (self.purposes_critical, self.purposes.clone());
+        Profile {
+            validity: (from.seconds(), until.seconds()),
+            basic_constraints: self.is_ca.then_some((true, true, None)),
+            key_usage: (self.key_usage != 0).then(|| (true, bits.collect())),
+            purposes: (!self.purposes.is_empty()).then_some(purposes),
+            extensions,
+            ..Profile::signer(&self.subject())
+        }
     }
 }
 
@@ -213,16 +188,11 @@ impl San {
             Self::Dns(name) => der::tlv(0x82, name.as_bytes()),
             Self::Uri(name) => der::tlv(0x86, name.as_bytes()),
             Self::OtherName(name) => {
-                let value = der::context(0, &der::text(name));
+                let value = der::context(0, &der::utf8(name));
                 der::context(0, &[der::oid(&format!("{FULCIO}.7")), value].concat())
             }
         }
     }
-}
-
-fn extension(oid: &str, critical: bool, value: &[u8]) -> Vec<u8> {
-    let critical = if critical { der::yes() } else { Vec::new() };
-    der::sequence(&[der::oid(oid), critical, der::octets(value)])
 }
 
 fn key_id(key: &Key) -> Vec<u8> {

@@ -7,8 +7,8 @@ use sealgate_core::UnixTime;
 use serde_json::{Value, json};
 
 use super::certificate::{Description, Holder};
-use super::der;
-use super::key::{Key, KeyKind};
+use crate::der;
+use crate::key::{Key, Kind};
 
 /// The extension that holds signed certificate timestamps.
 pub const SCT_LIST: &str = "1.3.6.1.4.1.11129.2.4.2";
@@ -26,11 +26,11 @@ pub struct Log {
 
 impl Log {
     /// The log at this URL. An Ed25519 log is one of Rekor v2.
-    pub fn new(kind: KeyKind, url: &str) -> Self {
+    pub fn new(kind: Kind, url: &str) -> Self {
         let key = Key::new(kind, url);
         let host = url.rsplit('/').next().unwrap_or_default();
         let id = match kind {
-            KeyKind::Ed25519 => sha256(&[host.as_bytes(), b"\n\x01", &key.ed25519()].concat()),
+            Kind::Ed25519 => sha256(&[host.as_bytes(), b"\n\x01", &key.ed25519()].concat()),
             _ => sha256(key.spki()),
         };
         Self {
@@ -47,7 +47,7 @@ impl Log {
             "hashAlgorithm": "SHA2_256",
             "publicKey": {
                 "rawBytes": STANDARD.encode(self.key.spki()),
-                "keyDetails": self.key.details(),
+                "keyDetails": self.key.kind().details(),
                 "validFor": {"start": start},
             },
             "logId": {"keyId": STANDARD.encode(&self.id)},

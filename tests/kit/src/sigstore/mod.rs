@@ -9,8 +9,6 @@
 )]
 
 pub mod certificate;
-pub mod der;
-pub mod key;
 pub mod log;
 pub mod timestamp;
 
@@ -19,9 +17,9 @@ use base64::engine::general_purpose::STANDARD;
 use sealgate_core::{Digest, UnixTime};
 use serde_json::{Value, json};
 
+use crate::key::{Key, Kind};
 use crate::sign::{self, Layer};
 use certificate::{CODE_SIGNING, Description, Holder, San};
-use key::{Key, KeyKind};
 use log::{Log, canonical, sha256};
 use timestamp::TimestampAuthority;
 
@@ -60,19 +58,19 @@ impl Sigstore {
     pub fn new(name: &str) -> Self {
         let validity = (START, END);
         let root = Description::authority(&format!("{name} root"), validity)
-            .self_signed(Key::new(KeyKind::P384, &format!("{name} root")));
+            .self_signed(Key::new(Kind::P384, &format!("{name} root")));
         let mut intermediate = Description::authority(&format!("{name} intermediate"), validity);
         intermediate.purposes = vec![CODE_SIGNING];
-        let key = Key::new(KeyKind::P384, &format!("{name} intermediate"));
+        let key = Key::new(Kind::P384, &format!("{name} intermediate"));
         Self {
             intermediate: intermediate.issued_by(key, &root),
             root,
-            ct_log: Log::new(KeyKind::P256, &format!("https://ct.{name}.example")),
-            rekor: Log::new(KeyKind::P256, &format!("https://rekor.{name}.example")),
-            rekor_v2: Log::new(KeyKind::Ed25519, &format!("https://log2025.{name}.example")),
+            ct_log: Log::new(Kind::P256, &format!("https://ct.{name}.example")),
+            rekor: Log::new(Kind::P256, &format!("https://rekor.{name}.example")),
+            rekor_v2: Log::new(Kind::Ed25519, &format!("https://log2025.{name}.example")),
             tsa: TimestampAuthority::new(
                 &format!("https://tsa.{name}.example"),
-                KeyKind::P256,
+                Kind::P256,
                 validity,
             ),
         }
@@ -108,14 +106,14 @@ impl Sigstore {
     }
 
     /// Issues a leaf and logs it, for a key of this kind.
-    pub fn issue(&self, leaf: &Description, kind: KeyKind) -> Holder {
+    pub fn issue(&self, leaf: &Description, kind: Kind) -> Holder {
         let key = Key::new(kind, &format!("{} leaf", self.rekor.url));
         log::issue_logged(leaf, key, &self.intermediate, &[&self.ct_log], &[])
     }
 
     /// A leaf of the default identity.
     pub fn signer(&self) -> Holder {
-        self.issue(&self.leaf(), KeyKind::P256)
+        self.issue(&self.leaf(), Kind::P256)
     }
 }
 
@@ -263,9 +261,9 @@ impl Signed {
             Verifier::Certificate(holder) => (
                 "x509Certificate",
                 holder.der.as_slice(),
-                holder.key.details(),
+                holder.key.kind().details(),
             ),
-            Verifier::Key(key) => ("publicKey", key.spki(), key.details()),
+            Verifier::Key(key) => ("publicKey", key.spki(), key.kind().details()),
         };
         json!({
             "apiVersion": "0.0.2",
@@ -302,7 +300,7 @@ impl Verifier<'_> {
     pub fn pem(&self) -> String {
         match self {
             Self::Certificate(holder) => holder.pem(),
-            Self::Key(key) => key.pem(),
+            Self::Key(key) => key.public_pem(),
         }
     }
 }

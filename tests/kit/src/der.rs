@@ -135,7 +135,7 @@ fn digits(time: i64) -> String {
         .collect()
 }
 
-/// A name from `C=US, ST=WA, O=acme`: one attribute per part.
+/// A name from `C=US, ST=WA, O=acme`: one attribute per part; of nothing the empty name.
 ///
 /// # Panics
 /// If an attribute's type is not one of C, ST, L, O, OU, CN and EMAIL, or has no value.
@@ -143,6 +143,7 @@ fn digits(time: i64) -> String {
 pub fn name(text: &str) -> Vec<u8> {
     let parts: Vec<_> = text
         .split(", ")
+        .filter(|part| !part.is_empty())
         .map(|part| {
             let Some((kind, value)) = part.split_once('=') else {
                 panic!("an attribute without a value: {part}");

@@ -1,10 +1,12 @@
 //! Certificates, as the rules want them or broken in any single way.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::der;
-use super::key::{Key, Kind};
+use crate::der;
+use crate::key::{Key, Kind, pem};
+use crate::timestamp::{Signer, Token};
 
 /// The time at which everything of this PKI is valid, unless told otherwise: 2027-01-15.
 pub const NOW: i64 = 1_800_000_000;
@@ -69,13 +71,15 @@ pub struct Profile {
     /// URLs of delta lists.
     pub delta_crl: Vec<String>,
     /// Further extensions: identifier, critical, value.
-    pub extensions: Vec<(&'static str, bool, Vec<u8>)>,
+    pub extensions: Vec<(Cow<'static, str>, bool, Vec<u8>)>,
     /// The algorithm identifier to name in the signed part, instead of the true one.
     pub signed_algorithm: Option<Vec<u8>>,
     /// The algorithm identifier to name in both places, instead of the true one.
     pub algorithm: Option<Vec<u8>>,
     /// The SubjectPublicKeyInfo to certify, instead of the key's.
     pub spki: Option<Vec<u8>>,
+    /// The serial number, instead of the next of this process.
+    pub serial: Option<u64>,
 }
 
 impl Profile {
@@ -94,6 +98,7 @@ impl Profile {
             signed_algorithm: None,
             algorithm: None,
             spki: None,
+            serial: None,
         }
     }
 
@@ -178,51 +183,61 @@ impl Certificate {
     }
 }
 
-/// A PEM block.
-pub fn pem(label: &str, der: &[u8]) -> String {
-    use base64::Engine as _;
-    let body = base64::engine::general_purpose::STANDARD.encode(der);
-    let lines: Vec<_> = body
-        .as_bytes()
-        .chunks(64)
-        .map(|line| String::from_utf8_lossy(line).into_owned())
-        .collect();
-    format!(
-        "-----BEGIN {label}-----\n{}\n-----END {label}-----\n",
-        lines.join("\n")
-    )
+impl<'a> From<&'a Certificate> for Signer<'a> {
+    fn from(certificate: &'a Certificate) -> Self {
+        Self {
+            der: &certificate.der,
+            issuer: &certificate.issuer,
+            serial: &certificate.serial,
+            key: &certificate.key,
+        }
+    }
+}
+
+/// A token made at [`NOW`] less half an hour, that brings these certificates, the signer's first.
+pub fn token(chain: &[&Certificate]) -> Token {
+    let certificates: Vec<_> = chain.iter().map(|c| c.der.as_slice()).collect();
+    Token::new(NOW - 1800).bringing(&certificates)
 }
 
 fn sign(profile: &Profile, key: Arc<Key>, issuer: &[u8], by: &Key) -> Certificate {
     static SERIAL: AtomicU64 = AtomicU64::new(1);
-    let serial = SERIAL
-        .fetch_add(1, Ordering::Relaxed)
+    let serial = profile
+        .serial
+        .unwrap_or_else(|| SERIAL.fetch_add(1, Ordering::Relaxed))
         .to_be_bytes()
         .to_vec();
-    let algorithm = profile
-        .algorithm
-        .clone()
-        .unwrap_or_else(|| by.x509_algorithm());
-    let subject = der::name(&profile.subject);
-    let (from, until) = profile.validity;
-    let signed_algorithm = profile.signed_algorithm.as_ref().unwrap_or(&algorithm);
-    let tbs = der::sequence(&[
-        der::context(0, &der::number(2)),
-        der::integer(&serial),
-        signed_algorithm.clone(),
-        issuer.to_vec(),
-        der::sequence(&[der::certificate_time(from), der::certificate_time(until)]),
-        subject.clone(),
-        profile.spki.clone().unwrap_or_else(|| key.spki().to_vec()),
-        der::context(3, &der::sequence(&extensions(profile))),
-    ]);
-    let signature = by.sign_x509(&tbs);
+    let algorithm = profile.algorithm.clone().unwrap_or_else(|| by.algorithm());
+    let named = profile.signed_algorithm.as_ref().unwrap_or(&algorithm);
+    let tbs = profile.tbs(&serial, named, issuer, key.spki());
     Certificate {
-        der: der::sequence(&[tbs, algorithm, der::bits(&signature)]),
+        der: signed(&tbs, &algorithm, &by.sign(&tbs)),
         key,
-        subject,
+        subject: der::name(&profile.subject),
         serial,
         issuer: issuer.to_vec(),
+    }
+}
+
+/// A certificate of these three parts.
+pub fn signed(tbs: &[u8], algorithm: &[u8], signature: &[u8]) -> Vec<u8> {
+    der::sequence(&[tbs.to_vec(), algorithm.to_vec(), der::bits(signature)])
+}
+
+impl Profile {
+    /// The part that is signed.
+    pub fn tbs(&self, serial: &[u8], algorithm: &[u8], issuer: &[u8], spki: &[u8]) -> Vec<u8> {
+        let (from, until) = self.validity;
+        der::sequence(&[
+            der::context(0, &der::number(2)),
+            der::integer(serial),
+            algorithm.to_vec(),
+            issuer.to_vec(),
+            der::sequence(&[der::certificate_time(from), der::certificate_time(until)]),
+            der::name(&self.subject),
+            self.spki.clone().unwrap_or_else(|| spki.to_vec()),
+            der::context(3, &der::sequence(&extensions(self))),
+        ])
     }
 }
 
