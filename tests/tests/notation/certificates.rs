@@ -181,8 +181,7 @@ fn the_path_length_is_honoured() {
 #[test]
 fn a_signing_key_outside_the_specification_is_refused() {
     leaf_refused("algorithm_unsupported", |p| {
-        let ed25519 =
-            Key::generate(Kind::Ed25519);
+        let ed25519 = Key::generate(Kind::Ed25519);
         p.spki = Some(ed25519.spki().to_vec());
     });
     // A small RSA key: the modulus of a 2048-bit one, cut to 1024 bits.

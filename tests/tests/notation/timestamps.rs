@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use sealgate_core::Verdict;
 use sealgate_core::evidence::RevocationKind;
-use sealgate_core::Verdict;
 use sealgate_testkit::certificate::{purpose, usage};
 use sealgate_testkit::der;
 use sealgate_testkit::notation::revocation::{Crl, Entry, Ocsp, Status, answer};

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use sealgate_core::Verdict;
 use sealgate_core::evidence::{Blob, Evidence};
 use sealgate_testkit::notation::Format;
-use sealgate_testkit::notation::certificate::pem;
+use sealgate_testkit::key::pem;
 use sealgate_testkit::notation::envelope::artifact;
 use sealgate_testkit::pack::Pack;
 use sealgate_tests::parity::TrustDocuments;
