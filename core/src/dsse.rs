@@ -9,13 +9,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use serde::Deserialize;
 
+use crate::crypto::{PublicKey, Scheme, SignatureError, VerifiedSignature};
 use crate::evidence::Blob;
 use crate::json;
 use crate::reason::{Code, Reason};
 
 /// An envelope, its signature not verified.
 #[derive(Clone, Debug)]
-pub(crate) struct Envelope {
+pub struct Envelope {
     payload_type: String,
     /// The pre-authentication encoding of type and payload.
     signed: Vec<u8>,
@@ -78,13 +79,25 @@ impl Envelope {
         self.document.as_ref().map(Blob::bytes)
     }
 
-    /// The payload type, which the signature covers.
-    pub(crate) fn payload_type(&self) -> &str {
+    /// Verifies the signature with this key.
+    pub(crate) fn verify(
+        &self,
+        key: &PublicKey,
+        schemes: &[Scheme],
+    ) -> Result<SignedEnvelope<'_>, SignatureError> {
+        Ok(SignedEnvelope {
+            signature: VerifiedSignature::by_any(key, schemes, &self.signed, &self.signature)?,
+            envelope: self,
+        })
+    }
+
+    /// The payload type as received. Not verified.
+    pub(crate) fn unverified_payload_type(&self) -> &str {
         &self.payload_type
     }
 
     /// The payload as received. Not verified.
-    pub(crate) fn payload(&self) -> &[u8] {
+    pub(crate) fn unverified_payload(&self) -> &[u8] {
         self.signed.get(self.payload..).unwrap_or_default()
     }
 
@@ -96,6 +109,30 @@ impl Envelope {
     /// What was signed: the pre-authentication encoding of type and payload.
     pub(crate) fn signed_bytes(&self) -> &[u8] {
         &self.signed
+    }
+}
+
+/// An envelope whose signature a key verified. [`Envelope::verify`] alone makes one.
+#[derive(Clone, Debug)]
+pub(crate) struct SignedEnvelope<'a> {
+    envelope: &'a Envelope,
+    signature: VerifiedSignature<'a>,
+}
+
+impl<'a> SignedEnvelope<'a> {
+    /// The signature.
+    pub(crate) fn signature(&self) -> &VerifiedSignature<'a> {
+        &self.signature
+    }
+
+    /// The payload type.
+    pub(crate) fn payload_type(&self) -> &'a str {
+        &self.envelope.payload_type
+    }
+
+    /// The payload.
+    pub(crate) fn payload(&self) -> &'a [u8] {
+        self.envelope.unverified_payload()
     }
 }
 
@@ -139,7 +176,7 @@ mod tests {
             envelope.signed_bytes(),
             b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
         );
-        assert_eq!(envelope.payload(), b"hello world");
+        assert_eq!(envelope.unverified_payload(), b"hello world");
     }
 
     #[test]

@@ -10,6 +10,9 @@ use crate::time::UnixTime;
 use crate::x509::Certificate;
 use crate::x509::path::TrustedChain;
 
+pub mod crypto;
+pub mod proof;
+
 pub use crate::notation::internals::{
     is_listed as notary_is_listed, timestamp as notary_timestamp,
 };

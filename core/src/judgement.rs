@@ -4,10 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::digest::Digest;
+use crate::bound::Bound;
 use crate::evidence::{Blob, Evidence};
 use crate::reason::Reason;
-use crate::statement::VerifiedStatement;
+use crate::statement::Statement;
+use crate::target::Target;
 use crate::time::UnixTime;
 use crate::trust::TrustMaterial;
 use crate::verdict::{Check, Signer};
@@ -35,8 +36,8 @@ impl<T> Part<T> {
 
 /// What a candidate is judged with.
 pub(crate) struct Context<'a> {
-    /// The digest of the image.
-    pub(crate) digest: Digest,
+    /// The image.
+    pub(crate) target: Target<'a>,
     /// Everything found, for what formats need beside the candidate itself.
     pub(crate) evidence: &'a Evidence,
     /// The anchors.
@@ -47,38 +48,102 @@ pub(crate) struct Context<'a> {
     pub(crate) authority_name: String,
 }
 
-/// A candidate that an authority accepts. Only the formats' verification makes one.
+/// What a signature says about the image.
 #[derive(Clone, Debug)]
-pub(crate) struct Verified {
+pub enum Says {
+    /// "I signed this image."
+    ImageSignature,
+    /// "I attest this of the image."
+    Attestation(Statement),
+}
+
+/// A candidate that an authority accepts: what it says is signed, and bound to the image.
+///
+/// That the signer is one whom the authority trusts, at a time at which it does, is what the
+/// formats have judged before they make one.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    signer: Signer,
+    bound: Bound<Says>,
+    checks: Vec<Check>,
+    valid_until: Option<UnixTime>,
+}
+
+impl Verified {
+    /// By this signer, after these checks; to be verified anew at the latest at that time.
+    pub(crate) fn new(
+        bound: Bound<Says>,
+        signer: Signer,
+        checks: Vec<Check>,
+        valid_until: Option<UnixTime>,
+    ) -> Self {
+        Self {
+            signer,
+            bound,
+            checks,
+            valid_until,
+        }
+    }
+
     /// Who signed.
-    pub(crate) signer: Signer,
+    pub(crate) fn signer(&self) -> &Signer {
+        &self.signer
+    }
+
     /// What was signed.
-    pub(crate) content: VerifiedContent,
+    pub(crate) fn says(&self) -> &Says {
+        self.bound.says()
+    }
+
+    /// The annotations under the signature.
+    pub(crate) fn annotations(&self) -> &BTreeMap<String, String> {
+        self.bound.annotations()
+    }
+
     /// What was enforced, logged or skipped on the way.
-    pub(crate) checks: Vec<Check>,
+    pub(crate) fn checks(&self) -> &[Check] {
+        &self.checks
+    }
+
     /// When this must be verified anew at the latest.
-    pub(crate) valid_until: Option<UnixTime>,
+    pub(crate) fn valid_until(&self) -> Option<UnixTime> {
+        self.valid_until
+    }
 }
 
 /// An image signature that a level lets in although nobody trusted is known to have made it:
 /// so there is no signer to show.
 #[derive(Clone, Debug)]
 pub(crate) struct Unproven {
-    /// What stands under the signature.
-    pub(crate) annotations: BTreeMap<String, String>,
-    /// What was enforced, logged or skipped on the way.
-    pub(crate) checks: Vec<Check>,
-    /// When this must be verified anew at the latest.
-    pub(crate) valid_until: Option<UnixTime>,
+    bound: Bound<()>,
+    checks: Vec<Check>,
+    valid_until: Option<UnixTime>,
 }
 
-/// What a verified signature says about the image. Bound to its digest.
-#[derive(Clone, Debug)]
-pub(crate) enum VerifiedContent {
-    /// "I signed this image."
-    ImageSignature,
-    /// "I attest this of the image."
-    Attestation(VerifiedStatement),
+impl Unproven {
+    /// After these checks; to be verified anew at the latest at that time.
+    pub(crate) fn new(bound: Bound<()>, checks: Vec<Check>, valid_until: Option<UnixTime>) -> Self {
+        Self {
+            bound,
+            checks,
+            valid_until,
+        }
+    }
+
+    /// What stands under the signature.
+    pub(crate) fn annotations(&self) -> &BTreeMap<String, String> {
+        self.bound.annotations()
+    }
+
+    /// What was enforced, logged or skipped on the way.
+    pub(crate) fn checks(&self) -> &[Check] {
+        &self.checks
+    }
+
+    /// When this must be verified anew at the latest.
+    pub(crate) fn valid_until(&self) -> Option<UnixTime> {
+        self.valid_until
+    }
 }
 
 /// What became of a candidate for one authority.

@@ -11,11 +11,12 @@
 //! deterministic: the same evidence, policies, trust material and time give the same
 //! bytes, wherever it runs, so that any decision can be replayed later.
 //!
-//! What the formats share lies at the top (`crypto`, `dsse`, `statement`, `x509`); the
-//! formats themselves translate to candidates: `cosign` and `sigstore` (one
-//! verification, two carriers), `notation`.
+//! The formats are `sigstore` (one verification, two carriers) and `notation`; they speak in the
+//! words of `judgement`, and `formats` knows both. ARCHITECTURE.md has the order of all files.
 
-pub mod crypto;
+// What `internals` shows is public only there.
+#![cfg_attr(not(feature = "internals"), allow(unreachable_pub))]
+
 pub mod digest;
 pub mod evidence;
 #[cfg(feature = "internals")]
@@ -23,37 +24,47 @@ pub mod evidence;
 pub mod internals;
 pub mod json;
 pub mod limits;
-pub mod manifest;
-pub mod notation;
 pub mod policy;
-pub mod reason;
 pub mod reference;
-pub mod sigstore;
-pub mod time;
 pub mod trust;
 pub mod verdict;
 
+mod bound;
 mod budget;
+mod crypto;
 mod discovery;
+mod draft;
 mod dsse;
+mod findings;
 mod formats;
+mod judged;
 mod judgement;
+mod manifest;
+mod notation;
 mod protojson;
+mod reason;
+mod sigstore;
 mod statement;
+mod target;
 mod threshold;
+mod time;
 mod timestamp;
 mod undecided;
 mod verify;
 mod verify_blob;
 mod x509;
 
+pub use crypto::{KeyError, PublicKey};
 pub use digest::Digest;
 pub use evidence::Evidence;
 pub use formats::signed_layers;
+pub use manifest::{Descriptor, Manifest, ManifestError};
+pub use notation::{RevocationRequest, revocation_requests};
 pub use policy::{Policies, Policy};
 pub use reason::{Class, Code, Reason};
 pub use reference::Reference;
-pub use time::UnixTime;
+pub use sigstore::SignedFile;
+pub use time::{TimeError, UnixTime, Window};
 pub use trust::TrustMaterial;
 pub use undecided::Undecided;
 pub use verdict::Verdict;

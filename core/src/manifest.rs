@@ -90,7 +90,7 @@ impl Manifest {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ManifestError {
-    /// More than [`limits::MANIFEST_BYTES`].
+    /// More than a manifest may have.
     #[error("the manifest has {0} bytes, more than the {max} allowed", max = limits::MANIFEST_BYTES)]
     TooLarge(usize),
     /// Not the JSON of a manifest.

@@ -15,10 +15,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{Digest, DigestError};
-
-/// The most bytes a reference may have: 255 for the name, 128 for the tag, the
-/// rest for a digest.
-pub const MAX_BYTES: usize = 255 + 1 + 128 + 1 + 135;
+use crate::limits;
 
 /// A fully qualified image reference: repository with a tag, a digest or both.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -182,7 +179,7 @@ impl FromStr for Reference {
         if text.is_empty() {
             return Err(ReferenceError::Empty);
         }
-        if text.len() > MAX_BYTES {
+        if text.len() > limits::REFERENCE_BYTES {
             return Err(ReferenceError::TooLong(text.len()));
         }
         if let Some(odd) = text.chars().find(|c| !c.is_ascii_graphic()) {

@@ -7,12 +7,15 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::bound::{Bound, Name};
 use crate::digest::Digest;
+use crate::dsse::SignedEnvelope;
 use crate::json;
 use crate::limits;
 use crate::policy::Condition;
 use crate::policy::condition;
 use crate::reason::{Code, Reason};
+use crate::target::Target;
 use crate::verdict::{Attestation, Signer};
 
 /// The DSSE payload type of an in-toto statement.
@@ -21,23 +24,23 @@ pub(crate) const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 /// The predicate type by which cosign v3 signs an image.
 pub(crate) const COSIGN_SIGN: &str = "https://sigstore.dev/cosign/sign/v1";
 
-/// A statement whose signature verified and one of whose subjects is the image.
-///
-/// Only [`bind`] makes one.
+/// A statement. [`bind`] alone makes one, for an artifact that is among its subjects.
 #[derive(Clone, Debug)]
-pub(crate) struct VerifiedStatement {
+pub struct Statement {
     predicate_type: String,
     predicate: Option<Value>,
-    annotations: BTreeMap<String, String>,
     digest: Digest,
 }
 
-/// Reads a statement from a payload **whose signature has been verified**, and binds it
-/// to the image.
+/// Reads the statement that was signed, and binds it to the artifact.
 ///
 /// # Errors
-/// If it is malformed, or none of its subjects is the image.
-pub(crate) fn bind(payload: &[u8], image: &Digest) -> Result<VerifiedStatement, Reason> {
+/// If it is malformed, or none of its subjects is the artifact.
+pub(crate) fn bind(
+    envelope: &SignedEnvelope<'_>,
+    target: &Target<'_>,
+) -> Result<Bound<Statement>, Reason> {
+    let payload = envelope.payload();
     let malformed = |why: String| Reason::new(Code::StatementMalformed, why);
     let wire: StatementWire = json::parse(payload)
         .map_err(|error| malformed(format!("not an in-toto statement: {error}")))?;
@@ -55,24 +58,28 @@ pub(crate) fn bind(payload: &[u8], image: &Digest) -> Result<VerifiedStatement, 
             "the statement has an empty predicateType".to_owned(),
         ));
     }
-    let subject = wire.subject_of(image)?;
-    Ok(VerifiedStatement {
-        annotations: text_values(&subject.annotations),
+    let (name, subject) = wire.subject_of(&target.digest())?;
+    let annotations = text_values(&subject.annotations);
+    let not_this = wire.not_about(&target.digest());
+    let statement = Statement {
         predicate_type: wire.predicate_type,
         predicate: wire.predicate,
         digest: Digest::sha256(payload),
-    })
+    };
+    Bound::new(
+        envelope.signature(),
+        Name::Text(&name),
+        target,
+        statement,
+        annotations,
+    )
+    .ok_or(not_this)
 }
 
-impl VerifiedStatement {
+impl Statement {
     /// The predicate type.
     pub(crate) fn predicate_type(&self) -> &str {
         &self.predicate_type
-    }
-
-    /// The annotations of the subject that is the image.
-    pub(crate) fn annotations(&self) -> &BTreeMap<String, String> {
-        &self.annotations
     }
 
     /// Whether the predicate meets every condition.
@@ -124,7 +131,8 @@ struct SubjectWire {
 }
 
 impl StatementWire {
-    fn subject_of(&self, image: &Digest) -> Result<&SubjectWire, Reason> {
+    /// The subject that is the image, and how the statement names it.
+    fn subject_of(&self, image: &Digest) -> Result<(String, &SubjectWire), Reason> {
         let counted = [
             ("subjects", self.subject.len(), limits::SUBJECTS),
             (
@@ -145,24 +153,32 @@ impl StatementWire {
                 ));
             }
         }
-        let hex = image.hex();
-        let is_image = |s: &&SubjectWire| s.digest.get(image.algorithm_name()) == Some(&hex);
-        self.subject.iter().find(is_image).ok_or_else(|| {
-            let first = self.subject.first().and_then(|s| s.digest.iter().next());
-            let found = match first {
-                Some((algorithm, hex)) => {
-                    format!(
-                        "{} subject(s), the first {algorithm}:{hex}",
-                        self.subject.len()
-                    )
-                }
-                None => "no subject with a digest".to_owned(),
-            };
-            Reason::new(
-                Code::SubjectMismatch,
-                format!("expected a statement about this image {image}, found {found}"),
-            )
-        })
+        let (algorithm, hex) = (image.algorithm_name(), image.hex());
+        let named = self.subject.iter().find_map(|subject| {
+            let found = subject
+                .digest
+                .get(algorithm)
+                .filter(|found| **found == hex)?;
+            Some((format!("{algorithm}:{found}"), subject))
+        });
+        named.ok_or_else(|| self.not_about(image))
+    }
+
+    fn not_about(&self, image: &Digest) -> Reason {
+        let first = self.subject.first().and_then(|s| s.digest.iter().next());
+        let found = match first {
+            Some((algorithm, hex)) => {
+                format!(
+                    "{} subject(s), the first {algorithm}:{hex}",
+                    self.subject.len()
+                )
+            }
+            None => "no subject with a digest".to_owned(),
+        };
+        Reason::new(
+            Code::SubjectMismatch,
+            format!("expected a statement about this image {image}, found {found}"),
+        )
     }
 }
 

@@ -7,7 +7,53 @@
 
 use std::collections::BTreeMap;
 
+use crate::judgement::Verified;
+use crate::policy::Threshold;
 use crate::verdict::Signer;
+
+/// A threshold that is met. [`Met::of`] alone makes one.
+#[derive(Clone, Copy, Debug)]
+pub struct Met {
+    is_proven: bool,
+}
+
+/// What one of the authorities of a threshold has to show.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Vouching<'a> {
+    /// Signatures of the image that it accepts.
+    pub(crate) signatures: &'a [Verified],
+    /// Whether it lets in without knowing who signed.
+    pub(crate) lets_in_unproven: bool,
+}
+
+impl<'a> Vouching<'a> {
+    fn signers(&self) -> impl Iterator<Item = &'a Signer> + use<'a> {
+        self.signatures.iter().map(Verified::signer)
+    }
+}
+
+impl Met {
+    /// Whether enough of the authorities vouch, each with a signer of its own; if not, how many
+    /// do.
+    pub(crate) fn of(threshold: &Threshold, vouching: &[Vouching<'_>]) -> Result<Self, usize> {
+        let all = distinct_signers(vouching.iter().map(Vouching::signers));
+        if all >= threshold.count() {
+            return Ok(Self { is_proven: true });
+        }
+        // What lets in without proof takes no signer from anybody.
+        let unproven = vouching.iter().filter(|one| one.lets_in_unproven).count();
+        let proven = vouching.iter().filter(|one| !one.lets_in_unproven);
+        match unproven + distinct_signers(proven.map(Vouching::signers)) >= threshold.count() {
+            true => Ok(Self { is_proven: false }),
+            false => Err(all),
+        }
+    }
+
+    /// Whether all that it was met by is proof.
+    pub(crate) fn is_proven(self) -> bool {
+        self.is_proven
+    }
+}
 
 /// What tells that two signatures are by the same signer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,7 +81,7 @@ fn marks(signer: &Signer) -> impl Iterator<Item = Mark<'_>> {
 /// Each entry of `accepted` is an authority with the signers that it accepts. Two of them are
 /// the same signer if they have a key or an identity in common, and so if a third has one in
 /// common with each.
-pub(crate) fn distinct_signers<'a>(
+fn distinct_signers<'a>(
     accepted: impl IntoIterator<Item = impl IntoIterator<Item = &'a Signer>>,
 ) -> usize {
     let mut people = People::default();

@@ -102,6 +102,14 @@ impl fmt::Display for Window {
     }
 }
 
+/// The earlier of two times, where there are any.
+pub(crate) fn earliest(a: Option<UnixTime>, b: Option<UnixTime>) -> Option<UnixTime> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {

@@ -5,7 +5,7 @@ use crate::formats::Judge;
 use crate::judgement::Judgement;
 use crate::policy::Authority;
 use crate::reason::{Code, Reason, most_specific};
-use crate::sigstore::{self, Blob};
+use crate::sigstore::{self, SignedFile};
 use crate::time::UnixTime;
 use crate::trust::TrustMaterial;
 use crate::undecided::Undecided;
@@ -21,31 +21,31 @@ use crate::verdict::Signer;
 /// If it cannot be decided: the authority's trust root is not supplied.
 pub fn verify_blob(
     bundle: &[u8],
-    blob: Blob<'_>,
+    file: SignedFile<'_>,
     authority: &Authority,
     trust: &TrustMaterial,
     now: UnixTime,
 ) -> Result<Result<Signer, Vec<Reason>>, Undecided> {
     let judged =
-        budget::metered(|| budget::share(|| judge_blob(bundle, blob, authority, trust, now)));
+        budget::metered(|| budget::share(|| judge_blob(bundle, file, authority, trust, now)));
     judged.unwrap_or_else(|exceeded| Ok(Err(vec![exceeded.into()])))
 }
 
 fn judge_blob(
     bundle: &[u8],
-    blob: Blob<'_>,
+    file: SignedFile<'_>,
     authority: &Authority,
     trust: &TrustMaterial,
     now: UnixTime,
 ) -> Result<Result<Signer, Vec<Reason>>, Undecided> {
     let judgement = match Judge::of(authority, &authority.name) {
         Judge::Sigstore(signers) => {
-            sigstore::judge_blob(bundle, blob, signers, trust, now, &authority.name)?
+            sigstore::judge_blob(bundle, file, signers, trust, now, &authority.name)?
         }
         Judge::Notation(_) | Judge::Nothing(_) => Judgement::NotApplicable,
     };
     Ok(match judgement {
-        Judgement::Passed(verified) => Ok(verified.signer),
+        Judgement::Passed(verified) => Ok(verified.signer().clone()),
         Judgement::Failed { reasons, .. } => Err(most_specific(reasons)),
         Judgement::NotApplicable | Judgement::Unproven(_) => Err(vec![Reason::new(
             Code::SignatureKindMismatch,

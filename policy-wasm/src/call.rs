@@ -24,11 +24,11 @@
 
 use std::collections::BTreeMap;
 
+use sealgate_core::TimeError;
 use sealgate_core::evidence::pack::PackError;
 use sealgate_core::evidence::{QuestionError, Request};
 use sealgate_core::policy::NoMatch;
 use sealgate_core::policy::file::{self, PolicyFile, Problem};
-use sealgate_core::time::TimeError;
 use sealgate_core::trust::SigstoreRoot;
 use sealgate_core::trust::{StoreName, StoreNameError, TrustStore};
 use sealgate_core::{Evidence, Policies, TrustMaterial, Undecided, UnixTime, Verdict};

@@ -19,11 +19,11 @@ impl Hash {
 
 /// Hashes with SHA-256 whatever is written to it.
 #[derive(Clone, Debug, Default)]
-pub struct Sha256Writer(sha2::Sha256);
+pub(crate) struct Sha256Writer(sha2::Sha256);
 
 impl Sha256Writer {
     /// The hash of all that was written.
-    pub fn finish(self) -> [u8; 32] {
+    pub(crate) fn finish(self) -> [u8; 32] {
         self.0.finalize().into()
     }
 }

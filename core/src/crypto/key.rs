@@ -13,15 +13,10 @@ use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 
 use super::rsa::RsaPublicKeyDer;
 use super::{KeyError, KeyKind, backend, pem, sha256};
+use crate::limits;
 
-/// More than twice the DER of the largest key accepted, an RSA key of 4096 bits.
-const MAX_DER_LEN: usize = 2 * 1024;
-/// A PEM file may carry comments; more than this is no key.
-const MAX_PEM_LEN: usize = 16 * 1024;
 /// NIST SP 800-131A: less than 2048 bits is too weak, more than 4096 only burns CPU.
 const RSA_BITS: std::ops::RangeInclusive<u32> = 2048..=4096;
-/// A public exponent larger than this only burns CPU; nearly all keys have 65537.
-const MAX_RSA_EXPONENT: u64 = u32::MAX as u64;
 
 /// The curve of blockchains, likely to be met, and missing in the database of OIDs.
 const SECP_256_K_1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.10");
@@ -41,7 +36,7 @@ impl PublicKey {
     /// Reads a key from text with one PEM block: `PUBLIC KEY` (SPKI, RFC 5280) or `RSA PUBLIC KEY`
     /// (PKCS#1).
     pub fn from_pem(text: &[u8]) -> Result<Self, KeyError> {
-        check_len(text, MAX_PEM_LEN)?;
+        check_len(text, limits::KEY_FILE_BYTES)?;
         let text = std::str::from_utf8(text).map_err(|_| KeyError::NotPem)?;
         let mut blocks = pem::blocks(text);
         let block = blocks.next().ok_or(KeyError::NotPem)??;
@@ -50,7 +45,7 @@ impl PublicKey {
         if blocks.next().is_some() {
             return Err(KeyError::SeveralPemBlocks);
         }
-        check_len(&der, MAX_DER_LEN)?;
+        check_len(&der, limits::KEY_BYTES)?;
         match block.label {
             "PUBLIC KEY" => Self::from_spki(&der),
             "RSA PUBLIC KEY" => Self::from_pkcs1(&der),
@@ -61,7 +56,7 @@ impl PublicKey {
     /// Reads a key from DER: a `SubjectPublicKeyInfo` (RFC 5280), or a bare `RSAPublicKey` (PKCS#1)
     /// as some Sigstore trusted roots have it.
     pub fn from_der(der: &[u8]) -> Result<Self, KeyError> {
-        check_len(der, MAX_DER_LEN)?;
+        check_len(der, limits::KEY_BYTES)?;
         if RsaPublicKeyDer::from_der(der).is_ok() {
             return Self::from_pkcs1(der);
         }
@@ -184,7 +179,7 @@ fn check_point(
 }
 
 fn check_rsa(raw: &[u8]) -> Result<(), KeyError> {
-    check_len(raw, MAX_DER_LEN)?;
+    check_len(raw, limits::KEY_BYTES)?;
     let key = RsaPublicKeyDer::from_der(raw).map_err(malformed("an RSA public key (PKCS#1)"))?;
     let bits = key.bits();
     if !RSA_BITS.contains(&bits) {
@@ -205,7 +200,7 @@ fn check_rsa(raw: &[u8]) -> Result<(), KeyError> {
             value.checked_mul(256)?.checked_add(u64::from(*byte))
         })
         .ok_or_else(|| KeyError::RsaExponent(format!("{} bytes", exponent.len())))?;
-    if !(3..=MAX_RSA_EXPONENT).contains(&value) || value % 2 == 0 {
+    if !(3..=limits::RSA_EXPONENT).contains(&value) || value % 2 == 0 {
         return Err(KeyError::RsaExponent(value.to_string()));
     }
     Ok(())

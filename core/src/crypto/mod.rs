@@ -14,12 +14,15 @@ pub(crate) mod pem;
 mod rsa;
 mod scheme;
 mod signature;
+mod verified;
 mod webpki;
 
 pub use self::hash::Hash;
-pub use self::hashing::{Sha256Writer, sha256, sha384, sha512};
+pub(crate) use self::hashing::Sha256Writer;
+pub use self::hashing::{sha256, sha384, sha512};
 pub use self::key::PublicKey;
 pub use self::key_error::KeyError;
 pub use self::scheme::{KeyKind, Scheme, SignatureEncoding};
 pub use self::signature::SignatureError;
+pub use self::verified::VerifiedSignature;
 pub use self::webpki::webpki_algorithms;

@@ -8,9 +8,7 @@ use der::{Encode as _, Sequence};
 use super::backend::{self, Backend};
 use super::{Hash, KeyKind, PublicKey, Scheme, SignatureEncoding};
 use crate::budget::{self, SignatureCheck};
-
-/// The longest signature there is: RSA with 4096 bits.
-const MAX_SIGNATURE_LEN: usize = 512;
+use crate::limits;
 
 impl PublicKey {
     /// Verifies a signature over `message`, made with exactly that scheme. ECDSA signatures are in
@@ -178,9 +176,9 @@ impl PublicKey {
                 kind: self.kind(),
             });
         }
-        if signature.len() > MAX_SIGNATURE_LEN {
+        if signature.len() > limits::SIGNATURE_BYTES {
             return Err(SignatureError::Length {
-                expected: MAX_SIGNATURE_LEN,
+                expected: limits::SIGNATURE_BYTES,
                 found: signature.len(),
             });
         }

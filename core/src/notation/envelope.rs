@@ -2,7 +2,10 @@
 
 use super::attributes::{Headers, SignedAttributes, scheme_of};
 use super::chain::{Chain, Purpose};
-use crate::crypto::{Scheme, SignatureEncoding};
+use super::payload;
+use crate::bound::Bound;
+use crate::crypto::{Scheme, SignatureEncoding, VerifiedSignature};
+use crate::evidence::Subject;
 use crate::limits;
 use crate::reason::{Code, Reason};
 use crate::verdict::SignatureFormat;
@@ -59,17 +62,42 @@ pub(super) struct Envelope {
 
 /// An envelope whose signature verifies with the leaf of a well-formed chain.
 ///
-/// Not checked: whether anybody trusts the chain, and any time.
+/// [`Envelope::verify`] alone makes one. Not checked: whether anybody trusts the chain, and any
+/// time.
 #[derive(Debug)]
 pub(super) struct VerifiedEnvelope<'a> {
+    envelope: &'a Envelope,
+    signature: VerifiedSignature<'a>,
+    attributes: SignedAttributes,
+    chain: Chain,
+    key_fingerprint: String,
+}
+
+impl<'a> VerifiedEnvelope<'a> {
     /// The envelope.
-    pub(super) envelope: &'a Envelope,
+    pub(super) fn envelope(&self) -> &'a Envelope {
+        self.envelope
+    }
+
     /// The signed attributes.
-    pub(super) attributes: SignedAttributes,
+    pub(super) fn attributes(&self) -> &SignedAttributes {
+        &self.attributes
+    }
+
     /// The certificate chain.
-    pub(super) chain: Chain,
+    pub(super) fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
     /// The fingerprint of the leaf's key.
-    pub(super) key_fingerprint: String,
+    pub(super) fn key_fingerprint(&self) -> &str {
+        &self.key_fingerprint
+    }
+
+    /// Binds the payload to the image.
+    pub(super) fn bind(&self, image: &Subject) -> Result<Bound<()>, Reason> {
+        payload::bind(&self.signature, &self.envelope.payload, image)
+    }
 }
 
 impl Envelope {
@@ -126,7 +154,8 @@ impl Envelope {
             ));
         }
         // (3) signature
-        key.verify_encoded(
+        let signature = VerifiedSignature::by(
+            &key,
             prescribed,
             SignatureEncoding::Fixed,
             &self.signed,
@@ -142,6 +171,7 @@ impl Envelope {
         let chain = Chain::check(certificates, Purpose::CodeSigning)?;
         Ok(VerifiedEnvelope {
             envelope: self,
+            signature,
             attributes,
             chain,
             key_fingerprint: key.fingerprint(),

@@ -26,7 +26,8 @@ mod report;
 mod revocation;
 mod timestamp;
 
-use crate::judgement::{Context, Judgement, Verified, VerifiedContent};
+use crate::bound::Bound;
+use crate::judgement::{Context, Judgement, Says};
 use crate::policy::{CheckKind, NotationAuthority, TrustedIdentities, VerifyTimestamp};
 use crate::reason::{Code, Reason};
 use crate::time::UnixTime;
@@ -44,7 +45,6 @@ pub(crate) use revocation::KnownStatuses;
 use attributes::SigningScheme;
 use chain::Chain;
 use envelope::VerifiedEnvelope;
-use payload::BoundPayload;
 use report::Report;
 
 /// Judges an envelope by the authority's trust stores, identities and level.
@@ -67,13 +67,13 @@ pub(crate) fn judge(
     let mut report = Report::new(&trust.level, &context.authority_name, Some(signed.artifact));
     // (1) integrity
     let integrity = report.check(CheckKind::Integrity, || integrity(signed, context));
-    let Some((verified, payload)) = integrity else {
+    let Some((verified, bound)) = integrity else {
         return Ok(report.failed());
     };
     // (2) authenticity
-    let anchors = anchors(signing_store(verified.attributes.scheme), trust, context)?;
+    let anchors = anchors(signing_store(verified.attributes().scheme), trust, context)?;
     report.check(CheckKind::Authenticity, || {
-        authenticity(&verified.chain, &anchors, &trust.trusted_identities)
+        authenticity(verified.chain(), &anchors, &trust.trusted_identities)
     });
     // (3) expiry
     let until = report.check(CheckKind::Expiry, || expiry(&verified, context.now));
@@ -90,21 +90,17 @@ pub(crate) fn judge(
     // (5) revocation
     let signing_time = authentic_signing_time(&verified);
     let revocation = report.check(CheckKind::Revocation, || {
-        revocation::check_chain(&verified.chain, signing_time, context, known)
+        revocation::check_chain(verified.chain(), signing_time, context, known)
     });
     report.until(time.as_ref().and_then(|time| time.until));
     report.until(revocation.flatten());
     if !report.passed(CheckKind::Authenticity) {
         // Whatever else it says, a stranger may have said it.
-        return Ok(report.unproven(payload.metadata));
+        return Ok(report.unproven(bound));
     }
     let times = time.map(|time| time.times).unwrap_or_default();
-    Ok(report.judgement(|checks, valid_until| Verified {
-        signer: signer(signed, &verified, payload, times, context),
-        content: VerifiedContent::ImageSignature,
-        checks,
-        valid_until,
-    }))
+    let signer = signer(signed, &verified, &bound, times, context);
+    Ok(report.judgement(bound.map(|()| Says::ImageSignature), signer))
 }
 
 /// The checks of an authority whose level is `skip`.
@@ -124,9 +120,9 @@ struct AuthenticTime {
 fn integrity<'a>(
     signed: &'a SignedEnvelope,
     context: &Context<'_>,
-) -> Result<(VerifiedEnvelope<'a>, BoundPayload), Reason> {
+) -> Result<(VerifiedEnvelope<'a>, Bound<()>), Reason> {
     let verified = signed.envelope.verify()?;
-    if let Some(plugin) = &verified.attributes.plugin {
+    if let Some(plugin) = &verified.attributes().plugin {
         return Err(Reason::new(
             Code::PluginUnsupported,
             format!(
@@ -134,14 +130,14 @@ fn integrity<'a>(
             ),
         ));
     }
-    if let Some(name) = verified.attributes.unknown_critical.first() {
+    if let Some(name) = verified.attributes().unknown_critical.first() {
         return Err(Reason::new(
             Code::CriticalAttributeUnknown,
             format!("the signed attribute {name:?} is critical and not understood"),
         ));
     }
-    let payload = payload::bind(&signed.envelope.payload, context)?;
-    Ok((verified, payload))
+    let bound = verified.bind(&context.evidence.subject)?;
+    Ok((verified, bound))
 }
 
 /// The kind of trust store whose certificates sign with this scheme.
@@ -197,7 +193,7 @@ fn authenticity(
 ///
 /// Gives the last moment at which it still counts.
 fn expiry(verified: &VerifiedEnvelope<'_>, now: UnixTime) -> Result<Option<UnixTime>, Reason> {
-    match verified.attributes.expiry {
+    match verified.attributes().expiry {
         Some(expiry) if expiry <= now => Err(Reason::new(
             Code::SignatureExpired,
             format!("the signature expired at {expiry}"),
@@ -218,11 +214,11 @@ fn needs_timestamp(
         .any(|name| name.kind == StoreKind::Tsa);
     let expired =
         |certificate: &Certificate| certificate.validity().end.is_some_and(|end| end < now);
-    verified.attributes.scheme == SigningScheme::X509
+    verified.attributes().scheme == SigningScheme::X509
         && has_store
         && match trust.verify_timestamp {
             VerifyTimestamp::Always => true,
-            VerifyTimestamp::AfterCertExpiry => verified.chain.certificates().any(expired),
+            VerifyTimestamp::AfterCertExpiry => verified.chain().certificates().any(expired),
         }
 }
 
@@ -234,7 +230,7 @@ fn uncountersigned(
 ) -> Result<AuthenticTime, Reason> {
     let authentic = authentic_signing_time(verified);
     let time = authentic.unwrap_or(now);
-    for certificate in verified.chain.certificates() {
+    for certificate in verified.chain().certificates() {
         let validity = certificate.validity();
         if !validity.contains(time) {
             return Err(Reason::new(
@@ -248,14 +244,14 @@ fn uncountersigned(
             times: vec![VerifiedTime {
                 time,
                 source: TimeSource::SigningAuthority,
-                name: verified.chain.leaf().subject(),
+                name: verified.chain().leaf().subject(),
             }],
             until: None,
         },
         None => AuthenticTime {
             times: Vec::new(),
             until: verified
-                .chain
+                .chain()
                 .certificates()
                 .filter_map(|c| c.validity().end)
                 .min(),
@@ -265,20 +261,20 @@ fn uncountersigned(
 
 /// The signing time, if a signing authority vouches for it.
 fn authentic_signing_time(verified: &VerifiedEnvelope<'_>) -> Option<UnixTime> {
-    match verified.attributes.scheme {
+    match verified.attributes().scheme {
         SigningScheme::X509 => None,
-        SigningScheme::SigningAuthority => Some(verified.attributes.signing_time),
+        SigningScheme::SigningAuthority => Some(verified.attributes().signing_time),
     }
 }
 
 fn signer(
     signed: &SignedEnvelope,
     verified: &VerifiedEnvelope<'_>,
-    payload: BoundPayload,
+    bound: &Bound<()>,
     times: Vec<VerifiedTime>,
     context: &Context<'_>,
 ) -> Signer {
-    let leaf = verified.chain.leaf();
+    let leaf = verified.chain().leaf();
     Signer {
         kind: SignerKind::Notation,
         authority: context.authority_name.clone(),
@@ -287,13 +283,13 @@ fn signer(
         scheme: signed.envelope.algorithm,
         key: None,
         fingerprint: Some(leaf.fingerprint().hex()),
-        key_fingerprint: Some(verified.key_fingerprint.clone()),
+        key_fingerprint: Some(verified.key_fingerprint().to_owned()),
         issuer: None,
         subject: None,
         subject_type: None,
         claims: Default::default(),
         x509_subject: Some(leaf.subject()),
-        annotations: payload.metadata,
+        annotations: bound.annotations().clone(),
         times,
         logs: Vec::new(),
     }

@@ -1,13 +1,12 @@
 //! The outcome of the checks, each enforced, logged or skipped.
 
-use std::collections::BTreeMap;
-
+use crate::bound::Bound;
 use crate::digest::Digest;
-use crate::judgement::{Judgement, Unproven, Verified};
+use crate::judgement::{Judgement, Says, Unproven, Verified};
 use crate::policy::{Action, CheckKind, NotationLevel};
 use crate::reason::Reason;
 use crate::time::UnixTime;
-use crate::verdict::{Check, CheckResult};
+use crate::verdict::{Check, CheckResult, Signer};
 
 /// What became of the checks so far.
 pub(super) struct Report<'a> {
@@ -78,27 +77,21 @@ impl<'a> Report<'a> {
     }
 
     /// The judgement: passed unless an enforced check failed.
-    pub(super) fn judgement(
-        self,
-        verified: impl FnOnce(Vec<Check>, Option<UnixTime>) -> Verified,
-    ) -> Judgement {
+    pub(super) fn judgement(self, bound: Bound<Says>, signer: Signer) -> Judgement {
         if self.failures.is_empty() {
-            Judgement::Passed(Box::new(verified(self.checks, self.valid_until)))
+            let verified = Verified::new(bound, signer, self.checks, self.valid_until);
+            Judgement::Passed(Box::new(verified))
         } else {
             self.failed()
         }
     }
 
     /// The judgement of a signature by nobody known: unproven unless an enforced check failed.
-    pub(super) fn unproven(self, annotations: BTreeMap<String, String>) -> Judgement {
+    pub(super) fn unproven(self, bound: Bound<()>) -> Judgement {
         if !self.failures.is_empty() {
             return self.failed();
         }
-        Judgement::Unproven(Unproven {
-            annotations,
-            checks: self.checks,
-            valid_until: self.valid_until,
-        })
+        Judgement::Unproven(Unproven::new(bound, self.checks, self.valid_until))
     }
 
     /// The judgement of a signature whose checks cannot go on.

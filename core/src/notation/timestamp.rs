@@ -28,7 +28,7 @@ pub(super) fn countersigned(
     known: &KnownStatuses,
 ) -> Result<AuthenticTime, Reason> {
     // (1) presence
-    let envelope = verified.envelope;
+    let envelope = verified.envelope();
     let token = envelope.timestamp.as_deref().ok_or_else(|| {
         Reason::new(
             Code::NoVerifiedTime,
@@ -48,7 +48,7 @@ pub(super) fn countersigned(
         ));
     }
     // (3) signing certificates
-    for certificate in verified.chain.certificates() {
+    for certificate in verified.chain().certificates() {
         if !token.is_within(certificate) {
             return Err(Reason::new(
                 Code::CertificateOutsideValidity,

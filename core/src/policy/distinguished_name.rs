@@ -1,12 +1,9 @@
 //! Distinguished names as trust policies write them (RFC 4514).
 
+use crate::limits;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Bytes of one distinguished name; real ones have a few hundred (CVE-2023-25656).
-const NAME_BYTES: usize = 4096;
-/// Attributes of one distinguished name.
-const NAME_ATTRIBUTES: usize = 64;
 /// What every identity must say.
 const MANDATORY: [&str; 3] = ["C", "ST", "O"];
 
@@ -19,7 +16,7 @@ impl DistinguishedName {
     pub(super) fn parse(text: &str) -> Result<Self, NameError> {
         let name = || text.chars().take(200).collect::<String>();
         let wrong = |why| NameError::Malformed { name: name(), why };
-        if text.len() > NAME_BYTES {
+        if text.len() > limits::NAME_BYTES {
             return Err(wrong("it is too long"));
         }
         if text.contains("=#") {
@@ -27,7 +24,7 @@ impl DistinguishedName {
         }
         let mut attributes = BTreeMap::new();
         for (kind, value) in split(text).map_err(wrong)? {
-            if attributes.len() >= NAME_ATTRIBUTES {
+            if attributes.len() >= limits::NAME_ATTRIBUTES {
                 return Err(wrong("it has too many attributes"));
             }
             if attributes.contains_key(&kind) {

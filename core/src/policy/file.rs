@@ -35,8 +35,8 @@ pub fn load(
         match read(file, resolve) {
             Ok(read) => {
                 for (line, policy) in read {
-                    if policies.iter().any(|other| other.name == policy.name) {
-                        let message = format!("a policy named {:?} exists already", policy.name);
+                    if policies.iter().any(|other| other.name() == policy.name()) {
+                        let message = format!("a policy named {:?} exists already", policy.name());
                         problems.push(Problem::new(&file.name, line, "metadata.name", message));
                     } else {
                         policies.push(policy);
@@ -107,7 +107,7 @@ fn read_document(document: &Field<'_>, file: &str, resolve: ResolveKey<'_>) -> O
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::policy::{AuthorityKind, Mode, Require, SubjectType};
+    use crate::policy::{AuthorityKind, Mode, Require, SubjectType, Threshold};
 
     const KEY: &str = "-----BEGIN PUBLIC KEY-----
       MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEv0DfPUEBNqOHzlGBUOZU6oR+w1Xp
@@ -162,12 +162,12 @@ attestations:
         .replace("          MFk", "      MFk");
         let policies = load_one(&text).unwrap();
         let policy = policies.named("p").unwrap();
-        assert_eq!(policy.mode, Mode::Enforce);
-        assert_eq!(policy.authorities.len(), 3);
-        let of = vec![1, 0, 2];
-        assert_eq!(policy.require, Require::AtLeast { count: 2, of });
-        assert_eq!(policy.attestations.first().unwrap().from, [0]);
-        let AuthorityKind::Keyless(keyless) = &policy.authorities.first().unwrap().trust else {
+        assert_eq!(policy.mode(), Mode::Enforce);
+        assert_eq!(policy.authorities().len(), 3);
+        let threshold = Threshold::new(2, vec![1, 0, 2]).unwrap();
+        assert_eq!(*policy.require(), Require::AtLeast(threshold));
+        assert_eq!(*policy.attestations().first().unwrap().from, [0]);
+        let AuthorityKind::Keyless(keyless) = &policy.authorities().first().unwrap().trust else {
             panic!("expected a keyless authority");
         };
         assert_eq!(keyless.trust_root, "public-good");
@@ -219,6 +219,10 @@ require: {atLeast: {count: 3}}",
         for (spec, expected) in [
             ("authorities: []", "at least one entry"),
             ("mode: warn", "expected a field \"authorities\""),
+            (
+                "authorities: [{name: a, key: {secret: {name: a, key: b}}}]",
+                "keys in Secrets are not read",
+            ),
             (
                 &format!("{KEYLESS}\nrequire: {{atLeast: {{count: 0}}}}"),
                 "expected a count from 1",

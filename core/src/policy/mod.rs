@@ -3,33 +3,42 @@
 //! The types here are checked: every list that must not be empty is not, every
 //! name resolves, every key is parsed. [`mod@file`] reads the YAML that people write.
 
+mod authority;
 mod claims;
 pub mod condition;
 mod distinguished_name;
 pub mod file;
 mod key_source;
 mod level;
+mod matcher;
+mod non_empty;
 mod notary;
 mod notation;
 mod problem;
 mod reader;
+mod require;
 pub mod scope;
 mod trust_policy;
 mod trusted_identities;
 pub mod yaml;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::crypto::PublicKey;
 use crate::digest::Digest;
-use crate::time::Window;
 use crate::trust::TrustNames;
 
+pub use authority::{
+    Authority, AuthorityKind, Identity, KeyAuthority, KeyWitnesses, KeylessAuthority,
+    NotationAuthority, SubjectType, TrustedKey,
+};
 pub(crate) use claims::CLAIMS;
 pub use condition::Condition;
 pub use level::{Action, CheckKind, NotationLevel, VerifyTimestamp};
+pub use matcher::{Matcher, Pattern};
+pub use non_empty::NonEmpty;
+pub use require::{Require, Threshold, ThresholdError};
 pub use scope::{ImagePattern, NamespacePattern, Scope};
 pub use trusted_identities::{IdentityError, TrustedIdentities};
 
@@ -52,24 +61,17 @@ pub enum NoMatch {
     DangerAllowUnverified,
 }
 
-/// One policy. An image it covers passes if `require` is met and every
+/// One policy. An image it covers passes if [`require`](Self::require) is met and every
 /// attestation rule is.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    /// The name, unique among all policies.
-    pub name: String,
-    /// The digest of the policy as it was written, canonicalised.
-    pub revision: Digest,
-    /// Whether a failure refuses the image.
-    pub mode: Mode,
-    /// Which images and namespaces it covers.
-    pub scope: Scope,
-    /// Who may sign or attest; never empty, names unique.
-    pub authorities: Vec<Authority>,
-    /// Which image signatures it takes.
-    pub require: Require,
-    /// Which attestations it takes, all of them.
-    pub attestations: Vec<AttestationRule>,
+    name: String,
+    revision: Digest,
+    mode: Mode,
+    scope: Scope,
+    authorities: NonEmpty<Authority>,
+    require: Require,
+    attestations: Vec<AttestationRule>,
 }
 
 /// Whether a policy that fails refuses the image.
@@ -93,203 +95,6 @@ impl Mode {
     }
 }
 
-/// Which image signatures a policy takes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Require {
-    /// Image signatures by at least `count` of these authorities (indices into
-    /// [`Policy::authorities`]; `1 <= count <= of.len()`, indices distinct).
-    AtLeast {
-        /// How many authorities must have signed.
-        count: usize,
-        /// Which of them count.
-        of: Vec<usize>,
-    },
-    /// No image signature: the attestation rules suffice, and there is at least one.
-    AttestationsOnly,
-}
-
-/// Somebody who is trusted to sign, and how that is recognised.
-#[derive(Clone, Debug)]
-pub struct Authority {
-    /// The name, unique in its policy.
-    pub name: String,
-    /// How a signature of this authority is recognised.
-    pub trust: AuthorityKind,
-    /// Annotations that an image signature must carry, under the signature.
-    pub annotations: BTreeMap<String, String>,
-}
-
-/// The kinds of authorities.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum AuthorityKind {
-    /// Managed public keys.
-    Key(KeyAuthority),
-    /// Short-lived certificates from a Sigstore certificate authority.
-    Keyless(KeylessAuthority),
-    /// Notary Project signatures.
-    Notation(NotationAuthority),
-}
-
-/// Trust in managed keys: a signature by any one of them counts.
-#[derive(Clone, Debug)]
-pub struct KeyAuthority {
-    /// The keys; never empty.
-    pub keys: Vec<TrustedKey>,
-    /// The Sigstore trust root whose logs and timestamp authorities count, if the
-    /// thresholds below ask for any.
-    pub trust_root: Option<String>,
-    /// Distinct transparency logs that must have the signature; 0: none needed.
-    pub transparency_log: usize,
-    /// Distinct timestamp authorities that must have signed; 0: none needed.
-    pub signed_timestamp: usize,
-}
-
-/// A key with its validity.
-#[derive(Clone, Debug)]
-pub struct TrustedKey {
-    /// The name by which verdicts call it.
-    pub name: String,
-    /// The key.
-    pub key: PublicKey,
-    /// When its signatures count: at every verified time of a signature, and at
-    /// `now` if it has none.
-    pub valid_for: Window,
-}
-
-/// Trust in identities that a Sigstore certificate authority vouches for.
-#[derive(Clone, Debug)]
-pub struct KeylessAuthority {
-    /// The name of the Sigstore trust root: `public-good`, `github`, `staging` or a configured one.
-    pub trust_root: String,
-    /// The identities; never empty. A signature by any one of them counts.
-    pub identities: Vec<Identity>,
-    /// Distinct transparency logs that must have the signature.
-    pub transparency_log: usize,
-    /// Distinct timestamp authorities that must have signed.
-    pub signed_timestamp: usize,
-    /// Distinct certificate transparency logs that must have promised the certificate.
-    pub certificate_transparency: usize,
-}
-
-/// One identity: all of its parts must hold for the same certificate.
-#[derive(Clone, Debug)]
-pub struct Identity {
-    /// The OIDC issuer.
-    pub issuer: Matcher,
-    /// The subject alternative name.
-    pub subject: Matcher,
-    /// What kind of name it must be; without, it may be any.
-    pub subject_type: Option<SubjectType>,
-    /// Further Fulcio claims, by the names of [`crate::verdict::Signer::claims`].
-    pub claims: BTreeMap<String, Matcher>,
-}
-
-/// The kind of the name that a certificate gives its subject (RFC 5280 section 4.2.1.6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SubjectType {
-    /// `rfc822Name`: an email address, of a person mostly.
-    Email,
-    /// `otherName` with Fulcio's OID: a plain user name.
-    OtherName,
-    /// `uniformResourceIdentifier`: a workflow or a workload.
-    Uri,
-}
-
-impl SubjectType {
-    /// The stable name, in policies and verdicts.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Email => "email",
-            Self::Uri => "uri",
-            Self::OtherName => "other_name",
-        }
-    }
-}
-
-/// Matches a whole text.
-#[derive(Clone, Debug)]
-pub enum Matcher {
-    /// The text itself, byte for byte.
-    Exact(String),
-    /// An anchored regular expression of linear-time syntax.
-    Pattern(Pattern),
-}
-
-impl Matcher {
-    /// Whether the whole of `text` matches.
-    pub fn matches(&self, text: &str) -> bool {
-        match self {
-            Self::Exact(expected) => expected == text,
-            Self::Pattern(pattern) => pattern.matches(text),
-        }
-    }
-}
-
-impl std::fmt::Display for Matcher {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Exact(expected) => write!(f, "{expected:?}"),
-            Self::Pattern(pattern) => write!(f, "/{}/", pattern.source),
-        }
-    }
-}
-
-/// A regular expression that always matches the whole text.
-///
-/// `.` does not match a line break, and `$` means the very end, so that a subject
-/// with a second line cannot slip through.
-#[derive(Clone, Debug)]
-pub struct Pattern {
-    source: String,
-    regex: regex::Regex,
-}
-
-impl Pattern {
-    /// Compiles and anchors `source`.
-    ///
-    /// # Errors
-    /// If it is not a regular expression of the `regex` crate's syntax, or compiles to
-    /// more than 1 MiB.
-    pub fn new(source: &str) -> Result<Self, regex::Error> {
-        let regex = regex::RegexBuilder::new(&format!(r"\A(?:{source})\z"))
-            .size_limit(1 << 20)
-            .build()?;
-        // `a)|(?:b` would escape the group: alone it must be valid, too.
-        regex::RegexBuilder::new(source)
-            .size_limit(1 << 20)
-            .build()?;
-        Ok(Self {
-            source: source.to_owned(),
-            regex,
-        })
-    }
-
-    /// Whether the whole of `text` matches.
-    pub fn matches(&self, text: &str) -> bool {
-        self.regex.is_match(text)
-    }
-
-    /// The expression as it was written.
-    pub fn source(&self) -> &str {
-        &self.source
-    }
-}
-
-/// Trust in Notary Project signatures.
-#[derive(Clone, Debug)]
-pub struct NotationAuthority {
-    /// The trust stores, as `ca:acme`; never empty unless the level is `skip`.
-    pub trust_stores: Vec<crate::trust::StoreName>,
-    /// The trusted identities.
-    pub trusted_identities: TrustedIdentities,
-    /// What each check's failure does.
-    pub level: NotationLevel,
-    /// When a timestamp countersignature is needed.
-    pub verify_timestamp: VerifyTimestamp,
-}
-
 /// One attestation that must be there.
 #[derive(Clone, Debug)]
 pub struct AttestationRule {
@@ -297,17 +102,121 @@ pub struct AttestationRule {
     pub name: String,
     /// The exact predicate type.
     pub predicate_type: String,
-    /// The authorities that may have made it (indices); never empty.
-    pub from: Vec<usize>,
+    /// The authorities that may have made it, by their places.
+    pub from: NonEmpty<usize>,
     /// Conditions on the predicate; all must be true.
     pub conditions: Vec<Condition>,
 }
 
 impl Policy {
-    /// The authority with this index, which the checked lists of this policy hold.
+    /// A policy of these parts; it enforces.
+    ///
+    /// # Errors
+    /// If two authorities or rules have one name, if a number leads to no authority, or if it
+    /// asks for nothing: for attestations only, and there is no rule.
+    pub(crate) fn new(
+        name: String,
+        revision: Digest,
+        scope: Scope,
+        authorities: NonEmpty<Authority>,
+        require: Require,
+        attestations: Vec<AttestationRule>,
+    ) -> Result<Self, PolicyError> {
+        unique(authorities.iter().map(|one| one.name.as_str()))
+            .map_err(|name| PolicyError::Authority(name.to_owned()))?;
+        unique(attestations.iter().map(|one| one.name.as_str()))
+            .map_err(|name| PolicyError::Attestation(name.to_owned()))?;
+        let mut named: Vec<usize> = match &require {
+            Require::AtLeast(threshold) => threshold.of().to_vec(),
+            Require::AttestationsOnly if attestations.is_empty() => {
+                return Err(PolicyError::AsksForNothing);
+            }
+            Require::AttestationsOnly => Vec::new(),
+        };
+        named.extend(attestations.iter().flat_map(|rule| rule.from.iter()));
+        match named.iter().find(|index| **index >= authorities.len()) {
+            Some(index) => Err(PolicyError::NoAuthority(*index)),
+            None => Ok(Self {
+                name,
+                revision,
+                mode: Mode::Enforce,
+                scope,
+                authorities,
+                require,
+                attestations,
+            }),
+        }
+    }
+
+    /// The same in another mode.
+    pub(crate) fn in_mode(self, mode: Mode) -> Self {
+        Self { mode, ..self }
+    }
+
+    /// The name, unique among all policies.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The digest of the policy as it was written, canonicalised.
+    pub fn revision(&self) -> Digest {
+        self.revision
+    }
+
+    /// Whether a failure refuses the image.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Which images and namespaces it covers.
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// Who may sign or attest; their names are unique.
+    pub fn authorities(&self) -> &NonEmpty<Authority> {
+        &self.authorities
+    }
+
+    /// The authority in this place, which the lists of this policy hold.
     pub fn authority(&self, index: usize) -> Option<&Authority> {
         self.authorities.get(index)
     }
+
+    /// Which image signatures it takes.
+    pub fn require(&self) -> &Require {
+        &self.require
+    }
+
+    /// Which attestations it takes, all of them.
+    pub fn attestations(&self) -> &[AttestationRule] {
+        &self.attestations
+    }
+}
+
+/// The first name that occurs twice.
+fn unique<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<(), &'a str> {
+    let mut seen = BTreeSet::new();
+    let twice = names.into_iter().find(|name| !seen.insert(*name));
+    twice.map_or(Ok(()), Err)
+}
+
+/// Why some parts are no policy.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PolicyError {
+    /// Two authorities of one name.
+    #[error("two authorities are named {0:?}")]
+    Authority(String),
+    /// Two attestation rules of one name.
+    #[error("two attestations are named {0:?}")]
+    Attestation(String),
+    /// Nothing is asked for.
+    #[error("require: attestationsOnly needs at least one entry in attestations")]
+    AsksForNothing,
+    /// A number beyond the authorities.
+    #[error("there is no authority in the place {0}")]
+    NoAuthority(usize),
 }
 
 impl Policies {
@@ -342,7 +251,10 @@ impl Policies {
         let mut names = TrustNames::default();
         for authority in self.authorities() {
             match &authority.trust {
-                AuthorityKind::Key(trust) => names.roots.extend(trust.trust_root.as_deref()),
+                AuthorityKind::Key(trust) => {
+                    let witnesses = trust.witnesses.iter();
+                    names.roots.extend(witnesses.map(|w| w.trust_root.as_str()));
+                }
                 AuthorityKind::Keyless(trust) => {
                     names.roots.insert(&trust.trust_root);
                 }
@@ -353,6 +265,6 @@ impl Policies {
     }
 
     fn authorities(&self) -> impl Iterator<Item = &Authority> {
-        self.policies.iter().flat_map(|policy| &policy.authorities)
+        self.policies.iter().flat_map(|policy| policy.authorities())
     }
 }

@@ -11,8 +11,8 @@ use serde_json::json;
 use super::notation::{overridden, trusted_identities};
 use super::reader::{Field, Fields, each};
 use super::{
-    Authority, AuthorityKind, ImagePattern, Mode, NotationAuthority, NotationLevel, Policy,
-    Require, Scope, TrustedIdentities, VerifyTimestamp,
+    Authority, AuthorityKind, ImagePattern, NonEmpty, NotationAuthority, NotationLevel, Policy,
+    PolicyError, Require, Scope, Threshold, TrustedIdentities, VerifyTimestamp,
 };
 use crate::digest::Digest;
 use crate::trust::{StoreKind, StoreName};
@@ -36,12 +36,13 @@ pub(super) fn read(mut fields: Fields<'_>) -> Option<Vec<Policy>> {
         .map(|field| statement(field, &mut seen))
         .collect();
     version?;
-    let mut policies: Vec<_> = read.into_iter().collect::<Option<_>>()?;
-    exclude_named(&mut policies);
-    for (policy, statement) in policies.iter_mut().zip(&statements) {
-        policy.revision = revision(statement, &policy.scope.except);
-    }
-    Some(policies)
+    let read = read.into_iter().collect::<Option<Vec<_>>>()?;
+    let named = named(&read);
+    statements
+        .iter()
+        .zip(read)
+        .map(|(field, statement)| policy(field, statement, &named).ok())
+        .collect()
 }
 
 /// A digest over a statement, whatever its layout, and over what the other statements take out of
@@ -60,13 +61,20 @@ struct Seen<'a> {
     scopes: BTreeSet<String>,
 }
 
+/// One statement.
+struct Statement {
+    name: String,
+    scopes: NonEmpty<ImagePattern>,
+    trust: NotationAuthority,
+}
+
 /// How a statement's signatures are verified.
 struct Verification {
     level: NotationLevel,
     verify_timestamp: VerifyTimestamp,
 }
 
-fn statement<'a>(field: &Field<'a>, seen: &mut Seen<'a>) -> Option<Policy> {
+fn statement<'a>(field: &Field<'a>, seen: &mut Seen<'a>) -> Option<Statement> {
     let mut fields = field.fields()?;
     let name = fields
         .need("name")
@@ -88,62 +96,64 @@ fn statement<'a>(field: &Field<'a>, seen: &mut Seen<'a>) -> Option<Policy> {
     ]);
     let verification = verification?;
     let trust = match verification.level.is_skip() {
-        true => skip(field, scopes.as_deref(), [stores, identities]),
+        true => skip(
+            field,
+            scopes.as_ref().map(|scopes| &**scopes),
+            [stores, identities],
+        ),
         false => verified(field, stores, identities),
     };
     let ((trust_stores, trusted_identities), name) = (trust?, name?);
-    let authority = NotationAuthority {
+    let trust = NotationAuthority {
         trust_stores,
         trusted_identities,
         level: verification.level,
         verify_timestamp: verification.verify_timestamp,
     };
-    Some(policy(name, scopes?, authority))
-}
-
-fn policy(name: &str, images: Vec<ImagePattern>, authority: NotationAuthority) -> Policy {
-    Policy {
+    Some(Statement {
         name: name.to_owned(),
-        // Set once the whole document is known: the scope of `*` depends on all of it.
-        revision: Digest::sha256(b""),
-        mode: Mode::Enforce,
-        scope: Scope {
-            images,
-            except: Vec::new(),
-            namespaces: Vec::new(),
-        },
-        authorities: vec![Authority {
-            name: "notation".to_owned(),
-            trust: AuthorityKind::Notation(authority),
-            annotations: Default::default(),
-        }],
-        require: Require::AtLeast {
-            count: 1,
-            of: vec![0],
-        },
-        attestations: Vec::new(),
-    }
+        scopes: scopes?,
+        trust,
+    })
 }
 
-/// Takes every repository that a statement names out of the scope of `*`.
-fn exclude_named(policies: &mut [Policy]) {
+/// Every repository that a statement names.
+fn named(statements: &[Statement]) -> Vec<ImagePattern> {
     let any = ImagePattern::any();
-    let named: Vec<_> = policies
-        .iter()
-        .flat_map(|policy| {
-            policy
-                .scope
-                .images
-                .iter()
-                .filter(|image| **image != any)
-                .cloned()
-        })
-        .collect();
-    for policy in policies {
-        if policy.scope.images.contains(&any) {
-            policy.scope.except = named.clone();
-        }
-    }
+    let scopes = statements.iter().flat_map(|statement| &statement.scopes);
+    scopes.filter(|image| **image != any).cloned().collect()
+}
+
+/// The policy of a statement; `*` leaves out the repositories that are named.
+fn policy(
+    field: &Field<'_>,
+    statement: Statement,
+    named: &[ImagePattern],
+) -> Result<Policy, PolicyError> {
+    let except = match statement.scopes.contains(&ImagePattern::any()) {
+        true => named.to_vec(),
+        false => Vec::new(),
+    };
+    let scope = Scope {
+        images: statement.scopes,
+        except,
+        namespaces: Vec::new(),
+    };
+    let authorities = NonEmpty::of(Authority {
+        name: "notation".to_owned(),
+        trust: AuthorityKind::Notation(statement.trust),
+        annotations: Default::default(),
+    });
+    let require = Require::AtLeast(Threshold::any_of(&authorities));
+    let revision = revision(field, &scope.except);
+    Policy::new(
+        statement.name,
+        revision,
+        scope,
+        authorities,
+        require,
+        Vec::new(),
+    )
 }
 
 fn unique_name<'a>(field: &Field<'a>, seen: &mut Seen<'a>) -> Option<&'a str> {
@@ -155,7 +165,7 @@ fn unique_name<'a>(field: &Field<'a>, seen: &mut Seen<'a>) -> Option<&'a str> {
     Some(name)
 }
 
-fn scopes<'a>(list: &Field<'a>, seen: &mut Seen<'a>) -> Option<Vec<ImagePattern>> {
+fn scopes<'a>(list: &Field<'a>, seen: &mut Seen<'a>) -> Option<NonEmpty<ImagePattern>> {
     let items = list.items()?;
     let alone = items.len() == 1;
     let read = |item: &Field<'a>| {
@@ -178,7 +188,7 @@ fn scopes<'a>(list: &Field<'a>, seen: &mut Seen<'a>) -> Option<Vec<ImagePattern>
         Some(pattern)
     };
     let read: Vec<_> = items.iter().map(read).collect();
-    read.into_iter().collect()
+    NonEmpty::new(read.into_iter().collect::<Option<_>>()?)
 }
 
 fn verification(map: &Field<'_>) -> Option<Verification> {
@@ -228,7 +238,8 @@ fn verified(
 ) -> Option<Trust> {
     let stores = match stores {
         Some(list) => {
-            each(&list, |item| item.parsed::<StoreName>()).and_then(|s| signers(&list, s))
+            let stores = each(&list, |item| item.parsed::<StoreName>());
+            stores.and_then(|stores| signers(&list, stores.into_vec()))
         }
         None => missing(statement, "trustStores"),
     };

@@ -45,7 +45,7 @@ pub(super) fn read_notation(field: &Field<'_>) -> Option<NotationAuthority> {
         "verifyTimestamp",
     ]);
     Some(NotationAuthority {
-        trust_stores: stores?,
+        trust_stores: stores?.into_vec(),
         trusted_identities: identities?,
         level: level?,
         verify_timestamp: verify_timestamp?,

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::str::FromStr;
 
+use super::non_empty::NonEmpty;
 use super::problem::Problem;
 use super::yaml::{Kind, Node};
 
@@ -224,11 +225,12 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Reads every item; `None` if one has a problem, after all were read.
+/// Reads every item of a list that must not be empty; `None` if one has a problem, after all were
+/// read.
 pub(super) fn each<'a, T>(
     list: &Field<'a>,
     mut read: impl FnMut(&Field<'a>) -> Option<T>,
-) -> Option<Vec<T>> {
+) -> Option<NonEmpty<T>> {
     let read: Vec<Option<T>> = list.items()?.iter().map(&mut read).collect();
-    read.into_iter().collect()
+    NonEmpty::new(read.into_iter().collect::<Option<_>>()?)
 }

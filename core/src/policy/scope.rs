@@ -1,13 +1,14 @@
 //! Which images and namespaces a policy covers.
 
+use super::non_empty::NonEmpty;
 use crate::evidence::{Request, Subject};
 use crate::reference::{self, Reference, ReferenceError, RegistryHost, Repository};
 
 /// The images and namespaces that a policy covers.
 #[derive(Clone, Debug)]
 pub struct Scope {
-    /// Patterns of images; never empty. One that matches suffices.
-    pub images: Vec<ImagePattern>,
+    /// Patterns of images. One that matches suffices.
+    pub images: NonEmpty<ImagePattern>,
     /// Patterns of images that other policies are for: one that matches excludes.
     pub except: Vec<ImagePattern>,
     /// Patterns of namespaces; empty: all, also a request that names none.

@@ -10,8 +10,8 @@ use super::notation::read_notation;
 use super::reader::{Field, Fields, each};
 use super::{
     AttestationRule, Authority, AuthorityKind, Condition, Identity, ImagePattern, KeyAuthority,
-    KeylessAuthority, Matcher, Mode, NamespacePattern, Pattern, Policy, Require, Scope,
-    SubjectType, TrustedKey,
+    KeyWitnesses, KeylessAuthority, Matcher, Mode, NamespacePattern, NonEmpty, Pattern, Policy,
+    Require, Scope, SubjectType, Threshold, TrustedKey,
 };
 use crate::crypto::PublicKey;
 use crate::digest::Digest;
@@ -46,12 +46,33 @@ pub(super) fn read(
         resolve,
         external_keys: Vec::new(),
     };
-    let spec = reader.spec(spec?)?;
-    Some(Policy {
-        name: name?,
-        revision: revision(document, &reader.external_keys),
-        ..spec
-    })
+    let spec = reader.spec(spec?);
+    let revision = revision(document, &reader.external_keys);
+    let (name, spec) = (name?, spec?);
+    let policy = Policy::new(
+        name,
+        revision,
+        spec.scope,
+        spec.authorities,
+        spec.require,
+        spec.attestations,
+    );
+    match policy {
+        Ok(policy) => Some(policy.in_mode(spec.mode)),
+        Err(error) => {
+            document.problem(error.to_string());
+            None
+        }
+    }
+}
+
+/// What a policy says beside its name.
+struct Spec {
+    mode: Mode,
+    scope: Scope,
+    authorities: NonEmpty<Authority>,
+    require: Require,
+    attestations: Vec<AttestationRule>,
 }
 
 /// A digest over the document, whatever its layout, and the keys outside of it.
@@ -79,29 +100,30 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn spec(&mut self, mut spec: Fields<'_>) -> Option<Policy> {
+    fn spec(&mut self, mut spec: Fields<'_>) -> Option<Spec> {
         let mode = spec.take("mode").map_or(Some(Mode::Enforce), |mode| {
             mode.one_of(&[("enforce", Mode::Enforce), ("warn", Mode::Warn)])
         });
         let images = spec.need("images").and_then(|images| self.images(&images));
         let namespaces = match spec.take("namespaces") {
             None => Some(Vec::new()),
-            Some(list) => each(&list, |item| item.checked(NamespacePattern::new)),
+            Some(list) => {
+                each(&list, |item| item.checked(NamespacePattern::new)).map(NonEmpty::into_vec)
+            }
         };
         let authorities = spec
             .need("authorities")
             .and_then(|list| each(&list, |item| self.authority(item)));
-        let names = authorities.as_deref().map(|list| self.names(&spec, list));
+        let names = authorities.as_ref().map(|list| self.names(&spec, list));
         let attestations = match spec.take("attestations") {
             None => Some(Vec::new()),
-            Some(list) => each(&list, |item| rule(item, names.as_ref()?)),
+            Some(list) => each(&list, |item| rule(item, names.as_ref()?)).map(NonEmpty::into_vec),
         };
         let require = match spec.take("require") {
-            None => names.as_ref().map(|names| Require::AtLeast {
-                count: 1,
-                of: (0..names.len()).collect(),
-            }),
-            Some(field) => require(&field, authorities.as_deref(), names.as_ref()),
+            None => authorities
+                .as_ref()
+                .map(|all| Require::AtLeast(Threshold::any_of(all))),
+            Some(field) => require(&field, authorities.as_ref(), names.as_ref()),
         };
         if let (Some(Require::AttestationsOnly), Some([])) = (&require, attestations.as_deref()) {
             spec.problem("require: attestationsOnly needs at least one entry in attestations");
@@ -122,9 +144,7 @@ impl Reader<'_> {
             "require",
             "attestations",
         ]);
-        Some(Policy {
-            name: String::new(),
-            revision: Digest::sha256(b""),
+        Some(Spec {
             mode: mode?,
             scope: Scope {
                 images: images?,
@@ -137,7 +157,7 @@ impl Reader<'_> {
         })
     }
 
-    fn images(&self, images: &Field<'_>) -> Option<Vec<ImagePattern>> {
+    fn images(&self, images: &Field<'_>) -> Option<NonEmpty<ImagePattern>> {
         each(images, |item| {
             let mut fields = item.fields()?;
             let glob = fields
@@ -148,15 +168,14 @@ impl Reader<'_> {
         })
     }
 
-    fn names(&self, spec: &Fields<'_>, authorities: &[Authority]) -> Vec<String> {
-        let mut names: Vec<String> = Vec::new();
-        for authority in authorities {
-            if names.contains(&authority.name) {
+    fn names(&self, spec: &Fields<'_>, authorities: &NonEmpty<Authority>) -> NonEmpty<String> {
+        let mut seen = BTreeSet::new();
+        authorities.map(|authority| {
+            if !seen.insert(authority.name.as_str()) {
                 spec.problem(format!("two authorities are named {:?}", authority.name));
             }
-            names.push(authority.name.clone());
-        }
-        names
+            authority.name.clone()
+        })
     }
 
     fn authority(&mut self, field: &Field<'_>) -> Option<Authority> {
@@ -213,7 +232,7 @@ impl Reader<'_> {
     fn keys(&mut self, field: &Field<'_>, authority: &mut Fields<'_>) -> Option<KeyAuthority> {
         let keys = match &field.node.kind {
             super::yaml::Kind::List(_) => each(field, |item| self.key(item)),
-            _ => self.key(field).map(|key| vec![key]),
+            _ => self.key(field).map(NonEmpty::of),
         };
         let trust_root = match authority.take("trustRoot") {
             None => Some(None),
@@ -221,20 +240,20 @@ impl Reader<'_> {
         };
         let transparency_log = threshold(authority.take("transparencyLog"), 0);
         let signed_timestamp = threshold(authority.take("signedTimestamp"), 0);
-        let trust = KeyAuthority {
-            keys: keys?,
-            trust_root: trust_root?,
-            transparency_log: transparency_log?,
-            signed_timestamp: signed_timestamp?,
-        };
-        let witnesses = trust.transparency_log + trust.signed_timestamp;
-        if witnesses > 0 && trust.trust_root.is_none() {
+        let (keys, trust_root) = (keys?, trust_root?);
+        let (transparency_log, signed_timestamp) = (transparency_log?, signed_timestamp?);
+        if transparency_log + signed_timestamp > 0 && trust_root.is_none() {
             authority.problem(
                 "transparencyLog and signedTimestamp need a trustRoot, which names the logs and authorities",
             );
             return None;
         }
-        Some(trust)
+        let witnesses = trust_root.map(|trust_root| KeyWitnesses {
+            trust_root,
+            transparency_log,
+            signed_timestamp,
+        });
+        Some(KeyAuthority { keys, witnesses })
     }
 
     fn key(&mut self, field: &Field<'_>) -> Option<TrustedKey> {
@@ -249,13 +268,17 @@ impl Reader<'_> {
         let key = match places.as_slice() {
             [("data", data)] => data.checked(|text| PublicKey::from_pem(text.as_bytes())),
             [("file", path)] => path.text().and_then(|text| {
-                let source = KeySource::File {
+                let source = KeySource {
                     policy_file: self.file.to_owned(),
                     path: text.to_owned(),
                 };
                 self.external_key(path, &source)
             }),
-            [(_, secret)] => self.secret_key(secret),
+            [(_, secret)] => {
+                secret
+                    .problem("keys in Secrets are not read: mount the Secret, and name the `file`");
+                None
+            }
             other => {
                 field.problem(format!(
                     "expected exactly one of data, file and secret, found {}",
@@ -277,20 +300,6 @@ impl Reader<'_> {
             key,
             valid_for: valid_for?,
         })
-    }
-
-    fn secret_key(&mut self, field: &Field<'_>) -> Option<PublicKey> {
-        let mut fields = field.fields()?;
-        let name = fields
-            .need("name")
-            .and_then(|name| name.checked(policy_name));
-        let key = fields.need("key").and_then(|key| key.text());
-        fields.finish(&["name", "key"]);
-        let source = KeySource::Secret {
-            name: name?.to_owned(),
-            key: key?.to_owned(),
-        };
-        self.external_key(field, &source)
     }
 
     fn external_key(&mut self, field: &Field<'_>, source: &KeySource) -> Option<PublicKey> {
@@ -451,7 +460,7 @@ fn matcher(fields: &mut Fields<'_>, exact: &str, pattern: &str) -> Option<Matche
     }
 }
 
-fn index_of(field: &Field<'_>, names: &[String]) -> Option<usize> {
+fn index_of(field: &Field<'_>, names: &NonEmpty<String>) -> Option<usize> {
     let name = field.text()?;
     let index = names.iter().position(|other| other == name);
     if index.is_none() {
@@ -464,7 +473,7 @@ fn index_of(field: &Field<'_>, names: &[String]) -> Option<usize> {
 }
 
 /// Indices of distinct authorities.
-fn indices(list: &Field<'_>, names: &[String]) -> Option<Vec<usize>> {
+fn indices(list: &Field<'_>, names: &NonEmpty<String>) -> Option<NonEmpty<usize>> {
     let indices = each(list, |item| index_of(item, names))?;
     let distinct: BTreeSet<_> = indices.iter().collect();
     if distinct.len() != indices.len() {
@@ -476,8 +485,8 @@ fn indices(list: &Field<'_>, names: &[String]) -> Option<Vec<usize>> {
 
 fn require(
     field: &Field<'_>,
-    authorities: Option<&[Authority]>,
-    names: Option<&Vec<String>>,
+    authorities: Option<&NonEmpty<Authority>>,
+    names: Option<&NonEmpty<String>>,
 ) -> Option<Require> {
     if let super::yaml::Kind::Scalar { .. } = field.node.kind {
         return field
@@ -493,19 +502,18 @@ fn require(
     let count = fields.need("count").and_then(|count| count.count());
     let of = match fields.take("of") {
         None => Some((0..names.len()).collect()),
-        Some(list) => indices(&list, names),
+        Some(list) => indices(&list, names).map(NonEmpty::into_vec),
     };
     fields.finish(&["count", "of"]);
-    let (count, of) = (count?, of?);
-    if count == 0 || count > of.len() {
-        at_least.problem(format!(
-            "expected a count from 1 to {}, the number of listed authorities, found {count}",
-            of.len()
-        ));
-        return None;
-    }
-    if count > 1
-        && let Some((one, other, key)) = shared_key(authorities?, &of)
+    let threshold = match Threshold::new(count?, of?) {
+        Ok(threshold) => threshold,
+        Err(error) => {
+            at_least.problem(error.to_string());
+            return None;
+        }
+    };
+    if threshold.count() > 1
+        && let Some((one, other, key)) = shared_key(authorities?, threshold.of())
     {
         at_least.problem(format!(
             "the authorities {one:?} and {other:?} both have the key sha256:{key}: its holder is one \
@@ -513,7 +521,7 @@ fn require(
         ));
         return None;
     }
-    Some(Require::AtLeast { count, of })
+    Some(Require::AtLeast(threshold))
 }
 
 /// Two of these authorities that have a key in common.
@@ -538,7 +546,7 @@ fn shared_key<'a>(
     None
 }
 
-fn rule(field: &Field<'_>, names: &[String]) -> Option<AttestationRule> {
+fn rule(field: &Field<'_>, names: &NonEmpty<String>) -> Option<AttestationRule> {
     let mut fields = field.fields()?;
     let name = fields
         .need("name")
@@ -547,12 +555,12 @@ fn rule(field: &Field<'_>, names: &[String]) -> Option<AttestationRule> {
         .need("predicateType")
         .and_then(|kind| kind.checked(predicate_type));
     let from = match fields.take("from") {
-        None => Some((0..names.len()).collect()),
+        None => NonEmpty::new((0..names.len()).collect()),
         Some(list) => indices(&list, names),
     };
     let conditions = match fields.take("conditions") {
         None => Some(Vec::new()),
-        Some(list) => each(&list, |item| item.checked(Condition::new)),
+        Some(list) => each(&list, |item| item.checked(Condition::new)).map(NonEmpty::into_vec),
     };
     fields.finish(&["name", "predicateType", "from", "conditions"]);
     Some(AttestationRule {

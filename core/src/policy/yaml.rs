@@ -9,12 +9,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle};
 use serde_json::Value;
 
 use super::file::Problem;
-
-/// The most bytes of one file.
-const MAX_BYTES: usize = 4 << 20;
-
-/// How deep lists and mappings may nest.
-const MAX_DEPTH: usize = 64;
+use crate::limits;
 
 /// A value and the line on which it begins.
 #[derive(Clone, Debug)]
@@ -77,10 +72,11 @@ impl Node {
 /// With the first place where it is no YAML, or none of the subset.
 pub fn documents(file: &str, text: &str) -> Result<Vec<Node>, Problem> {
     let problem = |line: usize, message: String| Problem::new(file, line, "", message);
-    if text.len() > MAX_BYTES {
+    if text.len() > limits::POLICY_FILE_BYTES {
         let message = format!(
-            "the file has {} bytes, more than the {MAX_BYTES} allowed",
-            text.len()
+            "the file has {} bytes, more than the {} allowed",
+            text.len(),
+            limits::POLICY_FILE_BYTES
         );
         return Err(problem(1, message));
     }
@@ -145,8 +141,11 @@ impl Builder {
     }
 
     fn open(&mut self, line: usize, is_map: bool) -> Result<(), String> {
-        if self.open.len() >= MAX_DEPTH {
-            return Err(format!("nested deeper than {MAX_DEPTH} levels"));
+        if self.open.len() >= limits::POLICY_FILE_DEPTH {
+            return Err(format!(
+                "nested deeper than {} levels",
+                limits::POLICY_FILE_DEPTH
+            ));
         }
         self.open.push(Open {
             line,

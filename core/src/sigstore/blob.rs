@@ -2,17 +2,17 @@
 
 use super::carrier::bundle;
 use super::case::Case;
-use super::subject::Subject;
 use super::{Trust, judge_case};
 use crate::digest::Digest;
 use crate::judgement::Judgement;
+use crate::target::Target;
 use crate::time::UnixTime;
 use crate::trust::TrustMaterial;
 use crate::undecided::Undecided;
 
 /// An artifact.
 #[derive(Clone, Copy, Debug)]
-pub enum Blob<'a> {
+pub enum SignedFile<'a> {
     /// Its bytes.
     Bytes(&'a [u8]),
     /// Its digest. A signature by a pure Ed25519 key cannot be verified by that, nor one over
@@ -26,22 +26,16 @@ pub enum Blob<'a> {
 /// If the authority's trust root is not supplied.
 pub(crate) fn judge(
     bundle: &[u8],
-    blob: Blob<'_>,
+    blob: SignedFile<'_>,
     signers: Trust<'_>,
     trust: &TrustMaterial,
     now: UnixTime,
     authority_name: &str,
 ) -> Result<Judgement, Undecided> {
     let case = Case {
-        subject: match blob {
-            Blob::Bytes(bytes) => Subject {
-                digest: Digest::sha256(bytes),
-                bytes: Some(bytes),
-            },
-            Blob::Digest(digest) => Subject {
-                digest,
-                bytes: None,
-            },
+        target: match blob {
+            SignedFile::Bytes(bytes) => Target::bytes_of(bytes),
+            SignedFile::Digest(digest) => Target::known_by(digest),
         },
         trust,
         now,

@@ -1,6 +1,6 @@
 //! A question: is this signature for this artifact by somebody trusted?
 
-use super::subject::Subject;
+use crate::target::Target;
 use crate::time::UnixTime;
 use crate::trust::{SigstoreRoot, TrustMaterial};
 use crate::undecided::Undecided;
@@ -8,7 +8,7 @@ use crate::undecided::Undecided;
 /// What a signature is judged with.
 pub(super) struct Case<'a> {
     /// The artifact that it must be for.
-    pub(super) subject: Subject<'a>,
+    pub(super) target: Target<'a>,
     /// The anchors.
     pub(super) trust: &'a TrustMaterial,
     /// The time of the verdict.

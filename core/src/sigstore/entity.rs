@@ -62,7 +62,7 @@ impl Format {
 
 /// What was signed.
 #[derive(Clone, Debug)]
-pub(crate) enum Content {
+pub enum Content {
     /// A "simple signing" payload, which names the image.
     SimpleSigning {
         /// The payload, as received.
@@ -83,11 +83,11 @@ pub(crate) enum Content {
 
 /// The digest of an artifact, as a bundle states it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct MessageDigest {
+pub struct MessageDigest {
     /// The hash function.
-    pub(crate) hash: crate::crypto::Hash,
+    pub hash: crate::crypto::Hash,
     /// The digest.
-    pub(crate) digest: Vec<u8>,
+    pub digest: Vec<u8>,
 }
 
 /// What is needed to verify the signature.

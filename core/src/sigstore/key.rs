@@ -22,7 +22,7 @@ use crate::verdict::{Signer, SignerKind, VerifiedTime};
 pub(super) fn judge(
     entity: &SignedEntity,
     authority: &KeyAuthority,
-    root: Option<&SigstoreRoot>,
+    wanted: Option<&(&SigstoreRoot, Thresholds)>,
     case: &Case<'_>,
 ) -> Judgement {
     if let Material::Certificate { leaf, .. } = &entity.material
@@ -33,7 +33,7 @@ pub(super) fn judge(
     {
         return Judgement::NotApplicable;
     }
-    match verify(entity, authority, root, case) {
+    match verify(entity, authority, wanted, case) {
         Ok(verified) => Judgement::Passed(Box::new(verified)),
         Err(reason) => reason.into(),
     }
@@ -42,48 +42,43 @@ pub(super) fn judge(
 fn verify(
     entity: &SignedEntity,
     authority: &KeyAuthority,
-    root: Option<&SigstoreRoot>,
+    wanted: Option<&(&SigstoreRoot, Thresholds)>,
     case: &Case<'_>,
 ) -> Result<Verified, Reason> {
     // (1) the signature
-    entity.content.check_hint(&case.subject)?;
-    let (key, scheme) = authority
+    entity.content.check_hint(&case.target)?;
+    let (key, signed) = authority
         .keys
         .iter()
-        .find_map(|key| Some((key, entity.content.verify(&key.key, &case.subject).ok()?)))
+        .find_map(|key| Some((key, entity.content.verify(&key.key, case.target).ok()?)))
         .ok_or_else(|| no_key_matches(entity, authority))?;
     // (2) the witnesses
-    let witnessed = witnesses(entity, key, authority, root, case)?;
+    let witnessed = witnesses(entity, key, wanted, case)?;
     // (3) the key
-    check_validity(key, &witnessed.times, case.now)?;
+    check_validity(key, witnessed.times(), case.now)?;
     // (4) the artifact
-    let (content, annotations) = entity.content.bind(&case.subject)?;
-    Ok(Verified {
-        valid_until: {
-            let key_ends = key.valid_for.end.filter(|_| witnessed.times.is_empty());
-            key_ends.into_iter().chain(witnessed.until).min()
-        },
-        signer: Signer {
-            kind: SignerKind::Key,
-            authority: case.authority_name.clone(),
-            format: entity.format.of_signature(),
-            artifact: entity.artifact,
-            scheme,
-            key: Some(key.name.clone()),
-            fingerprint: Some(key.key.fingerprint()),
-            key_fingerprint: None,
-            issuer: None,
-            subject: None,
-            subject_type: None,
-            claims: Default::default(),
-            x509_subject: None,
-            annotations,
-            times: witnessed.times.into_iter().collect(),
-            logs: witnessed.logs.into_iter().collect(),
-        },
-        content,
-        checks: Vec::new(),
-    })
+    let bound = signed.bind()?;
+    let key_ends = key.valid_for.end.filter(|_| witnessed.times().is_empty());
+    let valid_until = key_ends.into_iter().chain(witnessed.until()).min();
+    let signer = Signer {
+        kind: SignerKind::Key,
+        authority: case.authority_name.clone(),
+        format: entity.format.of_signature(),
+        artifact: entity.artifact,
+        scheme: signed.scheme(),
+        key: Some(key.name.clone()),
+        fingerprint: Some(key.key.fingerprint()),
+        key_fingerprint: None,
+        issuer: None,
+        subject: None,
+        subject_type: None,
+        claims: Default::default(),
+        x509_subject: None,
+        annotations: bound.annotations().clone(),
+        times: witnessed.times().iter().cloned().collect(),
+        logs: witnessed.logs().iter().cloned().collect(),
+    };
+    Ok(Verified::new(bound, signer, Vec::new(), valid_until))
 }
 
 /// Without a trust root nobody can vouch for a log entry, and none is counted. It must be
@@ -91,30 +86,25 @@ fn verify(
 fn witnesses(
     entity: &SignedEntity,
     key: &TrustedKey,
-    authority: &KeyAuthority,
-    root: Option<&SigstoreRoot>,
+    wanted: Option<&(&SigstoreRoot, Thresholds)>,
     case: &Case<'_>,
 ) -> Result<Witnessed, Reason> {
     let claim = Claim {
         content: &entity.content,
-        subject: &case.subject,
+        target: case.target,
         verifier: match &entity.material {
             Material::Certificate { leaf, .. } => Verifier::Certificate(leaf),
             _ => Verifier::Key(&key.key),
         },
     };
-    let thresholds = Thresholds {
-        logs: authority.transparency_log,
-        timestamps: authority.signed_timestamp,
-    };
-    match root {
-        Some(root) => Witnessed::verify(entity, &claim, root, thresholds, case.now),
+    match wanted {
+        Some((root, thresholds)) => Witnessed::verify(entity, &claim, root, *thresholds, case.now),
         None => {
             entity
                 .log_entries
                 .iter()
                 .try_for_each(|entry| entry.bind(&claim))?;
-            Ok(Witnessed::default())
+            Ok(Witnessed::by_nobody())
         }
     }
 }

@@ -3,12 +3,12 @@
 use const_oid::db::rfc5280::ID_KP_CODE_SIGNING;
 
 use super::case::Case;
+use super::content::Signed;
 use super::entity::{Material, SignedEntity};
 use super::identity::CertificateIdentity;
 use super::log::{Claim, Verifier};
 use super::sct;
 use super::witness::{Thresholds, Witnessed};
-use crate::crypto::Scheme;
 use crate::judgement::{Judgement, Verified};
 use crate::policy::KeylessAuthority;
 use crate::reason::{Code, Reason};
@@ -57,11 +57,11 @@ fn verify(
     identity.matches_any(&authority.identities)?;
     check_issued(leaf, others, root)?;
     // (2) the signature
-    let (scheme, key) = signed_by(entity, leaf, case)?;
+    let (signed, key) = signed_by(entity, leaf, case)?;
     // (3) the witnesses
     let claim = Claim {
         content: &entity.content,
-        subject: &case.subject,
+        target: case.target,
         verifier: Verifier::Certificate(leaf),
     };
     let thresholds = Thresholds {
@@ -81,30 +81,26 @@ fn verify(
     })?;
     sct::verify(leaf, issuer, root, authority.certificate_transparency)?;
     // (6) the artifact
-    let (content, annotations) = entity.content.bind(&case.subject)?;
-    Ok(Verified {
-        signer: Signer {
-            kind: SignerKind::Keyless,
-            authority: case.authority_name.clone(),
-            format: entity.format.of_signature(),
-            artifact: entity.artifact,
-            scheme,
-            key: None,
-            fingerprint: Some(leaf.fingerprint().hex()),
-            key_fingerprint: Some(key),
-            issuer: Some(identity.issuer),
-            subject: Some(identity.subject),
-            subject_type: Some(identity.subject_type),
-            claims: identity.claims,
-            x509_subject: None,
-            annotations,
-            times: witnessed.times.into_iter().collect(),
-            logs: witnessed.logs.into_iter().collect(),
-        },
-        content,
-        checks: Vec::new(),
-        valid_until: None,
-    })
+    let bound = signed.bind()?;
+    let signer = Signer {
+        kind: SignerKind::Keyless,
+        authority: case.authority_name.clone(),
+        format: entity.format.of_signature(),
+        artifact: entity.artifact,
+        scheme: signed.scheme(),
+        key: None,
+        fingerprint: Some(leaf.fingerprint().hex()),
+        key_fingerprint: Some(key),
+        issuer: Some(identity.issuer),
+        subject: Some(identity.subject),
+        subject_type: Some(identity.subject_type),
+        claims: identity.claims,
+        x509_subject: None,
+        annotations: bound.annotations().clone(),
+        times: witnessed.times().iter().cloned().collect(),
+        logs: witnessed.logs().iter().cloned().collect(),
+    };
+    Ok(Verified::new(bound, signer, Vec::new(), None))
 }
 
 /// Whether the certificate leads to the trust root by signatures. What else a path must keep
@@ -128,32 +124,29 @@ fn untrusted() -> Reason {
     )
 }
 
-/// The scheme, and the fingerprint of the key.
-fn signed_by(
-    entity: &SignedEntity,
+/// The signature, and the fingerprint of the key.
+fn signed_by<'a>(
+    entity: &'a SignedEntity,
     leaf: &Certificate,
-    case: &Case<'_>,
-) -> Result<(Scheme, String), Reason> {
-    entity.content.check_hint(&case.subject)?;
+    case: &Case<'a>,
+) -> Result<(Signed<'a>, String), Reason> {
+    entity.content.check_hint(&case.target)?;
     let key = leaf.public_key().map_err(|error| {
         Reason::new(
             Code::AlgorithmUnsupported,
             format!("the signing certificate's key: {error}"),
         )
     })?;
-    let scheme = entity
-        .content
-        .verify(&key, &case.subject)
-        .map_err(|error| {
-            Reason::new(
-                Code::SignatureInvalid,
-                format!(
-                    "the signature in {} is not by its certificate: {error}",
-                    entity.artifact
-                ),
-            )
-        })?;
-    Ok((scheme, key.fingerprint()))
+    let signed = entity.content.verify(&key, case.target).map_err(|error| {
+        Reason::new(
+            Code::SignatureInvalid,
+            format!(
+                "the signature in {} is not by its certificate: {error}",
+                entity.artifact
+            ),
+        )
+    })?;
+    Ok((signed, key.fingerprint()))
 }
 
 /// The path to one of the root's authorities that held at all of the times.

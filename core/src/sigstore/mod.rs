@@ -19,21 +19,22 @@ mod log;
 mod log_entry;
 mod sct;
 mod simple_signing;
-mod subject;
 mod witness;
 
 use case::Case;
-use subject::Subject;
+use witness::Thresholds;
 
 use crate::judgement::{Context, Judgement};
 use crate::policy::{KeyAuthority, KeylessAuthority};
 use crate::undecided::Undecided;
 
-pub use blob::Blob;
+pub use blob::SignedFile;
 
 pub(crate) use blob::judge as judge_blob;
 pub(crate) use carrier::{bundle, cosign};
 pub(crate) use entity::SignedEntity;
+#[cfg(feature = "internals")]
+pub use {content::Signed, entity::Content};
 
 /// Whose signatures count.
 #[derive(Clone, Copy)]
@@ -54,10 +55,7 @@ pub(crate) fn judge(
     context: &Context<'_>,
 ) -> Result<Judgement, Undecided> {
     let case = Case {
-        subject: Subject {
-            digest: context.digest,
-            bytes: Some(context.evidence.subject.manifest.bytes()),
-        },
+        target: context.target,
         trust: context.trust,
         now: context.now,
         authority_name: context.authority_name.clone(),
@@ -72,9 +70,17 @@ fn judge_case(
 ) -> Result<Judgement, Undecided> {
     Ok(match trust {
         Trust::Keys(keys) => {
-            let name = keys.trust_root.as_deref();
-            let root = name.map(|name| case.root(name)).transpose()?;
-            key::judge(entity, keys, root, case)
+            let wanted = match &keys.witnesses {
+                Some(witnesses) => {
+                    let thresholds = Thresholds {
+                        logs: witnesses.transparency_log,
+                        timestamps: witnesses.signed_timestamp,
+                    };
+                    Some((case.root(&witnesses.trust_root)?, thresholds))
+                }
+                None => None,
+            };
+            key::judge(entity, keys, wanted.as_ref(), case)
         }
         Trust::Identities(identities) => {
             let root = case.root(&identities.trust_root)?;

@@ -8,15 +8,13 @@ use der::asn1::OctetStringRef;
 use der::{Decode, Encode};
 
 use crate::crypto::{self, Hash, KeyKind, Scheme};
+use crate::limits;
 use crate::reason::{Class, Code, Reason, most_specific};
 use crate::time::UnixTime;
 use crate::trust::{Log, SigstoreRoot};
 use crate::x509::Certificate;
 
 const SCT_LIST: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.11129.2.4.2");
-/// SCTs of one certificate.
-const MAX_SCTS: usize = 32;
-
 /// Verifies every SCT in `certificate`, which `issuer` issued, and checks that at least
 /// `threshold` distinct logs promised to publish it. Each log counts once.
 ///
@@ -176,10 +174,13 @@ fn read_list(list: &[u8]) -> Option<Result<Vec<Sct<'_>>, Reason>> {
     reader.end()?;
     let mut scts = Vec::new();
     while !entries.0.is_empty() {
-        if scts.len() == MAX_SCTS {
+        if scts.len() == limits::CERTIFICATE_TIMESTAMPS {
             return Some(Err(Reason::new(
                 Code::LimitExceeded,
-                format!("the certificate has more than {MAX_SCTS} signed certificate timestamps"),
+                format!(
+                    "the certificate has more than {} signed certificate timestamps",
+                    limits::CERTIFICATE_TIMESTAMPS
+                ),
             )));
         }
         scts.push(read_sct(entries.vector16()?)?);

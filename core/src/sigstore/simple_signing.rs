@@ -5,24 +5,23 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::digest::Digest;
+use crate::bound::{Bound, Name};
+use crate::crypto::VerifiedSignature;
 use crate::json;
 use crate::reason::{Code, Reason};
 use crate::statement::text_values;
+use crate::target::Target;
 
-/// A payload whose signature verified and which names the image.
-pub(crate) struct VerifiedPayload {
-    /// The annotations under the signature.
-    pub(crate) annotations: BTreeMap<String, String>,
-}
-
-/// Reads a payload **whose signature has been verified**, and binds it to the image.
+/// Reads the payload that was signed, and binds it to the artifact.
 ///
 /// The repository it names (`docker-reference`) is not compared: an image keeps its
 /// signatures when it is copied, as with cosign.
-pub(crate) fn bind(payload: &[u8], image: &Digest) -> Result<VerifiedPayload, Reason> {
+pub(super) fn bind(
+    signature: &VerifiedSignature<'_>,
+    target: &Target<'_>,
+) -> Result<Bound<()>, Reason> {
     let malformed = |why: String| Reason::new(Code::PayloadMalformed, why);
-    let wire: PayloadWire = json::parse(payload)
+    let wire: PayloadWire = json::parse(signature.message())
         .map_err(|error| malformed(format!("not a simple signing payload: {error}")))?;
     if wire.critical.kind != "cosign container image signature" {
         return Err(malformed(format!(
@@ -31,14 +30,15 @@ pub(crate) fn bind(payload: &[u8], image: &Digest) -> Result<VerifiedPayload, Re
         )));
     }
     let named = &wire.critical.image.digest;
-    if *named != image.to_string() {
-        return Err(Reason::new(
+    let annotations = text_values(&wire.optional);
+    Bound::new(signature, Name::Text(named), target, (), annotations).ok_or_else(|| {
+        Reason::new(
             Code::SubjectMismatch,
-            format!("expected a signature for this image {image}, found one for {named}"),
-        ));
-    }
-    Ok(VerifiedPayload {
-        annotations: text_values(&wire.optional),
+            format!(
+                "expected a signature for this image {}, found one for {named}",
+                target.digest()
+            ),
+        )
     })
 }
 

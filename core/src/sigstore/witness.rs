@@ -22,12 +22,9 @@ pub(super) struct Thresholds {
 /// What the witnesses of a signature say. All of it is verified.
 #[derive(Debug, Default)]
 pub(super) struct Witnessed {
-    /// When it was seen.
-    pub(super) times: BTreeSet<VerifiedTime>,
-    /// Where it is logged.
-    pub(super) logs: BTreeSet<LogPosition>,
-    /// When a log that is judged by `now` no longer counts.
-    pub(super) until: Option<UnixTime>,
+    times: BTreeSet<VerifiedTime>,
+    logs: BTreeSet<LogPosition>,
+    until: Option<UnixTime>,
     log_operators: BTreeSet<String>,
     timestamp_operators: BTreeSet<String>,
     /// Why others were not counted.
@@ -60,13 +57,33 @@ impl Witnessed {
                 .verify(claim, root, now)
                 .and_then(|logged| check_retirement(logged, &timestamped, now));
             let counted = seen.map(|logged| {
-                let by_now = logged.time.is_none() && timestamped.is_empty();
+                let by_now = logged.time().is_none() && timestamped.is_empty();
                 witnessed.add_log_entry(&logged, by_now);
             });
             witnessed.unless_untrusted(counted)?;
         }
         witnessed.check(thresholds)?;
         Ok(witnessed)
+    }
+
+    /// Without a trust root there is nobody to believe.
+    pub(super) fn by_nobody() -> Self {
+        Self::default()
+    }
+
+    /// When it was seen.
+    pub(super) fn times(&self) -> &BTreeSet<VerifiedTime> {
+        &self.times
+    }
+
+    /// Where it is logged.
+    pub(super) fn logs(&self) -> &BTreeSet<LogPosition> {
+        &self.logs
+    }
+
+    /// When a log that is judged by `now` no longer counts.
+    pub(super) fn until(&self) -> Option<UnixTime> {
+        self.until
     }
 
     /// The times, at least one.
@@ -91,23 +108,23 @@ impl Witnessed {
     }
 
     fn add_log_entry(&mut self, entry: &LoggedEntry<'_>, by_now: bool) {
-        if let Some(end) = entry.log.valid_for.end.filter(|_| by_now) {
+        if let Some(end) = entry.log().valid_for.end.filter(|_| by_now) {
             self.until = Some(self.until.map_or(end, |until| until.min(end)));
         }
-        self.log_operators.insert(entry.log.operator.clone());
+        self.log_operators.insert(entry.log().operator.clone());
         self.logs.insert(LogPosition {
-            log: entry.log.name.clone(),
-            id: hex::encode(&entry.log.id),
-            index: entry.index.map(|index| index.to_string()),
+            log: entry.log().name.clone(),
+            id: hex::encode(&entry.log().id),
+            index: entry.index().map(|index| index.to_string()),
             shard_index: entry
-                .shard_index
-                .filter(|_| entry.index.is_none())
+                .shard_index()
+                .filter(|_| entry.index().is_none())
                 .map(|index| index.to_string()),
         });
-        self.times.extend(entry.time.map(|time| VerifiedTime {
+        self.times.extend(entry.time().map(|time| VerifiedTime {
             time,
             source: TimeSource::TransparencyLog,
-            name: entry.log.name.clone(),
+            name: entry.log().name.clone(),
         }));
     }
 
@@ -197,17 +214,17 @@ fn check_retirement<'a>(
     timestamped: &[UnixTime],
     now: UnixTime,
 ) -> Result<LoggedEntry<'a>, Reason> {
-    let window = entry.log.valid_for;
+    let window = entry.log().valid_for;
     let times = match timestamped.is_empty() {
         true => &[now][..],
         false => timestamped,
     };
     match times.iter().find(|time| !window.contains(**time)) {
-        Some(time) if entry.time.is_none() => Err(Reason::new(
+        Some(time) if entry.time().is_none() => Err(Reason::new(
             Code::LogOutsideValidity,
             format!(
                 "the log {} counts {window}, and {}",
-                entry.log.name,
+                entry.log().name,
                 match timestamped.is_empty() {
                     true => format!("the signature has no verified time; now is {time}"),
                     false => format!("the signature was made at {time}"),

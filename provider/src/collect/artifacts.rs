@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use sealgate_core::Manifest;
 use sealgate_core::evidence::{Artifact, Blob, Omission, Source};
-use sealgate_core::manifest::Manifest;
 use sealgate_core::reference::Repository;
 use sealgate_core::{Digest, json, limits, signed_layers};
 use serde::de::IgnoredAny;

@@ -17,8 +17,8 @@ use moka::Expiry;
 use moka::future::Cache;
 use reqwest::Client;
 use sealgate_core::evidence::{Blob, Evidence, RevocationAnswer, RevocationKind};
-use sealgate_core::notation::{RevocationRequest, revocation_requests};
 use sealgate_core::{Digest, TrustMaterial, UnixTime, limits};
+use sealgate_core::{RevocationRequest, revocation_requests};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 

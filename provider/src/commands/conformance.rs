@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
+use sealgate_core::SignedFile;
 use sealgate_core::policy::NoMatch;
 use sealgate_core::policy::file::{self, PolicyFile};
-use sealgate_core::sigstore::Blob;
 use sealgate_core::trust::SigstoreRoot;
 use sealgate_core::verify_blob;
 use sealgate_core::{Digest, Policies, TrustMaterial};
@@ -79,8 +79,8 @@ impl VerifyBundle {
         // A path that exists is a file, whatever it looks like.
         let file = std::fs::read(&self.artifact).ok();
         let blob = match (&file, self.artifact.parse::<Digest>()) {
-            (Some(bytes), _) => Blob::Bytes(bytes),
-            (None, Ok(digest)) => Blob::Digest(digest),
+            (Some(bytes), _) => SignedFile::Bytes(bytes),
+            (None, Ok(digest)) => SignedFile::Digest(digest),
             (None, Err(error)) => {
                 let message = format!("{}: neither a file nor a digest: {error}", self.artifact);
                 return Err(UsageError::new(message));

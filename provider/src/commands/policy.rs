@@ -43,17 +43,17 @@ impl PolicyCommand {
 
 /// What a policy means, in a few lines.
 fn describe(policy: &Policy) -> String {
-    let mut text = format!("{} ({})\n", policy.name, policy.revision);
-    let images: Vec<_> = policy.scope.images.iter().map(|p| p.as_str()).collect();
+    let mut text = format!("{} ({})\n", policy.name(), policy.revision());
+    let images: Vec<_> = policy.scope().images.iter().map(|p| p.as_str()).collect();
     text.push_str(&format!("  images      {}\n", images.join(", ")));
-    if !policy.scope.namespaces.is_empty() {
-        let count = policy.scope.namespaces.len();
+    if !policy.scope().namespaces.is_empty() {
+        let count = policy.scope().namespaces.len();
         text.push_str(&format!("  namespaces  {count} pattern(s)\n"));
     }
-    if policy.mode == Mode::Warn {
+    if policy.mode() == Mode::Warn {
         text.push_str("  mode        warn: images are let in all the same\n");
     }
-    for authority in &policy.authorities {
+    for authority in policy.authorities() {
         text.push_str(&format!(
             "  authority   {}: {}\n",
             authority.name,
@@ -67,18 +67,19 @@ fn describe(policy: &Policy) -> String {
             .collect::<Vec<_>>()
             .join(", ")
     };
-    match &policy.require {
-        Require::AtLeast { count, of } => {
+    match policy.require() {
+        Require::AtLeast(threshold) => {
             text.push_str(&format!(
-                "  requires    image signatures by {count} of {}\n",
-                names(of)
+                "  requires    image signatures by {} of {}\n",
+                threshold.count(),
+                names(threshold.of())
             ));
         }
         Require::AttestationsOnly => {
             text.push_str("  requires    no image signature, only the attestations below\n");
         }
     }
-    for rule in &policy.attestations {
+    for rule in policy.attestations() {
         text.push_str(&format!(
             "  attestation {}: {} from {}, {} condition(s)\n",
             rule.name,
@@ -114,6 +115,5 @@ fn kind(trust: &AuthorityKind) -> String {
                 trust.level.name
             )
         }
-        _ => "a fixed answer".to_owned(),
     }
 }

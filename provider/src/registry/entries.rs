@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sealgate_core::manifest::Descriptor;
+use sealgate_core::Descriptor;
 use sealgate_core::{Digest, limits};
 
 use super::likelihood::{Likelihood, likelihood};

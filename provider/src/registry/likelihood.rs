@@ -1,6 +1,6 @@
 //! How likely a referrer is a signature.
 
-use sealgate_core::manifest::Descriptor;
+use sealgate_core::Descriptor;
 
 /// How likely a referrer is a signature, as it is listed. A list may be wrong about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use sealgate_core::manifest::Descriptor;
+use sealgate_core::Descriptor;
 use sealgate_core::{json, limits};
 
 use super::entries::Entries;

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use http::StatusCode;
 use http::header::LINK;
+use sealgate_core::Descriptor;
 use sealgate_core::evidence::Source;
-use sealgate_core::manifest::Descriptor;
 use sealgate_core::reference::Repository;
 use sealgate_core::{Digest, limits};
 use tokio::time::Instant;

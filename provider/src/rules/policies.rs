@@ -126,19 +126,15 @@ fn read_key(
     reading: Reading,
     seen: &RefCell<BTreeSet<PathBuf>>,
 ) -> Result<Vec<u8>, String> {
-    match source {
-        KeySource::File { policy_file, path } => {
-            let directory = Path::new(policy_file).parent().unwrap_or(Path::new(""));
-            let file = directory.join(path);
-            let bytes = reading
-                .pipes
-                .read(&file)
-                .map_err(|e| format!("{}: {e}", file.display()));
-            seen.borrow_mut().insert(file);
-            bytes
-        }
-        other => file::only_inline_keys(other),
-    }
+    let policy_file = Path::new(&source.policy_file);
+    let directory = policy_file.parent().unwrap_or(Path::new(""));
+    let file = directory.join(&source.path);
+    let bytes = reading
+        .pipes
+        .read(&file)
+        .map_err(|e| format!("{}: {e}", file.display()));
+    seen.borrow_mut().insert(file);
+    bytes
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Problem {
@@ -186,7 +182,7 @@ mod tests {
         fs::write(dir.path().join(".hidden.yaml"), "nonsense").unwrap();
         fs::write(dir.path().join("README.md"), "nonsense").unwrap();
         let loaded = load(&[dir.path().to_owned()], SERVICE).unwrap();
-        let names: Vec<_> = loaded.policies.policies.iter().map(|p| &p.name).collect();
+        let names: Vec<_> = loaded.policies.policies.iter().map(|p| p.name()).collect();
         assert_eq!(names, ["a", "b"]);
         assert!(loaded.files.contains(&dir.path().join("a.pub")));
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sealgate_core::evidence::{Evidence, Request};
-use sealgate_core::notation::revocation_requests;
+use sealgate_core::revocation_requests;
 use sealgate_core::verdict::Outcome;
 use tokio::time::Instant;
 

@@ -1,8 +1,8 @@
 //! What is found beside an image, each form by itself. Signatures are checked: nothing may pass.
 
 use sealgate_core::Evidence;
+use sealgate_core::Manifest;
 use sealgate_core::evidence::{Blob, Source};
-use sealgate_core::manifest::Manifest;
 use sealgate_testkit::notation::Format;
 use sealgate_testkit::notation::envelope::artifact;
 use sealgate_testkit::pack::referrer;
@@ -42,7 +42,7 @@ fn notary(format: Format, data: &[u8]) {
         let envelope = artifact(&world().digest, format, data);
         let evidence = evidence(policy, vec![envelope], Vec::new());
         // What would be asked about revocation is asked about unverified certificates, too.
-        let _ = sealgate_core::notation::revocation_requests(&evidence, &world().trust, crate::NOW);
+        let _ = sealgate_core::revocation_requests(&evidence, &world().trust, crate::NOW);
         refuse(&evidence);
     }
 }

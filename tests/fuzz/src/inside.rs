@@ -30,7 +30,7 @@ fn judge_jws(policy: &str, jws: &Value, kind: Option<(RevocationKind, &[u8])>) {
     let envelope = artifact(&world().digest, Format::Jws, jws.to_string().as_bytes());
     let answers = kind.map(|(kind, bytes)| answer(kind, bytes));
     let evidence = evidence(policy, vec![envelope], answers.into_iter().collect());
-    let _ = sealgate_core::notation::revocation_requests(&evidence, &world().trust, crate::NOW);
+    let _ = sealgate_core::revocation_requests(&evidence, &world().trust, crate::NOW);
     judge(&evidence);
 }
 

@@ -125,7 +125,7 @@ pub fn find(name: &str) -> &'static Target {
 pub fn begin(name: &str) {
     if find(name).believing {
         #[cfg(fuzzing)]
-        sealgate_core::crypto::backend::believe_every_signature();
+        sealgate_core::internals::crypto::backend::believe_every_signature();
     }
     world::world();
     // What is made once, at the first use, is no input's fault.

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use sealgate::collect::{Collector, Wanted};
 use sealgate::registry::{Registries, RegistryClient, RegistryConfig};
+use sealgate_core::Manifest;
 use sealgate_core::evidence::{Evidence, Request, Source};
-use sealgate_core::manifest::Manifest;
 use sealgate_tests::e2e::{E2eError, RegistryProcess, Scenario};
 use sealgate_tests::tools::{find, run};
 use tempfile::TempDir;

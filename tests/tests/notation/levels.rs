@@ -357,6 +357,6 @@ fn a_signer_is_known_by_bytes_that_are_signed_rt_25() {
         &at_level("strict"),
         &signer.trust(),
     );
-    let key = sealgate_core::crypto::PublicKey::from_der(signer.leaf.key.spki()).unwrap();
+    let key = sealgate_core::PublicKey::from_der(signer.leaf.key.spki()).unwrap();
     assert_eq!(verdict.signers[0].key_fingerprint, Some(key.fingerprint()));
 }

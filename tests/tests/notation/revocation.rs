@@ -1,7 +1,7 @@
 //! Revocation by OCSP and by lists, judged at the time of the verdict.
 
 use sealgate_core::evidence::{RevocationAnswer, RevocationKind};
-use sealgate_core::notation::revocation_requests;
+use sealgate_core::revocation_requests;
 use sealgate_core::{Digest, UnixTime, Verdict};
 use sealgate_testkit::certificate::{distribution_points, extension, purpose, uri, usage};
 use sealgate_testkit::der;

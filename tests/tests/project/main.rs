@@ -15,3 +15,4 @@ mod manifests;
 mod order;
 mod processes;
 mod suites;
+mod surface;

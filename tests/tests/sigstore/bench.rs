@@ -2,9 +2,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use sealgate_core::SignedFile;
+use sealgate_core::Window;
 use sealgate_core::policy::file::PolicyFile;
-use sealgate_core::sigstore::Blob;
-use sealgate_core::time::Window;
 use sealgate_core::trust::SigstoreRoot;
 use sealgate_core::verdict::Signer;
 use sealgate_core::verify_blob;
@@ -191,10 +191,10 @@ impl Bench {
             "spec": {"images": [{"glob": "**"}], "authorities": [self.authority]},
         });
         let policies = read(&policy);
-        let authority = &policies.policies[0].authorities[0];
+        let authority = &policies.policies[0].authorities()[0];
         let judge = |blob| verify_blob(bundle, blob, authority, &trust, self.now).unwrap();
-        let by_bytes = judge(Blob::Bytes(artifact));
-        let by_digest = judge(Blob::Digest(Digest::sha256(artifact)));
+        let by_bytes = judge(SignedFile::Bytes(artifact));
+        let by_digest = judge(SignedFile::Digest(Digest::sha256(artifact)));
         assert_eq!(by_bytes, by_digest);
         by_bytes.map_err(|reasons| reasons[0].code.to_string())
     }

@@ -21,8 +21,8 @@ mod prelude {
     pub(crate) use base64::Engine as _;
     pub(crate) use base64::engine::general_purpose::STANDARD;
     pub(crate) use sealgate_core::Digest;
+    pub(crate) use sealgate_core::Window;
     pub(crate) use sealgate_core::policy::SubjectType;
-    pub(crate) use sealgate_core::time::Window;
     pub(crate) use sealgate_testkit::der;
     pub(crate) use sealgate_testkit::key::{Key, Kind};
     pub(crate) use sealgate_testkit::sigstore::certificate::{

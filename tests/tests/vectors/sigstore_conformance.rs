@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use sealgate_core::SignedFile;
 use sealgate_core::policy::{Authority, Policies};
-use sealgate_core::sigstore::Blob;
 use sealgate_core::verify_blob;
 use sealgate_core::{Digest, UnixTime};
 use sealgate_tests::parity::Question;
@@ -32,7 +32,7 @@ fn now() -> UnixTime {
 }
 
 fn authority(policies: &Policies) -> &Authority {
-    &policies.policies[0].authorities[0]
+    &policies.policies[0].authorities()[0]
 }
 
 /// The most telling code by which the artifact is refused as a file, given by its bytes or
@@ -45,8 +45,8 @@ fn judge_blob(case: &ConformanceCase, by_digest: bool) -> Option<String> {
         return Some("policy_malformed".to_owned());
     };
     let blob = match by_digest {
-        true => Blob::Digest(Digest::sha256(&case.artifact)),
-        false => Blob::Bytes(&case.artifact),
+        true => SignedFile::Digest(Digest::sha256(&case.artifact)),
+        false => SignedFile::Bytes(&case.artifact),
     };
     let judged = verify_blob(&case.bundle, blob, authority(&policies), &trust, now()).unwrap();
     judged.err().map(|reasons| reasons[0].code.to_string())
@@ -126,7 +126,7 @@ fn oracle_on_vector(case: &ConformanceCase) -> bool {
         None => sigstore_verify::trust_root::SIGSTORE_PRODUCTION_TRUSTED_ROOT.to_owned(),
     };
     let policy = match &case.key {
-        Some(pem) => match sealgate_core::crypto::PublicKey::from_pem(pem.as_bytes()) {
+        Some(pem) => match sealgate_core::PublicKey::from_pem(pem.as_bytes()) {
             Ok(key) => Policy::Key(key.spki_der().to_vec()),
             Err(_) => return false,
         },

@@ -13,13 +13,10 @@ use x509_ocsp::{
 
 use super::{Status, in_force, malformed, read_invalidity_date, seconds, spares};
 use crate::crypto::Hash;
+use crate::limits;
 use crate::time::UnixTime;
 use crate::x509::{Certificate, first_element, whole_bytes};
 
-/// Bytes of one response: notation-go's bound; usual ones have 2 to 4 kB.
-const RESPONSE_BYTES: usize = 20_480;
-/// Certificates of possible delegates in one response that are looked at.
-const DELEGATES: usize = 4;
 /// SHA-1, which names certificates in OCSP: an identifier here, not a protection.
 const SHA1: ObjectIdentifier = rfc5912::ID_SHA_1;
 
@@ -96,10 +93,11 @@ pub(super) fn request(certificate: &Certificate, issuer: &Certificate) -> der::R
 
 /// The basic response inside a response.
 fn basic(der: &[u8]) -> Result<Vec<u8>, String> {
-    if der.len() > RESPONSE_BYTES {
+    if der.len() > limits::OCSP_BYTES {
         return Err(format!(
-            "it has {} bytes, more than the {RESPONSE_BYTES} allowed",
-            der.len()
+            "it has {} bytes, more than the {} allowed",
+            der.len(),
+            limits::OCSP_BYTES
         ));
     }
     let response = OcspResponse::from_der(der).map_err(malformed)?;
@@ -144,7 +142,7 @@ fn check_signature(
     if is_responder(issuer, responder) {
         return signed_by(issuer);
     }
-    for certificate in basic.certs.iter().flatten().take(DELEGATES) {
+    for certificate in basic.certs.iter().flatten().take(limits::OCSP_CERTIFICATES) {
         let der = certificate.to_der().map_err(malformed)?;
         let delegate = Certificate::from_der(&der).map_err(|error| error.to_string())?;
         if is_responder(&delegate, responder) {

@@ -9,7 +9,8 @@ use cel::common::types::CelInt;
 use regex::Regex;
 
 use super::operations::{self, Patterns};
-use super::{ConditionError, MAX_DEPTH, PATTERN_BYTES, meter};
+use super::{ConditionError, meter};
+use crate::limits;
 
 /// An expression that counts its steps, and the patterns that it spells out.
 #[derive(Debug)]
@@ -23,7 +24,7 @@ impl Compiled {
         let program =
             Program::compile(source).map_err(|error| ConditionError::Syntax(error.to_string()))?;
         // Before anything goes through it in depth.
-        if depth(program.expression()) > MAX_DEPTH {
+        if depth(program.expression()) > limits::CONDITION_DEPTH {
             return Err(ConditionError::TooDeep);
         }
         let mut expression = program.expression().clone();
@@ -176,7 +177,7 @@ impl Compiler {
     /// The number of the pattern.
     fn compile(&mut self, pattern: &str) -> Result<i64, ConditionError> {
         let compiled = regex::RegexBuilder::new(pattern)
-            .size_limit(PATTERN_BYTES)
+            .size_limit(limits::PATTERN_BYTES)
             .build()
             .map_err(|error| ConditionError::Pattern {
                 pattern: pattern.to_owned(),

@@ -27,15 +27,6 @@ use meter::{Meter, Overrun};
 
 use compile::Compiled;
 
-/// The most bytes of an expression.
-const MAX_BYTES: usize = 4096;
-
-/// How deep an expression may nest.
-const MAX_DEPTH: usize = 100;
-
-/// The most bytes of a compiled pattern.
-const PATTERN_BYTES: usize = 1 << 20;
-
 /// A condition on a predicate, in the Common Expression Language.
 #[derive(Clone, Debug)]
 pub struct Condition {
@@ -55,7 +46,7 @@ impl Condition {
         if source.trim().is_empty() {
             return Err(ConditionError::Empty);
         }
-        if source.len() > MAX_BYTES {
+        if source.len() > limits::CONDITION_BYTES {
             return Err(ConditionError::TooLong(source.len()));
         }
         Ok(Self {
@@ -73,10 +64,10 @@ pub enum ConditionError {
     #[error("expected a CEL expression, found an empty string")]
     Empty,
     /// More than 4096 bytes.
-    #[error("expected a CEL expression of at most {MAX_BYTES} bytes, found {0}")]
+    #[error("expected a CEL expression of at most {max} bytes, found {0}", max = limits::CONDITION_BYTES)]
     TooLong(usize),
     /// Nested too deep.
-    #[error("expected a CEL expression of at most {MAX_DEPTH} nested levels, found more")]
+    #[error("expected a CEL expression of at most {max} nested levels, found more", max = limits::CONDITION_DEPTH)]
     TooDeep,
     /// Not CEL.
     #[error("not a CEL expression: {0}")]

@@ -11,9 +11,9 @@ use cel::common::value::{CowVal, StaticVal, Val};
 use cel::{Env, ExecutionError};
 use regex::Regex;
 
-use super::PATTERN_BYTES;
 use super::meter::Meter;
 use super::values::mistyped;
+use crate::limits;
 
 /// `(value, meter)`: the value, once it is paid for.
 pub(super) const KEEP: &str = "@keep";
@@ -37,11 +37,6 @@ pub(super) const PATTERNS: &str = "@patterns";
 
 /// Bytes of text that are looked at in one step.
 const TEXT: usize = 16;
-/// The most bytes of a pattern that the expression does not spell out.
-const FOUND_PATTERN: usize = 256;
-/// What it costs to compile one, in steps.
-const COMPILING: usize = 4096;
-
 static PATTERNS_TYPE: Type = Type::new_unspecified_type("sealgate.Patterns");
 
 /// Compiled patterns, as a value of CEL.
@@ -180,12 +175,12 @@ fn finds<'b, 'v>(arguments: Vec<CowVal<'b, 'v>>) -> Resolved<'b, 'v> {
     let ([value, pattern], meter) = split(arguments)?;
     let text = text(value.as_ref(), &meter)?;
     let pattern = self::text(pattern.as_ref(), &meter)?;
-    meter.pay(COMPILING)?;
-    if pattern.len() > FOUND_PATTERN {
+    meter.pay(limits::FOUND_PATTERN_STEPS)?;
+    if pattern.len() > limits::FOUND_PATTERN_BYTES {
         return Err(meter.bad_pattern());
     }
     let pattern = regex::RegexBuilder::new(pattern)
-        .size_limit(PATTERN_BYTES / 16)
+        .size_limit(limits::PATTERN_BYTES / 16)
         .build()
         .map_err(|_| meter.bad_pattern())?;
     Ok(boolean(pattern.is_match(text)))

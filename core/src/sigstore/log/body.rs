@@ -12,12 +12,12 @@ use serde::de::IgnoredAny;
 use serde_json::json;
 
 use super::super::entity::Content;
-use super::super::subject::Subject;
 use crate::crypto::{Hash, KeyKind, PublicKey};
 use crate::json::Document;
 use crate::limits;
 use crate::protojson::{Bytes, hash_of};
 use crate::reason::{Code, Reason};
+use crate::target::Target;
 use crate::x509::Certificate;
 
 /// The signature that an entry must have been made for.
@@ -25,7 +25,7 @@ pub(crate) struct Claim<'a> {
     /// What was signed, and the signature.
     pub(crate) content: &'a Content,
     /// The artifact.
-    pub(crate) subject: &'a Subject<'a>,
+    pub(crate) target: Target<'a>,
     /// Whose signature it is.
     pub(crate) verifier: Verifier<'a>,
 }
@@ -88,7 +88,7 @@ impl Claim<'_> {
     fn signed_digest(&self, hash: Hash) -> Option<Vec<u8>> {
         match self.content {
             Content::SimpleSigning { payload, .. } => Some(hash.digest(payload.bytes())),
-            Content::Message { .. } => self.subject.digest(hash),
+            Content::Message { .. } => self.target.hash(hash),
             Content::Dsse(envelope) => Some(hash.digest(envelope.signed_bytes())),
         }
     }
@@ -215,7 +215,7 @@ fn bind_dsse(spec: &DsseWire, claim: &Claim<'_>) -> Result<(), Reason> {
     claim.check_signature(&signature.signature.0)?;
     claim.check_pem(&signature.verifier.0)?;
     let (hash, digest) = spec.payload_hash.read()?;
-    check_payload(&hash.digest(envelope.payload()), &digest)
+    check_payload(&hash.digest(envelope.unverified_payload()), &digest)
 }
 
 /// intoto 0.0.1 logs the envelope's hash alone, which binds all of it: what cosign 1 wrote
@@ -237,7 +237,7 @@ fn bind_intoto_v1(spec: IntotoWire<IntotoV1Wire>, claim: &Claim<'_>) -> Result<(
     match spec.content.payload_hash {
         Some(logged) => {
             let (hash, digest) = logged.read()?;
-            check_payload(&hash.digest(envelope.payload()), &digest)
+            check_payload(&hash.digest(envelope.unverified_payload()), &digest)
         }
         None => Ok(()),
     }
@@ -246,11 +246,11 @@ fn bind_intoto_v1(spec: IntotoWire<IntotoV1Wire>, claim: &Claim<'_>) -> Result<(
 fn bind_intoto_v2(spec: IntotoWire<IntotoV2Wire>, claim: &Claim<'_>) -> Result<(), Reason> {
     let envelope = claim.envelope()?;
     let logged = spec.content.envelope;
-    if logged.payload_type != envelope.payload_type() {
+    if logged.payload_type != envelope.unverified_payload_type() {
         return Err(mismatch("another payload type"));
     }
     let (hash, digest) = spec.content.payload_hash.read()?;
-    check_payload(&hash.digest(envelope.payload()), &digest)?;
+    check_payload(&hash.digest(envelope.unverified_payload()), &digest)?;
     let [signature] = logged.signatures.as_slice() else {
         return Err(malformed("does not have exactly one signature"));
     };

@@ -5,13 +5,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::log_scheme;
+use crate::limits;
 use crate::reason::{Code, Reason};
 use crate::trust::Log;
-
-/// Bytes of a checkpoint; ten witnesses make 2 KiB.
-const MAX_LEN: usize = 64 << 10;
-/// Signatures of one checkpoint, of the log and its witnesses.
-const MAX_SIGNATURES: usize = 64;
 
 /// A checkpoint, its signatures not verified.
 #[derive(Debug)]
@@ -37,7 +33,7 @@ struct NoteSignature<'a> {
 impl<'a> Checkpoint<'a> {
     /// Reads a checkpoint.
     pub(super) fn parse(note: &'a str) -> Result<Self, Reason> {
-        if note.len() > MAX_LEN {
+        if note.len() > limits::CHECKPOINT_BYTES {
             return Err(invalid("it is too long"));
         }
         // The last empty line parts the text from the signatures.
@@ -119,7 +115,7 @@ impl<'a> Checkpoint<'a> {
 fn read_signatures(text: &str) -> Result<Vec<NoteSignature<'_>>, Reason> {
     let mut signatures = Vec::new();
     for line in text.lines().filter(|line| !line.is_empty()) {
-        if signatures.len() == MAX_SIGNATURES {
+        if signatures.len() == limits::CHECKPOINT_SIGNATURES {
             return Err(invalid("it has too many signatures"));
         }
         signatures
@@ -193,7 +189,10 @@ mod tests {
             format!("log.example\n7\n{ROOT}\n\n\u{2014} log.example AAAA\n"),
             format!("log.example\n7\n{ROOT}\n\n\u{2014}  AAAAAAEC\n"),
             format!("log.example\n7\n{ROOT}\n\n{}", LINE.repeat(65)),
-            format!("log.example\n7\n{ROOT}\n{}\n\n{LINE}", "x".repeat(MAX_LEN)),
+            format!(
+                "log.example\n7\n{ROOT}\n{}\n\n{LINE}",
+                "x".repeat(limits::CHECKPOINT_BYTES)
+            ),
         ] {
             assert_eq!(
                 Checkpoint::parse(&note).unwrap_err().code,

@@ -21,18 +21,36 @@ use body::Kind;
 pub(crate) use body::{Claim, Verifier};
 use checkpoint::Checkpoint;
 
-/// An entry that a known log has, for this signature.
+/// An entry that a known log has, for this signature. [`LogEntry::verify`] alone makes one.
 #[derive(Clone, Debug)]
 pub(crate) struct LoggedEntry<'a> {
+    log: &'a Log,
+    index: Option<u64>,
+    shard_index: Option<u64>,
+    time: Option<UnixTime>,
+}
+
+impl<'a> LoggedEntry<'a> {
     /// The log.
-    pub(super) log: &'a Log,
+    pub(super) fn log(&self) -> &'a Log {
+        self.log
+    }
+
     /// The index in the log, where that is proved: by the log's promise or, in Rekor v2, by the
     /// inclusion proof.
-    pub(super) index: Option<u64>,
+    pub(super) fn index(&self) -> Option<u64> {
+        self.index
+    }
+
     /// The index in its shard, where an inclusion proof shows it.
-    pub(super) shard_index: Option<u64>,
+    pub(super) fn shard_index(&self) -> Option<u64> {
+        self.shard_index
+    }
+
     /// The integrated time, where the log signed it.
-    pub(super) time: Option<UnixTime>,
+    pub(super) fn time(&self) -> Option<UnixTime> {
+        self.time
+    }
 }
 
 impl LogEntry {

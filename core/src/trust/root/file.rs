@@ -14,15 +14,12 @@ use crate::timestamp;
 use crate::x509::Certificate;
 use crate::x509::path::TrustedChain;
 
-/// Bytes of a trust root; GitHub's, the largest, has 32 KiB.
-const MAX_LEN: usize = 4 << 20;
-
 /// Why some bytes are not a Sigstore trust root.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RootError {
     /// Too many bytes.
-    #[error("the trust root has {0} bytes, more than the {MAX_LEN} allowed")]
+    #[error("the trust root has {0} bytes, more than the {max} allowed", max = limits::TRUST_ROOT_BYTES)]
     TooLarge(usize),
     /// Not the JSON of a trust root.
     #[error("not a Sigstore trust root: {0}")]
@@ -43,7 +40,7 @@ pub enum RootError {
 }
 
 pub(super) fn parse(bytes: &[u8]) -> Result<SigstoreRoot, RootError> {
-    if bytes.len() > MAX_LEN {
+    if bytes.len() > limits::TRUST_ROOT_BYTES {
         return Err(RootError::TooLarge(bytes.len()));
     }
     let mut document: Value = json::parse(bytes)?;

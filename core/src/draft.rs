@@ -1,0 +1,141 @@
+//! A verdict in the making.
+
+use crate::digest::Digest;
+use crate::discovery::Discovered;
+use crate::evidence::Evidence;
+use crate::judged::Judged;
+use crate::limits;
+use crate::policy::{Mode, NoMatch, Policies, Policy};
+use crate::reason::{self, Code, Reason};
+use crate::time::earliest;
+use crate::verdict::{Asked, CheckResult, Image, Outcome, Passed, SCHEMA_VERSION, Verdict};
+
+/// A verdict in the making.
+pub(crate) struct Draft {
+    verdict: Verdict,
+    enforced_failed: bool,
+    warned: bool,
+    unproven: bool,
+}
+
+impl Draft {
+    /// About this image.
+    pub(crate) fn new(
+        evidence: &Evidence,
+        policies: &Policies,
+        digest: Digest,
+        trust_revision: Digest,
+    ) -> Self {
+        let request = &evidence.request;
+        Self {
+            verdict: Verdict {
+                schema_version: SCHEMA_VERSION,
+                image: Image {
+                    requested: request.image.clone(),
+                    reference: evidence.subject.reference.at(digest).to_string(),
+                    digest,
+                    media_type: evidence.subject.media_type.clone(),
+                },
+                request: Asked {
+                    namespace: request
+                        .namespace
+                        .clone()
+                        .filter(|_| policies.by_namespace()),
+                    policy: request.policy.clone(),
+                },
+                verified: false,
+                outcome: Outcome::NoPolicy,
+                policies: Vec::new(),
+                signers: Vec::new(),
+                attestations: Vec::new(),
+                checks: Vec::new(),
+                reasons: Vec::new(),
+                trust_revision,
+                valid_until: None,
+            },
+            enforced_failed: false,
+            warned: false,
+            unproven: false,
+        }
+    }
+
+    /// The image is refused, whatever the policies.
+    pub(crate) fn refused(mut self, reason: Reason) -> Verdict {
+        self.verdict.outcome = reason.code.class().into();
+        self.verdict.reasons.push(reason);
+        self.verdict
+    }
+
+    /// No policy covers the image.
+    pub(crate) fn without_policy(mut self, evidence: &Evidence, no_match: NoMatch) -> Verdict {
+        let image = &evidence.subject.reference;
+        let named = &evidence.request.policy;
+        let message = match named {
+            None => format!("no policy covers {image}"),
+            Some(name) => {
+                format!("the policy {name:?}, which was asked for, does not cover {image} here")
+            }
+        };
+        self.verdict
+            .reasons
+            .push(Reason::new(Code::NoPolicy, message));
+        // Others may cover it: to name one that does not is no way out.
+        if named.is_none() && no_match == NoMatch::DangerAllowUnverified {
+            self.verdict.outcome = Outcome::NotCovered;
+            self.verdict.verified = true;
+        }
+        self.verdict
+    }
+
+    /// Adds what became of a policy.
+    pub(crate) fn add(&mut self, policy: &Policy, judged: Judged) {
+        match (judged.report.outcome, policy.mode()) {
+            (Passed::Passed, _) => {}
+            (Passed::Unproven, _) => self.unproven = true,
+            (Passed::Failed, Mode::Enforce) => self.enforced_failed = true,
+            (Passed::Failed, Mode::Warn) => self.warned = true,
+        }
+        let verdict = &mut self.verdict;
+        verdict.policies.push(judged.report);
+        verdict.signers.extend(judged.signers);
+        verdict.attestations.extend(judged.attestations);
+        verdict.checks.extend(judged.checks);
+        verdict.reasons.extend(judged.reasons);
+        verdict.valid_until = earliest(verdict.valid_until, judged.valid_until);
+    }
+
+    /// All policies were added.
+    pub(crate) fn finish(mut self, found: &Discovered) -> Verdict {
+        let verdict = &mut self.verdict;
+        verdict.signers.sort();
+        verdict.signers.dedup();
+        // The failed first: of too many, those that matter stay.
+        verdict
+            .checks
+            .sort_by_cached_key(|check| (check.result != CheckResult::Failed, check.clone()));
+        verdict.checks.dedup();
+        verdict.checks.truncate(limits::CHECKS);
+        if self.enforced_failed || self.warned {
+            verdict.reasons.extend(found.broken.iter().cloned());
+            verdict.reasons.extend(found.ignored.iter().cloned());
+        }
+        verdict.reasons = reason::most_specific(std::mem::take(&mut verdict.reasons));
+        verdict.outcome = match (self.enforced_failed, self.warned, self.unproven) {
+            (true, _, _) => refusal(&verdict.reasons),
+            (false, true, _) => Outcome::Warned,
+            (false, false, true) => Outcome::Unproven,
+            (false, false, false) => Outcome::Verified,
+        };
+        verdict.verified = !verdict.policies.is_empty() && verdict.outcome.admits();
+        self.verdict
+    }
+}
+
+/// The class of the most telling reason.
+fn refusal(reasons: &[Reason]) -> Outcome {
+    reasons
+        .iter()
+        .map(|reason| reason.code.class())
+        .max()
+        .map_or(Outcome::Untrusted, Outcome::from)
+}

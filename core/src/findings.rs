@@ -1,0 +1,219 @@
+//! What the authorities find among the candidates.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::budget::{self, Exceeded};
+use crate::discovery::Discovered;
+use crate::formats::{Found, Judge, Memory};
+use crate::judgement::{Context, Judgement, Says, Unproven, Verified};
+use crate::policy::{Authority, Policy};
+use crate::reason::{Code, Reason};
+use crate::undecided::Undecided;
+use crate::verdict::Check;
+
+/// What one authority found.
+#[derive(Default)]
+pub(crate) struct Findings {
+    /// Signatures of the image.
+    pub(crate) signatures: Vec<Verified>,
+    /// Attestations.
+    pub(crate) attestations: Vec<Verified>,
+    /// Signatures that a level lets in whoever made them.
+    pub(crate) unproven: Vec<Unproven>,
+    /// Why others do not count.
+    pub(crate) failures: Vec<Reason>,
+    /// The checks of the signatures that failed.
+    pub(crate) failed_checks: Vec<Check>,
+    /// It lets in without looking at signatures, and says so by these checks.
+    pub(crate) unseen: Option<Vec<Check>>,
+}
+
+impl Findings {
+    /// Whether the authority lets in without proof.
+    pub(crate) fn passes_unproven(&self) -> bool {
+        self.unseen.is_some() || !self.unproven.is_empty()
+    }
+}
+
+/// What every authority of every policy found, in their order.
+///
+/// Each candidate is read once, judged by all of them, and forgotten: one is in memory at a
+/// time. The smallest come first: what a stranger adds to a copy makes it larger than the
+/// original, and megabytes come last.
+pub(crate) fn judge_authorities<'a>(
+    policies: &[&Policy],
+    found: &mut Discovered,
+    context: impl Fn(&Policy, &Authority) -> Context<'a>,
+) -> Result<Vec<Vec<Findings>>, Undecided> {
+    let mut findings = Vec::with_capacity(policies.len());
+    let mut asked = Vec::new();
+    for (policy_index, policy) in policies.iter().enumerate() {
+        let mut of_policy = Vec::with_capacity(policy.authorities().len());
+        for (index, authority) in policy.authorities().iter().enumerate() {
+            let context = context(policy, authority);
+            of_policy.push(match Judge::of(authority, &context.authority_name) {
+                Judge::Nothing(checks) => Findings {
+                    unseen: Some(checks),
+                    ..Findings::default()
+                },
+                judge => {
+                    asked.push(Juror {
+                        place: (policy_index, index),
+                        authority,
+                        judge,
+                        context,
+                    });
+                    Findings::default()
+                }
+            });
+        }
+        findings.push(of_policy);
+    }
+    let Judgements {
+        mut judgements,
+        unread,
+        broken,
+    } = judge_candidates(&found.candidates, &asked)?;
+    judgements.sort_by_key(|(index, asked, _)| (asked.place, *index));
+    for (_, asked, judgement) in judgements {
+        let (policy, authority) = asked.place;
+        let of_policy = findings.get_mut(policy);
+        if let Some(findings) = of_policy.and_then(|f| f.get_mut(authority)) {
+            findings.add(asked.authority, judgement);
+        }
+    }
+    let mut index = 0..;
+    found
+        .candidates
+        .retain(|_| index.next().is_none_or(|index| !unread.contains(&index)));
+    found.broken.extend(broken);
+    Ok(findings)
+}
+
+/// An authority that judges.
+struct Juror<'a, 'c> {
+    /// Its policy's place among the policies, and its own in it.
+    place: (usize, usize),
+    authority: &'a Authority,
+    judge: Judge<'a>,
+    context: Context<'c>,
+}
+
+/// What became of the candidates.
+#[derive(Default)]
+struct Judgements<'a, 'p, 'c> {
+    /// By a candidate's place, what an authority says of it.
+    judgements: Vec<(usize, &'a Juror<'p, 'c>, Judgement)>,
+    /// The places of those that cannot be read.
+    unread: BTreeSet<usize>,
+    broken: Vec<Reason>,
+}
+
+fn judge_candidates<'a, 'p, 'c>(
+    candidates: &[Found],
+    asked: &'a [Juror<'p, 'c>],
+) -> Result<Judgements<'a, 'p, 'c>, Undecided> {
+    let mut order: Vec<_> = candidates.iter().enumerate().collect();
+    order.sort_by_key(|(index, candidate)| (candidate.size(), *index));
+    let memory = Memory::default();
+    let mut judged = Judgements::default();
+    for (position, (index, candidate)) in order.iter().enumerate() {
+        if let Err(exceeded) = judged.judge(*index, candidate, asked, &memory)? {
+            let left = order.len() - position;
+            judged.broken.push(not_judged(exceeded, left));
+            break;
+        }
+    }
+    Ok(judged)
+}
+
+impl<'a, 'p, 'c> Judgements<'a, 'p, 'c> {
+    /// Reads a candidate and has it judged by all, unless a limit of the verdict is met.
+    fn judge(
+        &mut self,
+        index: usize,
+        candidate: &Found,
+        asked: &'a [Juror<'p, 'c>],
+        memory: &Memory,
+    ) -> Result<Result<(), Exceeded>, Undecided> {
+        let read = match budget::share(|| candidate.read()) {
+            Ok(read) => read,
+            Err(exceeded) if exceeded.is_of_verdict() => return Ok(Err(exceeded)),
+            Err(exceeded) => Err(beyond_share(candidate, exceeded)),
+        };
+        let read = match read {
+            Ok(read) => read,
+            Err(reason) => {
+                self.unread.insert(index);
+                self.broken.push(reason);
+                return Ok(Ok(()));
+            }
+        };
+        for asked in asked {
+            let judged = budget::share(|| read.judge(&asked.judge, &asked.context, memory));
+            let judgement = match judged {
+                Ok(judgement) => judgement?,
+                Err(exceeded) if exceeded.is_of_verdict() => return Ok(Err(exceeded)),
+                Err(exceeded) => beyond_share(candidate, exceeded).into(),
+            };
+            self.judgements.push((index, asked, judgement));
+        }
+        Ok(Ok(()))
+    }
+}
+
+fn beyond_share(candidate: &Found, exceeded: Exceeded) -> Reason {
+    Reason::new(
+        Code::LimitExceeded,
+        format!("the signature in {}: {exceeded}", candidate.artifact()),
+    )
+}
+
+fn not_judged(exceeded: Exceeded, left: usize) -> Reason {
+    Reason::new(
+        Code::LimitExceeded,
+        format!("{exceeded}; {left} signature(s) were not judged"),
+    )
+}
+
+impl Findings {
+    fn add(&mut self, authority: &Authority, judgement: Judgement) {
+        match judgement {
+            Judgement::NotApplicable => {}
+            Judgement::Failed { reasons, checks } => {
+                self.failures.extend(reasons);
+                self.failed_checks.extend(checks);
+            }
+            Judgement::Unproven(unproven) => {
+                match missing_annotation(authority, unproven.annotations()) {
+                    Some(reason) => self.failures.push(reason),
+                    None => self.unproven.push(unproven),
+                }
+            }
+            Judgement::Passed(verified) => match verified.says() {
+                Says::ImageSignature => {
+                    match missing_annotation(authority, verified.annotations()) {
+                        Some(reason) => self.failures.push(reason),
+                        None => self.signatures.push(*verified),
+                    }
+                }
+                Says::Attestation(_) => self.attestations.push(*verified),
+            },
+        }
+    }
+}
+
+fn missing_annotation(authority: &Authority, signed: &BTreeMap<String, String>) -> Option<Reason> {
+    let (key, expected) = authority
+        .annotations
+        .iter()
+        .find(|(key, expected)| signed.get(*key) != Some(expected))?;
+    let found = match signed.get(key) {
+        Some(found) => format!("found {found:?}"),
+        None => "found none".to_owned(),
+    };
+    Some(Reason::new(
+        Code::AnnotationMismatch,
+        format!("expected the signed annotation {key:?} to be {expected:?}, {found}"),
+    ))
+}

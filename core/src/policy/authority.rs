@@ -1,0 +1,130 @@
+//! Who is trusted to sign, and how that is recognised.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::level::{NotationLevel, VerifyTimestamp};
+use super::matcher::Matcher;
+use super::non_empty::NonEmpty;
+use super::trusted_identities::TrustedIdentities;
+use crate::crypto::PublicKey;
+use crate::time::Window;
+
+/// Somebody who is trusted to sign, and how that is recognised.
+#[derive(Clone, Debug)]
+pub struct Authority {
+    /// The name, unique in its policy.
+    pub name: String,
+    /// How a signature of this authority is recognised.
+    pub trust: AuthorityKind,
+    /// Annotations that an image signature must carry, under the signature.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// The kinds of authorities.
+#[derive(Clone, Debug)]
+pub enum AuthorityKind {
+    /// Managed public keys.
+    Key(KeyAuthority),
+    /// Short-lived certificates from a Sigstore certificate authority.
+    Keyless(KeylessAuthority),
+    /// Notary Project signatures.
+    Notation(NotationAuthority),
+}
+
+/// Trust in managed keys: a signature by any one of them counts.
+#[derive(Clone, Debug)]
+pub struct KeyAuthority {
+    /// The keys.
+    pub keys: NonEmpty<TrustedKey>,
+    /// Who must have seen a signature; nobody counts without a trust root.
+    pub witnesses: Option<KeyWitnesses>,
+}
+
+/// Who must have seen a signature by a managed key.
+#[derive(Clone, Debug)]
+pub struct KeyWitnesses {
+    /// The Sigstore trust root whose logs and timestamp authorities count.
+    pub trust_root: String,
+    /// Distinct transparency logs that must have the signature; 0: none needed.
+    pub transparency_log: usize,
+    /// Distinct timestamp authorities that must have signed; 0: none needed.
+    pub signed_timestamp: usize,
+}
+
+/// A key with its validity.
+#[derive(Clone, Debug)]
+pub struct TrustedKey {
+    /// The name by which verdicts call it.
+    pub name: String,
+    /// The key.
+    pub key: PublicKey,
+    /// When its signatures count: at every verified time of a signature, and at
+    /// `now` if it has none.
+    pub valid_for: Window,
+}
+
+/// Trust in identities that a Sigstore certificate authority vouches for.
+#[derive(Clone, Debug)]
+pub struct KeylessAuthority {
+    /// The name of the Sigstore trust root: `public-good`, `github`, `staging` or a configured one.
+    pub trust_root: String,
+    /// The identities. A signature by any one of them counts.
+    pub identities: NonEmpty<Identity>,
+    /// Distinct transparency logs that must have the signature.
+    pub transparency_log: usize,
+    /// Distinct timestamp authorities that must have signed.
+    pub signed_timestamp: usize,
+    /// Distinct certificate transparency logs that must have promised the certificate.
+    pub certificate_transparency: usize,
+}
+
+/// One identity: all of its parts must hold for the same certificate.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The OIDC issuer.
+    pub issuer: Matcher,
+    /// The subject alternative name.
+    pub subject: Matcher,
+    /// What kind of name it must be; without, it may be any.
+    pub subject_type: Option<SubjectType>,
+    /// Further Fulcio claims, by the names of [`crate::verdict::Signer::claims`].
+    pub claims: BTreeMap<String, Matcher>,
+}
+
+/// The kind of the name that a certificate gives its subject (RFC 5280 section 4.2.1.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SubjectType {
+    /// `rfc822Name`: an email address, of a person mostly.
+    Email,
+    /// `otherName` with Fulcio's OID: a plain user name.
+    OtherName,
+    /// `uniformResourceIdentifier`: a workflow or a workload.
+    Uri,
+}
+
+impl SubjectType {
+    /// The stable name, in policies and verdicts.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::Uri => "uri",
+            Self::OtherName => "other_name",
+        }
+    }
+}
+
+/// Trust in Notary Project signatures.
+#[derive(Clone, Debug)]
+pub struct NotationAuthority {
+    /// The trust stores, as `ca:acme`; never empty unless the level is `skip`.
+    pub trust_stores: Vec<crate::trust::StoreName>,
+    /// The trusted identities.
+    pub trusted_identities: TrustedIdentities,
+    /// What each check's failure does.
+    pub level: NotationLevel,
+    /// When a timestamp countersignature is needed.
+    pub verify_timestamp: VerifyTimestamp,
+}
