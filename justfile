@@ -17,7 +17,7 @@ ci:
 # Format, lints and documentation.
 check:
     cargo fmt --all --check
-    cargo clippy --workspace --all-targets -- -D warnings
+    cargo clippy --workspace --all-targets --features sealgate-mutants/schemata -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
 # The wasm module, and its size.

@@ -12,6 +12,7 @@ mod claims;
 mod dependencies;
 mod hidden_inputs;
 mod manifests;
+mod mutants;
 mod order;
 mod processes;
 mod suites;
