@@ -1,10 +1,11 @@
 //! What is built is newer than the advisories against it, and what has a history is not built.
 //! `cargo deny` (`.ci/run`) knows more of them, but only where its database can be had.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::process::Command;
 
-use sealgate_tests::source;
+use sealgate_tests::{source, tools};
 
 /// The packages of `Cargo.lock`, with every version of each.
 fn locked() -> BTreeMap<String, Vec<[u64; 3]>> {
@@ -104,5 +105,29 @@ fn the_service_has_no_second_cryptography_and_hosts_no_wasm_adv_68_adv_73_adv_79
         "policy-wasm/Cargo.toml",
     ] {
         assert!(!read(manifest).contains("wasmtime"), "{manifest}");
+    }
+}
+
+/// The README's first command names no program: what it builds is what the default members need,
+/// and no feature that another member of the workspace wants.
+#[test]
+fn the_first_command_builds_the_service_and_its_demo_alone() {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["tree", "--locked", "--offline", "--prefix", "none"]);
+    cargo.args(["--edges", "normal,build"]);
+    let tree = tools::run(cargo.current_dir(source::root())).unwrap_or_else(|e| panic!("{e}"));
+    let names: Vec<_> = tree
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    assert_eq!(names.first(), Some(&"sealgate"));
+    let distinct: BTreeSet<_> = names.into_iter().collect();
+    for name in [
+        "wasmtime",
+        "sealgate-policy-wasm",
+        "libfuzzer-sys",
+        "libtest-mimic",
+    ] {
+        assert!(!distinct.contains(name), "{name}");
     }
 }
