@@ -3,7 +3,7 @@
 use aws_lc_rs::digest;
 use aws_lc_rs::signature::{self as lc, ParsedPublicKey, UnparsedPublicKey, VerificationAlgorithm};
 
-use super::{Backend, Mismatch, RustCrypto};
+use super::{Backend, Mismatch, ed25519ph};
 use crate::crypto::{Hash, KeyKind, Scheme};
 
 /// The backend over AWS-LC.
@@ -36,7 +36,7 @@ impl Backend for AwsLc {
         signature: &[u8],
     ) -> Result<(), Mismatch> {
         let Some(algorithm) = algorithm(scheme) else {
-            return RustCrypto.verify(scheme, key, message, signature);
+            return ed25519ph::verify(key, &self.digest(Hash::Sha512, message), signature);
         };
         UnparsedPublicKey::new(algorithm, key)
             .verify(message, signature)
@@ -50,8 +50,9 @@ impl Backend for AwsLc {
         digest: &[u8],
         signature: &[u8],
     ) -> Result<(), Mismatch> {
-        let (Some(algorithm), Some(hash)) = (algorithm(scheme), scheme.hash()) else {
-            return RustCrypto.verify_digest(scheme, key, digest, signature);
+        let hash = scheme.hash().ok_or(Mismatch)?;
+        let Some(algorithm) = algorithm(scheme) else {
+            return ed25519ph::verify(key, digest, signature);
         };
         let digest = digest::Digest::import_less_safe(digest, digest_algorithm(hash))
             .map_err(|_| Mismatch)?;
@@ -61,8 +62,7 @@ impl Backend for AwsLc {
     }
 }
 
-/// What AWS-LC calls the scheme. aws-lc-rs has no API for Ed25519ph, so that RustCrypto verifies
-/// this one natively too.
+/// What AWS-LC calls the scheme. aws-lc-rs has no API for Ed25519ph.
 fn algorithm(scheme: Scheme) -> Option<&'static dyn VerificationAlgorithm> {
     Some(match scheme {
         Scheme::EcdsaP256Sha256 => &lc::ECDSA_P256_SHA256_ASN1,

@@ -1,12 +1,14 @@
 //! The implementations of the primitives, behind one small trait.
 //!
-//! Which one runs is decided when compiling: AWS-LC natively, RustCrypto in wasm. Both judge every
-//! key and signature alike; `tests/wycheproof.rs` and `tests/backends.rs` hold them to that.
+//! Which one runs is decided when compiling: AWS-LC natively, RustCrypto in wasm. The feature
+//! `rust-crypto` builds the other beside AWS-LC, for tests. Both judge every key and signature alike; `tests/wycheproof.rs` and `tests/backends.rs` hold them to that.
 
 #[cfg(not(target_arch = "wasm32"))]
 mod aws_lc;
 #[cfg(fuzzing)]
 mod believing;
+mod ed25519ph;
+#[cfg(any(target_arch = "wasm32", feature = "rust-crypto"))]
 mod rust_crypto;
 
 use std::fmt;
@@ -15,6 +17,7 @@ use std::fmt;
 pub use self::aws_lc::AwsLc;
 #[cfg(fuzzing)]
 pub use self::believing::believe_every_signature;
+#[cfg(any(target_arch = "wasm32", feature = "rust-crypto"))]
 pub use self::rust_crypto::RustCrypto;
 use super::{Hash, KeyKind, Scheme};
 

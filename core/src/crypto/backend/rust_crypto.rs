@@ -5,11 +5,9 @@ use ed25519_dalek::Verifier as _;
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
 use rsa::traits::SignatureScheme;
 use rsa::{BoxedUint, Pkcs1v15Sign, Pss, RsaPublicKey};
-use sha2::digest::consts::U64;
-use sha2::digest::{FixedOutput, HashMarker, Output, OutputSizeUser, Update};
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
-use super::{Backend, Mismatch};
+use super::{Backend, Mismatch, ed25519ph};
 use crate::crypto::rsa::RsaPublicKeyDer;
 use crate::crypto::{Hash, KeyKind, Scheme};
 
@@ -78,7 +76,7 @@ impl Backend for RustCrypto {
             Scheme::RsaPssSha256 => rsa(Pss::<Sha256>::new(), key, digest, signature),
             Scheme::RsaPssSha384 => rsa(Pss::<Sha384>::new(), key, digest, signature),
             Scheme::RsaPssSha512 => rsa(Pss::<Sha512>::new(), key, digest, signature),
-            Scheme::Ed25519ph => ed25519ph(key, digest, signature),
+            Scheme::Ed25519ph => ed25519ph::verify(key, digest, signature),
             Scheme::Ed25519 => Err(Mismatch),
         }
     }
@@ -118,38 +116,4 @@ fn ed25519(key: &[u8], message: &[u8], signature: &[u8]) -> Result<(), Mismatch>
     let key = ed25519_dalek::VerifyingKey::try_from(key).map_err(|_| Mismatch)?;
     let signature = ed25519_dalek::Signature::from_slice(signature).map_err(|_| Mismatch)?;
     key.verify(message, &signature).map_err(|_| Mismatch)
-}
-
-fn ed25519ph(key: &[u8], digest: &[u8], signature: &[u8]) -> Result<(), Mismatch> {
-    let key = ed25519_dalek::VerifyingKey::try_from(key).map_err(|_| Mismatch)?;
-    let signature = ed25519_dalek::Signature::from_slice(signature).map_err(|_| Mismatch)?;
-    let digest = Prehashed(digest.try_into().map_err(|_| Mismatch)?);
-    key.verify_prehashed(digest, None, &signature)
-        .map_err(|_| Mismatch)
-}
-
-/// A SHA-512 digest made elsewhere, in the guise of the hasher that ed25519-dalek asks for.
-struct Prehashed([u8; 64]);
-
-impl Default for Prehashed {
-    fn default() -> Self {
-        Self([0; 64])
-    }
-}
-
-impl OutputSizeUser for Prehashed {
-    type OutputSize = U64;
-}
-
-impl HashMarker for Prehashed {}
-
-impl Update for Prehashed {
-    /// Nothing is hashed any more: ed25519-dalek only finalises.
-    fn update(&mut self, _data: &[u8]) {}
-}
-
-impl FixedOutput for Prehashed {
-    fn finalize_into(self, out: &mut Output<Self>) {
-        out.copy_from_slice(&self.0);
-    }
 }
