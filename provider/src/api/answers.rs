@@ -89,10 +89,10 @@ impl Api {
     fn count<'a>(&self, answer: &'a Result<Decision, NoDecision>) -> Became<'a> {
         match answer {
             Ok(decision) => {
-                let (judged, cache) = (&decision.judged, decision.status.name());
-                self.metrics.decision(judged.outcome, cache);
+                let judged = &decision.judged;
+                self.metrics.decision(judged.outcome, decision.status);
                 Became::Decided {
-                    cache,
+                    cache: decision.status.name(),
                     age: decision.age,
                     verdict: &judged.audit,
                 }

@@ -12,8 +12,9 @@
 //! and reported, rather than admission held up. Each line is whole, also after a disk was full.
 //! A file that was moved away is opened anew on `SIGHUP`.
 
+use std::cell::RefCell;
 use std::fmt::Display;
-use std::io;
+use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -154,9 +155,16 @@ impl Audit {
 
     /// Records what became of a question.
     pub(crate) fn record(&self, asked: &Asked<'_>, became: &Became<'_>) {
-        if let Some(writer) = &self.writer {
-            writer.push(|into| line(into, asked, became));
-        }
+        let Some(writer) = &self.writer else {
+            return;
+        };
+        // Others wait for the lines while one is added: so it is written beside them.
+        DRAFT.with_borrow_mut(|draft| {
+            draft.line.clear();
+            draft.write(asked, became);
+            writer.push(|into| into.extend_from_slice(&draft.line));
+            draft.line.shrink_to(MOST_KEPT);
+        });
     }
 
     /// Opens the file anew, since it has been moved away. If that fails, the old one stays in use.
@@ -194,42 +202,72 @@ impl Owner for Losses {
     }
 }
 
-fn line(line: &mut Vec<u8>, asked: &Asked<'_>, became: &Became<'_>) {
-    field(line, b"{\"time\":", &asked.now.to_string());
-    field(line, b",\"requestId\":", asked.request_id);
-    field(line, b",\"route\":", asked.route);
-    field(line, b",\"key\":", asked.key);
-    match became {
-        Became::Decided {
-            cache,
-            age,
-            verdict,
-        } => {
-            field(line, b",\"cache\":", cache);
-            line.extend_from_slice(b",\"ageSeconds\":");
-            line.extend_from_slice(age.as_secs().to_string().as_bytes());
-            line.push(b',');
-            line.extend_from_slice(&verdict.0);
-            line.push(b'\n');
+thread_local! {
+    static DRAFT: RefCell<Draft> = RefCell::default();
+}
+
+/// Bytes of a draft that are kept for the next line.
+const MOST_KEPT: usize = 16 << 10;
+
+/// A line that is being written, and the time as text, which is the same for many.
+#[derive(Default)]
+struct Draft {
+    line: Vec<u8>,
+    time: (Option<UnixTime>, String),
+}
+
+impl Draft {
+    fn write(&mut self, asked: &Asked<'_>, became: &Became<'_>) {
+        let (of, time) = &mut self.time;
+        if *of != Some(asked.now) {
+            (*of, *time) = (Some(asked.now), asked.now.to_string());
         }
-        Became::WrongKey { code } => {
-            line.extend_from_slice(b",\"verified\":false");
-            field(line, b",\"outcome\":", "wrong_key");
-            field(line, b",\"reasons\":[", code);
-            line.extend_from_slice(b"]}\n");
-        }
-        Became::Undecided { code, message } => {
-            line.extend_from_slice(b",\"verified\":false");
-            field(line, b",\"outcome\":", "undecided");
-            field(line, b",\"reasons\":[", code);
-            field(line, b"],\"message\":", &message.to_string());
-            line.extend_from_slice(b"}\n");
+        let line = &mut self.line;
+        name(line, b"{\"time\":", time);
+        name(line, b",\"requestId\":", asked.request_id);
+        name(line, b",\"route\":", asked.route);
+        text(line, b",\"key\":", asked.key);
+        match became {
+            Became::Decided {
+                cache,
+                age,
+                verdict,
+            } => {
+                name(line, b",\"cache\":", cache);
+                line.extend_from_slice(b",\"ageSeconds\":");
+                // Writing into memory cannot fail.
+                let _ = write!(line, "{},", age.as_secs());
+                line.extend_from_slice(&verdict.0);
+                line.push(b'\n');
+            }
+            Became::WrongKey { code } => {
+                line.extend_from_slice(b",\"verified\":false");
+                name(line, b",\"outcome\":", "wrong_key");
+                name(line, b",\"reasons\":[", code);
+                line.extend_from_slice(b"]}\n");
+            }
+            Became::Undecided { code, message } => {
+                line.extend_from_slice(b",\"verified\":false");
+                name(line, b",\"outcome\":", "undecided");
+                name(line, b",\"reasons\":[", code);
+                text(line, b"],\"message\":", &message.to_string());
+                line.extend_from_slice(b"}\n");
+            }
         }
     }
 }
 
-fn field(line: &mut Vec<u8>, name: &[u8], value: &str) {
-    line.extend_from_slice(name);
+/// A field whose value is ours, of letters, digits and what needs no escape in JSON.
+fn name(line: &mut Vec<u8>, field: &[u8], value: &str) {
+    line.extend_from_slice(field);
+    line.push(b'"');
+    line.extend_from_slice(value.as_bytes());
+    line.push(b'"');
+}
+
+/// A field whose value may be any text.
+fn text(line: &mut Vec<u8>, field: &[u8], value: &str) {
+    line.extend_from_slice(field);
     // Writing a string into memory cannot fail.
     let _ = serde_json::to_writer(line, value);
 }

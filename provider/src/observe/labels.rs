@@ -74,6 +74,18 @@ labels! {
 }
 
 labels! {
+    /// Where a decision comes from.
+    CacheStatus {
+        /// From the cache.
+        Hit = "hit",
+        /// Made for this question.
+        Miss = "miss",
+        /// From the cache, beyond its life: the registry could not be asked.
+        Stale = "stale",
+    }
+}
+
+labels! {
     /// The caches.
     CacheName {
         /// Tag lookups.
@@ -187,7 +199,7 @@ pub(super) struct RouteLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct DecisionLabels {
     pub(super) outcome: &'static str,
-    pub(super) cache: &'static str,
+    pub(super) cache: CacheStatus,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

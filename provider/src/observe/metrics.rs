@@ -15,13 +15,14 @@ use prometheus_client::registry::{Registry, Unit};
 use sealgate_core::UnixTime;
 use sealgate_core::verdict::Outcome;
 
+use super::known::{Known, count};
 use super::labels::{
     CacheLabels, CauseLabels, ClosedLabels, DecisionLabels, ListenerLabels, LogLossLabels,
     RefreshLabels, ReloadLabels, RequestLabels, ReviewLabels, RootLabels, RouteLabels, WorkLabels,
 };
 
 pub(crate) use super::labels::{
-    Answer, CacheName, Closed, Loaded, LogLoss, ReloadResult, Reviewed, Route, Work,
+    Answer, CacheName, CacheStatus, Closed, Loaded, LogLoss, ReloadResult, Reviewed, Route, Work,
 };
 
 /// There is one log, which begins before everything else.
@@ -75,6 +76,7 @@ macro_rules! metrics {
         #[derive(Debug)]
         pub struct Metrics {
             registry: Registry,
+            known: Known,
             $( $field: $type, )+
         }
 
@@ -91,7 +93,7 @@ macro_rules! metrics {
                     "Lines of the log that were not written",
                     LOG_LOST.clone(),
                 );
-                Self { registry, $( $field, )+ }
+                Self { registry, known: Known::default(), $( $field, )+ }
             }
         }
     };
@@ -137,20 +139,43 @@ impl Metrics {
     }
 
     pub(crate) fn request(&self, route: Route, answer: Answer, started: Instant) {
-        self.requests
-            .get_or_create(&RequestLabels { route, answer })
-            .inc();
-        self.request_seconds
-            .get_or_create(&RouteLabels { route })
-            .observe(started.elapsed().as_secs_f64());
+        let requests = self.known.requests.get(route as usize);
+        count(
+            requests.and_then(|answers| answers.get(answer as usize)),
+            || {
+                let labels = RequestLabels { route, answer };
+                self.requests.get_or_create_owned(&labels)
+            },
+            |requests| {
+                requests.inc();
+            },
+        );
+        let took = started.elapsed().as_secs_f64();
+        count(
+            self.known.request_seconds.get(route as usize),
+            || {
+                let labels = RouteLabels { route };
+                self.request_seconds.get_or_create_owned(&labels)
+            },
+            |seconds| seconds.observe(took),
+        );
     }
 
-    pub(crate) fn decision(&self, outcome: Outcome, cache: &'static str) {
-        let labels = DecisionLabels {
-            outcome: outcome.name(),
-            cache,
-        };
-        self.decisions.get_or_create(&labels).inc();
+    pub(crate) fn decision(&self, outcome: Outcome, cache: CacheStatus) {
+        let decisions = self.known.decisions.get(outcome as usize);
+        count(
+            decisions.and_then(|statuses| statuses.get(cache as usize)),
+            || {
+                let labels = DecisionLabels {
+                    outcome: outcome.name(),
+                    cache,
+                };
+                self.decisions.get_or_create_owned(&labels)
+            },
+            |decisions| {
+                decisions.inc();
+            },
+        );
     }
 
     pub(crate) fn undecided(&self, cause: &'static str) {
@@ -303,7 +328,7 @@ mod tests {
         let metrics = Metrics::new();
         let series = |n: usize| {
             for _ in 0..n {
-                metrics.decision(Outcome::Unsigned, "miss");
+                metrics.decision(Outcome::Unsigned, CacheStatus::Miss);
                 metrics.undecided("deadline_exceeded");
                 metrics.wrong_key();
             }

@@ -8,10 +8,11 @@ use sealgate_core::verdict::Outcome;
 use tokio::time::Instant;
 
 use super::cache::{EvidenceKey, Fetched, Judged, QuestionKey, VerdictKey, size};
-use super::decision::{CacheStatus, Decision, NoDecision};
+use super::decision::{Decision, NoDecision};
 use super::undecided::Undecided;
 use super::{Inner, Service};
 use crate::collect::{Resolved, RevocationClient, Wanted};
+use crate::observe::metrics::CacheStatus;
 use crate::question::Question;
 use crate::rules::Rules;
 use crate::shares::Party;

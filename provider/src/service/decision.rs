@@ -7,6 +7,7 @@ use super::cache::Judged;
 use super::undecided::Undecided;
 use crate::collect::CollectError;
 use crate::flight::Crashed;
+use crate::observe::metrics::CacheStatus;
 use crate::question::KeyError;
 use crate::registry::Cause;
 
@@ -18,28 +19,6 @@ pub(crate) struct Decision {
     pub status: CacheStatus,
     /// How long ago the registry was asked.
     pub age: Duration,
-}
-
-/// Where a decision comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum CacheStatus {
-    /// From the cache.
-    Hit,
-    /// Made for this question.
-    Miss,
-    /// From the cache, beyond its life: the registry could not be asked.
-    Stale,
-}
-
-impl CacheStatus {
-    /// The stable name.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Hit => "hit",
-            Self::Miss => "miss",
-            Self::Stale => "stale",
-        }
-    }
 }
 
 /// Why there is no decision.

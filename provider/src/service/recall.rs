@@ -7,8 +7,9 @@ use sealgate_core::{Digest, Reference};
 
 use super::Inner;
 use super::cache::{EvidenceKey, Fetched, Judged, Looked, QuestionKey, VerdictKey};
-use super::decision::{CacheStatus, Decision};
+use super::decision::Decision;
 use crate::collect::Resolved;
+use crate::observe::metrics::CacheStatus;
 use crate::question::Question;
 use crate::rules::Rules;
 
