@@ -2,14 +2,16 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use futures::future::join_all;
 
+use super::images::Images;
 use super::reply::Rejection;
 use super::{Api, Asking};
 use crate::observe::audit::{Asked, Became};
 use crate::question::{KeyError, Question};
-use crate::service::{Decision, NoDecision};
+use crate::service::{Decision, Key, NoDecision};
 
 /// How many undecided images a message names.
 const NAMED: usize = 10;
@@ -18,12 +20,42 @@ const NAMED: usize = 10;
 pub(super) struct Answered<'a> {
     pub(super) key: &'a str,
     /// The image as the key has it.
-    pub(super) image: String,
+    pub(super) image: Arc<str>,
     pub(super) answer: Result<Decision, KeyError>,
 }
 
 /// The image as the key has it, and what was found out about it.
-type Answer = (String, Result<Decision, NoDecision>);
+type Answer = (Arc<str>, Result<Decision, NoDecision>);
+
+/// How the keys of a request are read.
+#[derive(Clone, Copy)]
+pub(super) enum Form<'a> {
+    /// As keys in any of their forms, by the policy that the route names.
+    Key(Option<&'a str>),
+    /// As images alone.
+    Image,
+    /// As images, with the namespace and the policy of the list they are in.
+    Listed(&'a Images<'a>),
+}
+
+impl<'a> Form<'a> {
+    fn question(self, key: &str) -> Result<Question, KeyError> {
+        match self {
+            Self::Key(policy) => Question::from_key(key, policy),
+            Self::Image => Question::from_image(key),
+            Self::Listed(list) => list.question(key),
+        }
+    }
+
+    /// The key as a whole question, so that its bytes tell what the answer was. Only where nothing
+    /// else of the request goes into it.
+    fn whole(self, key: &'a str) -> Option<Key<'a>> {
+        match self {
+            Self::Key(policy) => Some(Key { policy, key }),
+            Self::Image | Self::Listed(_) => None,
+        }
+    }
+}
 
 /// What there is of an answer without waiting.
 enum Known {
@@ -33,16 +65,14 @@ enum Known {
 
 impl Api {
     /// Answers every distinct key once, in the order of the request.
-    ///
-    /// `read` makes the question of a key.
     pub(super) async fn answer_all<'a>(
         &self,
         asking: &Asking,
         keys: &'a [Cow<'a, str>],
-        read: impl Fn(&str) -> Result<Question, KeyError>,
+        form: Form<'a>,
     ) -> Result<Vec<Answered<'a>>, Rejection> {
         let keys = distinct(keys);
-        let known: Vec<_> = keys.iter().map(|key| self.known(read(key))).collect();
+        let known: Vec<_> = keys.iter().map(|key| self.known(key, form)).collect();
         // A place is for who waits: while none is left, what is in the caches is answered.
         let _place = match known.iter().any(|one| matches!(one, Known::Open(_))) {
             true => Some(self.places.try_acquire().map_err(|_| Rejection::shed())?),
@@ -52,7 +82,7 @@ impl Api {
             Known::Answer(answer) => answer,
             Known::Open(question) => {
                 let answer = self.service.answer(&question, asking.deadline).await;
-                (question.request.image, answer)
+                (question.request.image.into(), answer)
             }
         }));
         let answers = answers.await;
@@ -61,11 +91,15 @@ impl Api {
     }
 
     /// The answer that is there without waiting; else the question.
-    fn known(&self, question: Result<Question, KeyError>) -> Known {
-        match question {
-            Err(error) => Known::Answer((String::new(), Err(NoDecision::Question(error)))),
-            Ok(question) => match self.service.cached(&question) {
-                Some(decision) => Known::Answer((question.request.image, Ok(decision))),
+    fn known<'a>(&self, key: &'a str, form: Form<'a>) -> Known {
+        let whole = form.whole(key);
+        if let Some((image, decision)) = whole.and_then(|key| self.service.recall(key)) {
+            return Known::Answer((image, Ok(decision)));
+        }
+        match form.question(key) {
+            Err(error) => Known::Answer(("".into(), Err(NoDecision::Question(error)))),
+            Ok(question) => match self.service.cached(&question, whole) {
+                Some(decision) => Known::Answer((question.request.image.into(), Ok(decision))),
                 None => Known::Open(question),
             },
         }
@@ -114,6 +148,9 @@ impl Api {
 
 /// Each key once, in order.
 fn distinct<'a>(keys: &'a [Cow<'a, str>]) -> Vec<&'a str> {
+    if let [key] = keys {
+        return vec![key];
+    }
     let mut seen = HashSet::with_capacity(keys.len());
     keys.iter()
         .map(|key| &**key)

@@ -26,6 +26,8 @@ const MOST_WAITING: usize = 8192;
 /// Room in memory for the bodies of all requests.
 pub(super) struct Bodies {
     room: Arc<Shares>,
+    /// All callers are one party: they were let in.
+    callers: Party,
     /// The most bytes of one.
     most: u64,
 }
@@ -44,6 +46,7 @@ impl Bodies {
                 large: (large, large),
                 waiting: MOST_WAITING,
             }),
+            callers: Party::known("callers"),
             most: limits.body_bytes,
         }
     }
@@ -61,9 +64,8 @@ impl Bodies {
             Some(length) if length > self.most => 0,
             Some(length) => usize::try_from(length).unwrap_or(most),
         };
-        // All callers are one party: they were let in.
-        let callers = Party::known("callers");
-        let room = self.room.take(&callers, length.div_ceil(UNIT), deadline);
+        let units = length.div_ceil(UNIT);
+        let room = self.room.take(&self.callers, units, deadline);
         let room = room.await.map_err(|Crowded| Rejection::no_room())?;
         Ok((read(body, self.most, deadline).await?, room))
     }

@@ -1,26 +1,26 @@
 //! Gatekeeper's routes: validation and mutation.
 
 use std::borrow::Cow;
+use std::io::Write as _;
 
 use axum::http::StatusCode;
 use bytes::Bytes;
 use sealgate_core::verdict::Outcome;
 
-use super::answers::Answered;
+use super::answers::{Answered, Form};
 use super::reply::{Rejection, Reply};
 use super::wire::{self, Item, ProviderRequest};
 use super::{Api, Asking};
-use crate::question::{KeyError, Question};
 use crate::service::Decision;
 
 impl Api {
     /// A verdict per key.
     pub(super) async fn validate(&self, asking: Asking, body: Bytes) -> Result<Reply, Rejection> {
         let policy = asking.policy.clone();
-        let read = |key: &str| Question::from_key(key, policy.as_deref());
-        self.provide(asking, body, false, read, |answered| {
+        let form = Form::Key(policy.as_deref());
+        self.provide(asking, body, false, form, |answered| {
             match &answered.answer {
-                Ok(decision) => Item::Value(decision.to_json().into()),
+                Ok(decision) => Item::Verdict(decision),
                 Err(error) => Item::wrong(error),
             }
         })
@@ -34,8 +34,7 @@ impl Api {
     /// images in: nothing was verified about it. Keys are image names alone: Gatekeeper takes them
     /// from the object, whose author must not choose the namespace or the policy.
     pub(super) async fn mutate(&self, asking: Asking, body: Bytes) -> Result<Reply, Rejection> {
-        self.provide(asking, body, true, Question::from_image, pinned)
-            .await
+        self.provide(asking, body, true, Form::Image, pinned).await
     }
 
     pub(super) async fn provide(
@@ -43,8 +42,8 @@ impl Api {
         asking: Asking,
         body: Bytes,
         idempotent: bool,
-        read: impl Fn(&str) -> Result<Question, KeyError>,
-        item: impl Fn(&Answered<'_>) -> Item<'static>,
+        form: Form<'_>,
+        item: impl for<'b> Fn(&'b Answered<'b>) -> Item<'b>,
     ) -> Result<Reply, Rejection> {
         let request = ProviderRequest::parse(&body).map_err(|error| {
             let code = "request_malformed";
@@ -54,9 +53,8 @@ impl Api {
         if keys.len() > self.limits.keys {
             return Err(Rejection::too_many(keys.len(), self.limits.keys));
         }
-        let answered = self.answer_all(&asking, keys, read).await?;
-        let items: Vec<_> = answered.iter().map(|one| (one.key, item(one))).collect();
-        let items = items.iter().map(|(key, item)| (*key, item));
+        let answered = self.answer_all(&asking, keys, form).await?;
+        let items = answered.iter().map(|one| (one.key, item(one)));
         Ok(Reply::answered(wire::items(idempotent, items)))
     }
 }
@@ -64,26 +62,33 @@ impl Api {
 impl Decision {
     /// The verdict as core wrote it, and where it comes from.
     pub(super) fn to_json(&self) -> Vec<u8> {
+        let mut json = Vec::with_capacity(self.json_bytes());
+        self.write_json(&mut json);
+        json
+    }
+
+    /// As much as [`write_json`](Self::write_json) writes, at most.
+    pub(super) fn json_bytes(&self) -> usize {
+        self.judged.json.len() + 64
+    }
+
+    pub(super) fn write_json(&self, json: &mut Vec<u8>) {
         let verdict = &self.judged.json;
-        let open = verdict.strip_suffix(b"}").unwrap_or(verdict);
-        let mut json = Vec::with_capacity(verdict.len() + 64);
-        json.extend_from_slice(open);
+        json.extend_from_slice(verdict.strip_suffix(b"}").unwrap_or(verdict));
         json.extend_from_slice(b",\"cache\":{\"status\":\"");
         json.extend_from_slice(self.status.name().as_bytes());
-        json.extend_from_slice(b"\",\"ageSeconds\":");
-        json.extend_from_slice(self.age.as_secs().to_string().as_bytes());
-        json.extend_from_slice(b"}}");
-        json
+        // Writing into memory cannot fail.
+        let _ = write!(json, "\",\"ageSeconds\":{}}}}}", self.age.as_secs());
     }
 }
 
-fn pinned(answered: &Answered<'_>) -> Item<'static> {
+fn pinned<'a>(answered: &'a Answered<'_>) -> Item<'a> {
     let decision = match &answered.answer {
         Ok(decision) => decision,
         Err(error) => return Item::wrong(error),
     };
     let judged = &decision.judged;
-    let image = match (judged.verified, judged.outcome) {
+    let image: &str = match (judged.verified, judged.outcome) {
         (true, Outcome::NotCovered) => &answered.image,
         (true, _) => &judged.reference,
         (false, outcome) => {

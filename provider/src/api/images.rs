@@ -19,6 +19,7 @@ use sealgate_core::json;
 use serde::Deserialize;
 use tokio::time::Instant;
 
+use super::answers::Form;
 use super::reply::{Rejection, Reply};
 use super::{Api, Asking};
 use crate::config::Limits;
@@ -86,8 +87,8 @@ impl Api {
     /// A verdict per image, in the order of the request.
     pub(super) async fn verify(&self, asking: Asking, body: Bytes) -> Result<Reply, Rejection> {
         let request = Images::parse(&body, self.limits.keys)?;
-        let read = |image: &str| request.question(image);
-        let answered = self.answer_all(&asking, &request.images, read).await?;
+        let form = Form::Listed(&request);
+        let answered = self.answer_all(&asking, &request.images, form).await?;
         let verdicts = request.images.iter().map(|image| {
             let same = answered.iter().find(|one| one.key == image);
             match same.map(|one| &one.answer) {

@@ -13,10 +13,10 @@ use sealgate_core::verdict::{AuthorityReport, Passed, Signer, SignerKind};
 use sealgate_core::{Reason, Verdict};
 use serde_json::{Value, json};
 
+use super::answers::Form;
 use super::reply::{Rejection, Reply};
 use super::wire::Item;
 use super::{Api, Asking};
-use crate::question::Question;
 
 /// The version of the result's schema.
 const VERSION: &str = "0.2.0";
@@ -25,8 +25,8 @@ impl Api {
     /// A verification result per key.
     pub(super) async fn ratify(&self, asking: Asking, body: Bytes) -> Result<Reply, Rejection> {
         let trace = asking.id.clone();
-        let read = |key: &str| Question::from_key(key, None);
-        self.provide(asking, body, false, read, |answered| {
+        let form = Form::Key(None);
+        self.provide(asking, body, false, form, |answered| {
             match &answered.answer {
                 Ok(decision) => match result(&decision.judged.json, &trace) {
                     Ok(json) => Item::Value(json.into()),

@@ -10,6 +10,7 @@ use sealgate_core::json::{self, JsonError};
 use serde::{Deserialize, Serialize};
 
 use crate::question::KeyError;
+use crate::service::Decision;
 
 const API_VERSION: &str = "externaldata.gatekeeper.sh/v1beta1";
 const REQUEST_KIND: &str = "ProviderRequest";
@@ -75,6 +76,8 @@ pub(super) enum WireError {
 
 /// The value or the error of one key.
 pub(super) enum Item<'a> {
+    /// A verdict, and where it comes from.
+    Verdict(&'a Decision),
     /// JSON, written already: it is copied as it is.
     Value(Cow<'a, [u8]>),
     /// What is wrong with the key itself.
@@ -86,14 +89,27 @@ impl Item<'_> {
     pub(super) fn wrong(error: &KeyError) -> Self {
         Self::Error(format!("{}: {error}", error.code()))
     }
+
+    /// The bytes that it takes, about.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Verdict(decision) => decision.json_bytes(),
+            Self::Value(json) => json.len(),
+            Self::Error(message) => message.len(),
+        }
+    }
 }
 
 /// Writes an answer with items.
 pub(super) fn items<'a>(
     idempotent: bool,
-    items: impl ExactSizeIterator<Item = (&'a str, &'a Item<'a>)>,
+    items: impl Iterator<Item = (&'a str, Item<'a>)>,
 ) -> Vec<u8> {
-    let mut body = Vec::with_capacity(256 + 4096 * items.len());
+    let items: Vec<_> = items.collect();
+    let bytes = items
+        .iter()
+        .map(|(key, item)| key.len() + 32 + item.bytes());
+    let mut body = Vec::with_capacity(128 + bytes.sum::<usize>());
     body.extend_from_slice(b"{\"apiVersion\":\"");
     body.extend_from_slice(API_VERSION.as_bytes());
     body.extend_from_slice(b"\",\"kind\":\"");
@@ -103,7 +119,7 @@ pub(super) fn items<'a>(
         body.extend_from_slice(b"\"idempotent\":true,");
     }
     body.extend_from_slice(b"\"items\":[");
-    for (index, (key, item)) in items.enumerate() {
+    for (index, (key, item)) in items.iter().enumerate() {
         body.extend_from_slice(if index == 0 {
             b"{\"key\":"
         } else {
@@ -111,6 +127,10 @@ pub(super) fn items<'a>(
         });
         write_string(&mut body, key);
         match item {
+            Item::Verdict(decision) => {
+                body.extend_from_slice(b",\"value\":");
+                decision.write_json(&mut body);
+            }
             Item::Value(json) => {
                 body.extend_from_slice(b",\"value\":");
                 body.extend_from_slice(json);
@@ -214,7 +234,7 @@ mod tests {
             ),
             ("c", Item::Error("no \"image\"".to_owned())),
         ];
-        let body = items(true, given.iter().map(|(key, item)| (*key, item)));
+        let body = items(true, given.into_iter());
         assert_eq!(
             serde_json::from_slice::<serde_json::Value>(&body).unwrap(),
             serde_json::json!({

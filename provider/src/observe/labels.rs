@@ -94,6 +94,8 @@ labels! {
         Evidence = "evidence",
         /// Verdicts.
         Verdicts = "verdicts",
+        /// Verdicts by the bytes of keys.
+        Keys = "keys",
     }
 }
 

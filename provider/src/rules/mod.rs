@@ -70,6 +70,11 @@ impl CurrentRules {
         self.0.load_full()
     }
 
+    /// The revision of the rules of this moment.
+    pub(crate) fn revision(&self) -> Digest {
+        self.0.load().revision
+    }
+
     /// Puts others in force, for every answer that begins from now on.
     pub(crate) fn replace(&self, rules: Rules) {
         self.0.store(Arc::new(rules));

@@ -31,7 +31,9 @@ use sealgate_core::Reference;
 use sealgate_core::evidence::Evidence;
 use tokio::time::Instant;
 
-use self::cache::{EvidenceCache, EvidenceKey, Fetched, QuestionKey, TagCache, VerdictCache};
+use self::cache::{
+    EvidenceCache, EvidenceKey, Fetched, KeyCache, LastAnswer, QuestionKey, TagCache, VerdictCache,
+};
 use self::undecided::Undecided;
 use self::verifier::{Most, Verifier};
 use crate::clock::Clock;
@@ -44,7 +46,7 @@ use crate::registry::Room;
 use crate::rules::{CurrentRules, Rules};
 use crate::shares::{Bounds, Shares};
 
-pub(crate) use self::cache::size;
+pub(crate) use self::cache::{Key, size};
 pub(crate) use self::decision::{Decision, NoDecision};
 
 /// How long a registry gets that did not answer the last time, if there is a verdict that can
@@ -53,6 +55,9 @@ const GRACE: Duration = Duration::from_millis(300);
 /// Registries that are remembered as silent, and for how long.
 const MOST_SILENT: u64 = 1024;
 const SILENT_FOR: Duration = Duration::from_secs(600);
+
+/// The part of the bytes of verdicts that is for those found by the bytes of a key.
+const BY_KEY: u64 = 8;
 
 /// Answers questions about images. Cheap to clone.
 #[derive(Clone)]
@@ -73,6 +78,7 @@ struct Inner {
     tags: TagCache,
     evidence: EvidenceCache,
     verdicts: VerdictCache,
+    keys: KeyCache,
     lookups: Flights<Reference, Result<Resolved, NoDecision>>,
     fetches: Flights<EvidenceKey, Result<Fetched, NoDecision>>,
     decisions: Flights<QuestionKey, Result<Decision, NoDecision>>,
@@ -106,6 +112,7 @@ impl Service {
         let keep = cache.allow.max(cache.deny).max(cache.stale);
         // moka takes a life of zero for no life at all.
         let keep = keep.max(cache.tag).max(Duration::from_secs(1));
+        let by_key = cache.verdict_bytes / BY_KEY;
         let most = Most {
             bytes: usize::try_from(limits.image_bytes).unwrap_or(usize::MAX),
             waiting: limits.waiting,
@@ -132,7 +139,8 @@ impl Service {
                 .build(),
             tags: TagCache::new(cache.tag_bytes, keep),
             evidence: EvidenceCache::new(cache.evidence_bytes, keep),
-            verdicts: VerdictCache::new(cache.verdict_bytes, keep),
+            verdicts: VerdictCache::new(cache.verdict_bytes - by_key, keep),
+            keys: KeyCache::new(by_key, keep),
             lookups: Flights::new(),
             fetches: Flights::new(),
             decisions: Flights::new(),
@@ -140,15 +148,42 @@ impl Service {
         })))
     }
 
-    /// Answers from the caches alone, if they have a fresh answer.
-    pub(crate) fn cached(&self, question: &Question) -> Option<Decision> {
+    /// Answers a key that was answered before in the same bytes, if that answer is still fresh. With
+    /// the image as the key has it.
+    pub(crate) fn recall(&self, key: Key<'_>) -> Option<(Arc<str>, Decision)> {
+        let inner = &self.0;
+        let last = inner.keys.get(key)?;
+        let now = inner.clock.monotonic();
+        let looked = |at| now.saturating_sub(at) < inner.lives.tag;
+        let same = last.rules == inner.rules.revision() && last.looked_at.is_none_or(looked);
+        let decision = same.then(|| inner.fresh(&last.judged, now))??;
+        Some((Arc::clone(&last.image), decision))
+    }
+
+    /// Answers from the caches alone, if they have a fresh answer, which is remembered as that of the
+    /// key if there is one.
+    pub(crate) fn cached(&self, question: &Question, key: Option<Key<'_>>) -> Option<Decision> {
         let inner = &self.0;
         let rules = inner.rules.get();
-        let digest = match question.reference.digest() {
-            Some(digest) => *digest,
-            None => inner.fresh_tag(&question.reference)?.digest,
+        let (digest, looked_at) = match question.reference.digest() {
+            Some(digest) => (*digest, None),
+            None => {
+                let looked = inner.fresh_tag(&question.reference)?;
+                (looked.digest, Some(looked.at))
+            }
         };
-        inner.fresh_verdict(&QuestionKey::new(question, &rules).about(digest))
+        let verdict = QuestionKey::new(question, &rules).about(digest);
+        let decision = inner.fresh_verdict(&verdict)?;
+        if let Some(key) = key {
+            let answer = LastAnswer {
+                image: question.request.image.as_str().into(),
+                rules: rules.revision,
+                looked_at,
+                judged: Arc::clone(&decision.judged),
+            };
+            inner.keys.insert(key, answer);
+        }
+        Some(decision)
     }
 
     /// Answers, at the latest at `deadline`.
@@ -241,6 +276,7 @@ impl Service {
             tags,
             evidence,
             verdicts,
+            keys,
             lookups,
             fetches,
             decisions,
@@ -249,6 +285,7 @@ impl Service {
         metrics.cache_size(CacheName::Tags, tags.bytes(), tags.len());
         metrics.cache_size(CacheName::Evidence, evidence.bytes(), evidence.len());
         metrics.cache_size(CacheName::Verdicts, verdicts.bytes(), verdicts.len());
+        metrics.cache_size(CacheName::Keys, keys.bytes(), keys.len());
         metrics.in_progress(Work::Lookup, lookups.len());
         metrics.in_progress(Work::Fetch, fetches.len());
         metrics.in_progress(Work::Decision, decisions.len());

@@ -26,6 +26,25 @@ impl Inner {
         }
     }
 
+    /// A verdict as the answer at `now`, by the monotonic clock, while it lives.
+    pub(super) fn fresh(&self, judged: &Arc<Judged>, now: Duration) -> Option<Decision> {
+        let life = match judged.verified {
+            true => self.lives.allow,
+            false => self.lives.deny,
+        };
+        let age = now.saturating_sub(judged.at);
+        (age < life && self.is_valid(judged)).then(|| Decision {
+            age,
+            judged: Arc::clone(judged),
+            status: CacheStatus::Hit,
+        })
+    }
+
+    fn is_valid(&self, judged: &Judged) -> bool {
+        let expired = |until| until < self.clock.now();
+        !judged.valid_until.is_some_and(expired)
+    }
+
     pub(super) fn fresh_tag(&self, reference: &Reference) -> Option<Looked> {
         let looked = self.tags.get(reference)?;
         (self.age(looked.at) < self.lives.tag).then_some(looked)
@@ -37,18 +56,13 @@ impl Inner {
     }
 
     pub(super) fn fresh_verdict(&self, key: &VerdictKey) -> Option<Decision> {
-        let judged = self.valid_verdict(key)?;
-        let life = match judged.verified {
-            true => self.lives.allow,
-            false => self.lives.deny,
-        };
-        (self.age(judged.at) < life).then(|| self.decision(judged, CacheStatus::Hit))
+        let judged = self.verdicts.get(key)?;
+        self.fresh(&judged, self.clock.monotonic())
     }
 
     fn valid_verdict(&self, key: &VerdictKey) -> Option<Arc<Judged>> {
         let judged = self.verdicts.get(key)?;
-        let expired = |until| until < self.clock.now();
-        (!judged.valid_until.is_some_and(expired)).then_some(judged)
+        self.is_valid(&judged).then_some(judged)
     }
 
     /// A verdict beyond its life, while it is younger than the stale window.

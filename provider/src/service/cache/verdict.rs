@@ -59,6 +59,18 @@ pub(crate) struct Judged {
     pub(crate) valid_until: Option<UnixTime>,
 }
 
+impl Judged {
+    /// The bytes that it takes.
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.json.len()
+            + self.audit.len()
+            + self.reference.len()
+            + size_of_val(self.reasons.as_slice())
+            + self.message.as_ref().map_or(0, String::len)
+    }
+}
+
 impl VerdictCache {
     pub(crate) fn new(bytes: u64, keep: Duration) -> Self {
         let entries = Cache::builder()
@@ -72,12 +84,7 @@ impl VerdictCache {
                         + request.image.len()
                         + text(&request.namespace)
                         + text(&request.policy)
-                        + size_of::<Judged>()
-                        + judged.json.len()
-                        + judged.audit.len()
-                        + judged.reference.len()
-                        + size_of_val(judged.reasons.as_slice())
-                        + text(&judged.message),
+                        + judged.bytes(),
                 )
             })
             .time_to_live(keep)
