@@ -160,7 +160,7 @@ impl Default for Limits {
             requests: 512,
             fetches: 256,
             waiting: 2048,
-            requests_per_host: 32,
+            requests_per_host: 64,
             image_bytes: 40 << 20,
             fetch_bytes: 160 << 20,
         }
