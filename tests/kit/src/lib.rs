@@ -32,13 +32,16 @@ pub mod https;
 pub mod image;
 pub mod key;
 pub mod loopback;
+#[cfg(feature = "pki")]
 pub mod notation;
 pub mod pack;
 pub mod publish;
 pub mod registry;
 pub mod rego;
 pub mod sign;
+#[cfg(feature = "pki")]
 pub mod sigstore;
 pub mod timestamp;
 pub mod token_review;
+#[cfg(feature = "pki")]
 pub mod tuf;
