@@ -13,15 +13,18 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose,
+    KeyUsagePurpose, PublicKeyData,
 };
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use sealgate_core::UnixTime;
 use x509_cert::Certificate;
-use x509_cert::der::Decode;
+use x509_cert::der::{Decode, Encode};
 
 const DAY: i64 = 24 * 3600;
+
+/// The common name of the CA, by which a restart knows its own.
+const CA_NAME: &str = "sealgate CA";
 
 /// The CA's life: ten years, as that of Gatekeeper's own.
 const CA_DAYS: i64 = 3650;
@@ -80,7 +83,10 @@ impl SelfSigned {
         fs::create_dir_all(&self.directory).map_err(|e| wrong(&self.directory, e))?;
         let ca = self.ensure_ca(now)?;
         let fresh = match fs::read(self.certificate()) {
-            Ok(pem) => expiry(&self.certificate(), &pem)? > now.plus(RENEW_DAYS * DAY).seconds(),
+            Ok(pem) => {
+                let leaf = certificate(&self.certificate(), &pem)?;
+                expiry(&leaf) > now.plus(RENEW_DAYS * DAY).seconds()
+            }
             Err(_) => false,
         };
         let renew = !fresh || !self.key().exists();
@@ -95,14 +101,14 @@ impl SelfSigned {
         let (file, key_file) = (self.ca(), self.directory.join("ca.key"));
         if let (Ok(pem), Ok(key)) = (fs::read_to_string(&file), fs::read_to_string(&key_file)) {
             let key = KeyPair::from_pem(&key).map_err(|e| wrong(&key_file, e))?;
-            if expiry(&file, pem.as_bytes())? > now.plus(LEAF_DAYS * DAY).seconds() {
-                return Issuer::from_ca_cert_pem(&pem, key).map_err(|e| wrong(&file, e));
+            let ca = certificate(&file, pem.as_bytes())?;
+            if expiry(&ca) > now.plus(LEAF_DAYS * DAY).seconds() {
+                check_own(&ca, &key).map_err(|why| wrong(&file, why))?;
+                return Ok(Issuer::new(ca_params(now), key));
             }
         }
         let failed = |e| wrong(&file, e);
-        let mut params = params("sealgate CA", CA_DAYS, now);
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let params = ca_params(now);
         let key = KeyPair::generate().map_err(failed)?;
         let certificate = params.self_signed(&key).map_err(failed)?;
         write(&key_file, &key.serialize_pem(), 0o600)?;
@@ -150,6 +156,27 @@ impl SelfSigned {
     }
 }
 
+fn ca_params(now: UnixTime) -> CertificateParams {
+    let mut params = params(CA_NAME, CA_DAYS, now);
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params
+}
+
+/// Checks that a CA is one that was made here, for this key: what it signs has its name as issuer.
+fn check_own(ca: &Certificate, key: &KeyPair) -> Result<(), String> {
+    let (expected, found) = (format!("CN={CA_NAME}"), &ca.tbs_certificate.subject);
+    if found.to_string() != expected {
+        return Err(format!(
+            "expected a certificate of {expected}, found one of {found}"
+        ));
+    }
+    match ca.tbs_certificate.subject_public_key_info.to_der() {
+        Ok(spki) if spki == key.subject_public_key_info() => Ok(()),
+        _ => Err("expected the certificate of the key in ca.key, found that of another".to_owned()),
+    }
+}
+
 /// ECDSA P-256, which clients of every age accept; valid from an hour ago, for clocks
 /// that are behind.
 fn params(name: &str, days: i64, now: UnixTime) -> CertificateParams {
@@ -165,11 +192,14 @@ fn date(at: UnixTime) -> time::OffsetDateTime {
         .unwrap_or(time::OffsetDateTime::UNIX_EPOCH)
 }
 
-fn expiry(file: &Path, pem: &[u8]) -> Result<i64, SelfSignedError> {
+fn certificate(file: &Path, pem: &[u8]) -> Result<Certificate, SelfSignedError> {
     let der = CertificateDer::from_pem_slice(pem).map_err(|e| wrong(file, e))?;
-    let certificate = Certificate::from_der(&der).map_err(|e| wrong(file, e))?;
+    Certificate::from_der(&der).map_err(|e| wrong(file, e))
+}
+
+fn expiry(certificate: &Certificate) -> i64 {
     let not_after = certificate.tbs_certificate.validity.not_after;
-    Ok(i64::try_from(not_after.to_unix_duration().as_secs()).unwrap_or(i64::MAX))
+    i64::try_from(not_after.to_unix_duration().as_secs()).unwrap_or(i64::MAX)
 }
 
 /// Writes beside the file and renames, so that no reader sees half of it.
@@ -197,6 +227,9 @@ fn wrong(path: &Path, message: impl std::fmt::Display) -> SelfSignedError {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
+    use std::time::Duration;
+
+    use webpki::EndEntityCert;
 
     use super::*;
 
@@ -225,11 +258,54 @@ mod tests {
             ca,
             "clients that trust the CA go on trusting"
         );
+        let der = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+        let (root, renewed) = (der(&ca), der(&read(made.certificate())));
+        let renewed = EndEntityCert::try_from(&renewed).unwrap();
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        let seconds = at(301).seconds().try_into().unwrap();
+        let chain = renewed.verify_for_usage(
+            provider.signature_verification_algorithms.all,
+            &[webpki::anchor_from_trusted_cert(&root).unwrap()],
+            &[],
+            rustls::pki_types::UnixTime::since_unix_epoch(Duration::from_secs(seconds)),
+            webpki::KeyUsage::server_auth(),
+            None,
+            None,
+        );
+        assert!(chain.is_ok(), "{:?}", chain.err());
 
         let mode = fs::metadata(made.key()).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let provider = read(made.provider());
         assert!(provider.contains("timeout: 3"));
         assert!(provider.contains(&STANDARD.encode(ca)));
+    }
+
+    #[test]
+    fn a_ca_that_was_not_made_here_signs_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let [made, other] = ["made", "other"].map(|name| SelfSigned {
+            directory: dir.path().join(name),
+            namespace: "gatekeeper-system".to_owned(),
+            url: "https://localhost/v1/validate".to_owned(),
+            timeout_seconds: 3,
+        });
+        let key = |of: &SelfSigned| of.directory.join("ca.key");
+        let refused = || made.ensure(at(300)).unwrap_err().to_string();
+        assert!(made.ensure(at(0)).unwrap() && other.ensure(at(0)).unwrap());
+        let own = fs::read(made.ca()).unwrap();
+        fs::copy(other.ca(), made.ca()).unwrap();
+        assert!(refused().contains("the key in ca.key"), "{}", refused());
+        // With its key, but another name.
+        fs::write(made.ca(), own).unwrap();
+        let signer = KeyPair::from_pem(&fs::read_to_string(key(&made)).unwrap()).unwrap();
+        let mut params = ca_params(at(0));
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "corp CA");
+        let foreign = params.self_signed(&signer).unwrap();
+        fs::write(made.ca(), foreign.pem()).unwrap();
+        assert!(refused().contains("CN=corp CA"), "{}", refused());
     }
 }
