@@ -12,6 +12,7 @@ mod api;
 mod attacks;
 mod cache;
 mod front;
+mod keys;
 mod limits;
 mod memory;
 mod reload;
