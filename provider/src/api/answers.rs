@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 
-use super::images::Images;
 use super::reply::Rejection;
 use super::{Api, Asking};
 use crate::observe::audit::{Asked, Became};
@@ -35,15 +34,19 @@ pub(super) enum Form<'a> {
     /// As images alone.
     Image,
     /// As images, with the namespace and the policy of the list they are in.
-    Listed(&'a Images<'a>),
+    Listed {
+        namespace: Option<&'a str>,
+        policy: Option<&'a str>,
+    },
 }
 
 impl<'a> Form<'a> {
-    fn question(self, key: &str) -> Result<Question, KeyError> {
+    pub(super) fn question(self, key: &str) -> Result<Question, KeyError> {
         match self {
             Self::Key(policy) => Question::from_key(key, policy),
             Self::Image => Question::from_image(key),
-            Self::Listed(list) => list.question(key),
+            Self::Listed { .. } if key.is_empty() => Err(KeyError::Empty),
+            Self::Listed { namespace, policy } => Question::new(key, namespace, policy),
         }
     }
 
@@ -52,7 +55,7 @@ impl<'a> Form<'a> {
     fn whole(self, key: &'a str) -> Option<Key<'a>> {
         match self {
             Self::Key(policy) => Some(Key { policy, key }),
-            Self::Image | Self::Listed(_) => None,
+            Self::Image | Self::Listed { .. } => None,
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Gatekeeper's routes: validation and mutation.
 
 use std::borrow::Cow;
-use std::io::Write as _;
 
 use axum::http::StatusCode;
 use bytes::Bytes;
@@ -11,7 +10,6 @@ use super::answers::{Answered, Form};
 use super::reply::{Rejection, Reply};
 use super::wire::{self, Item, ProviderRequest};
 use super::{Api, Asking};
-use crate::service::Decision;
 
 impl Api {
     /// A verdict per key.
@@ -56,29 +54,6 @@ impl Api {
         let answered = self.answer_all(&asking, keys, form).await?;
         let items = answered.iter().map(|one| (one.key, item(one)));
         Ok(Reply::answered(wire::items(idempotent, items)))
-    }
-}
-
-impl Decision {
-    /// The verdict as core wrote it, and where it comes from.
-    pub(super) fn to_json(&self) -> Vec<u8> {
-        let mut json = Vec::with_capacity(self.json_bytes());
-        self.write_json(&mut json);
-        json
-    }
-
-    /// As much as [`write_json`](Self::write_json) writes, at most.
-    pub(super) fn json_bytes(&self) -> usize {
-        self.judged.json.len() + 64
-    }
-
-    pub(super) fn write_json(&self, json: &mut Vec<u8>) {
-        let verdict = &self.judged.json;
-        json.extend_from_slice(verdict.strip_suffix(b"}").unwrap_or(verdict));
-        json.extend_from_slice(b",\"cache\":{\"status\":\"");
-        json.extend_from_slice(self.status.name().as_bytes());
-        // Writing into memory cannot fail.
-        let _ = write!(json, "\",\"ageSeconds\":{}}}}}", self.age.as_secs());
     }
 }
 

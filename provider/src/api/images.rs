@@ -75,11 +75,11 @@ impl<'a> Images<'a> {
         })
     }
 
-    pub(super) fn question(&self, image: &str) -> Result<Question, KeyError> {
-        if image.is_empty() {
-            return Err(KeyError::Empty);
+    pub(super) fn form(&self) -> Form<'_> {
+        Form::Listed {
+            namespace: self.namespace.as_deref(),
+            policy: self.policy.as_deref(),
         }
-        Question::new(image, self.namespace.as_deref(), self.policy.as_deref())
     }
 }
 
@@ -87,8 +87,9 @@ impl Api {
     /// A verdict per image, in the order of the request.
     pub(super) async fn verify(&self, asking: Asking, body: Bytes) -> Result<Reply, Rejection> {
         let request = Images::parse(&body, self.limits.keys)?;
-        let form = Form::Listed(&request);
-        let answered = self.answer_all(&asking, &request.images, form).await?;
+        let answered = self
+            .answer_all(&asking, &request.images, request.form())
+            .await?;
         let verdicts = request.images.iter().map(|image| {
             let same = answered.iter().find(|one| one.key == image);
             match same.map(|one| &one.answer) {
@@ -108,7 +109,7 @@ impl Api {
         let _place = self.places.try_acquire().map_err(|_| Rejection::shed())?;
         let written = AtomicUsize::new(0);
         let packs = request.images.iter().map(async |image| {
-            let question = match request.question(image) {
+            let question = match request.form().question(image) {
                 Ok(question) => question,
                 Err(error) => return Ok((wrong(image, &error), None)),
             };

@@ -13,7 +13,7 @@ pub fn requests(body: &[u8]) {
     }
     if let Ok(images) = Images::parse(body, 1000) {
         for image in &images.images {
-            let _ = images.question(image);
+            let _ = images.form().question(image);
         }
     }
 }

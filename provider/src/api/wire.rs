@@ -5,6 +5,7 @@
 //! a system error: so an answer has items or a system error, never both.
 
 use std::borrow::Cow;
+use std::io::Write as _;
 
 use sealgate_core::json::{self, JsonError};
 use serde::{Deserialize, Serialize};
@@ -97,6 +98,29 @@ impl Item<'_> {
             Self::Value(json) => json.len(),
             Self::Error(message) => message.len(),
         }
+    }
+}
+
+impl Decision {
+    /// The verdict as core wrote it, and where it comes from.
+    pub(super) fn to_json(&self) -> Vec<u8> {
+        let mut json = Vec::with_capacity(self.json_bytes());
+        self.write_json(&mut json);
+        json
+    }
+
+    /// As much as [`write_json`](Self::write_json) writes, at most.
+    fn json_bytes(&self) -> usize {
+        self.judged.json.len() + 64
+    }
+
+    fn write_json(&self, json: &mut Vec<u8>) {
+        let verdict = &self.judged.json;
+        json.extend_from_slice(verdict.strip_suffix(b"}").unwrap_or(verdict));
+        json.extend_from_slice(b",\"cache\":{\"status\":\"");
+        json.extend_from_slice(self.status.name().as_bytes());
+        // Writing into memory cannot fail.
+        let _ = write!(json, "\",\"ageSeconds\":{}}}}}", self.age.as_secs());
     }
 }
 

@@ -262,10 +262,11 @@ mod tests {
         let (root, renewed) = (der(&ca), der(&read(made.certificate())));
         let renewed = EndEntityCert::try_from(&renewed).unwrap();
         let provider = rustls::crypto::aws_lc_rs::default_provider();
+        let anchors = [webpki::anchor_from_trusted_cert(&root).unwrap()];
         let seconds = at(301).seconds().try_into().unwrap();
         let chain = renewed.verify_for_usage(
             provider.signature_verification_algorithms.all,
-            &[webpki::anchor_from_trusted_cert(&root).unwrap()],
+            &anchors,
             &[],
             rustls::pki_types::UnixTime::since_unix_epoch(Duration::from_secs(seconds)),
             webpki::KeyUsage::server_auth(),
