@@ -107,7 +107,9 @@ enum Pair {
     Rsa(Box<RsaKeyPair>),
     // These sign the same bytes alike in every run.
     Ed25519(Box<ed25519_dalek::SigningKey>),
+    #[cfg(feature = "pki")]
     P256(p256::ecdsa::SigningKey),
+    #[cfg(feature = "pki")]
     P384(p384::ecdsa::SigningKey),
 }
 
@@ -152,6 +154,7 @@ impl Key {
     ///
     /// # Panics
     /// If the name's hash is no private key, which does not happen.
+    #[cfg(feature = "pki")]
     #[expect(clippy::expect_used, reason = "2^-128")]
     pub fn new(kind: Kind, name: &str) -> Self {
         let seed = digest::digest(&digest::SHA384, name.as_bytes());
@@ -241,10 +244,12 @@ impl Key {
             Pair::Ecdsa(pairs) => ecdsa_sign(&pairs[0], message),
             Pair::Rsa(pair) => rsa_sign(pair, &signature::RSA_PKCS1_SHA256, message),
             Pair::Ed25519(key) => key.sign(message).to_vec(),
+            #[cfg(feature = "pki")]
             Pair::P256(key) => {
                 let signature: p256::ecdsa::DerSignature = key.sign(message);
                 signature.as_bytes().to_vec()
             }
+            #[cfg(feature = "pki")]
             Pair::P384(key) => {
                 let signature: p384::ecdsa::DerSignature = key.sign(message);
                 signature.as_bytes().to_vec()
@@ -260,10 +265,12 @@ impl Key {
             (Pair::Rsa(pair), Kind::Rsa4096) => rsa_sign(pair, &signature::RSA_PSS_SHA512, message),
             (Pair::Rsa(pair), _) => rsa_sign(pair, &signature::RSA_PSS_SHA256, message),
             (Pair::Ed25519(key), _) => key.sign(message).to_vec(),
+            #[cfg(feature = "pki")]
             (Pair::P256(key), _) => {
                 let signature: p256::ecdsa::Signature = key.sign(message);
                 signature.to_bytes().to_vec()
             }
+            #[cfg(feature = "pki")]
             (Pair::P384(key), _) => {
                 let signature: p384::ecdsa::Signature = key.sign(message);
                 signature.to_bytes().to_vec()
@@ -289,6 +296,7 @@ impl Key {
 impl Pair {
     #[expect(clippy::expect_used, reason = "a key that was made can be encoded")]
     fn spki(&self) -> Vec<u8> {
+        #[cfg(feature = "pki")]
         let curve = |oid, point: &[u8]| {
             let algorithm = der::sequence(&[der::oid("1.2.840.10045.2.1"), der::oid(oid)]);
             der::sequence(&[algorithm, der::bits(point)])
@@ -306,10 +314,12 @@ impl Pair {
                 der::sequence(&[der::oid("1.3.101.112")]),
                 der::bits(key.verifying_key().as_bytes()),
             ]),
+            #[cfg(feature = "pki")]
             Self::P256(key) => {
                 let point = key.verifying_key().to_sec1_point(false);
                 curve("1.2.840.10045.3.1.7", point.as_bytes())
             }
+            #[cfg(feature = "pki")]
             Self::P384(key) => {
                 let point = key.verifying_key().to_sec1_point(false);
                 curve("1.3.132.0.34", point.as_bytes())
