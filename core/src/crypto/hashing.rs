@@ -45,6 +45,7 @@ pub fn sha256(data: &[u8]) -> [u8; 32] {
 }
 
 /// SHA-384 of `data`.
+#[cfg(any(test, feature = "internals"))]
 pub fn sha384(data: &[u8]) -> [u8; 48] {
     fixed(Hash::Sha384, data)
 }

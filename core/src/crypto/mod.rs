@@ -19,7 +19,9 @@ mod webpki;
 
 pub use self::hash::Hash;
 pub(crate) use self::hashing::Sha256Writer;
-pub use self::hashing::{sha256, sha384, sha512};
+#[cfg(feature = "internals")]
+pub use self::hashing::sha384;
+pub use self::hashing::{sha256, sha512};
 pub use self::key::PublicKey;
 pub use self::key_error::KeyError;
 pub use self::scheme::{KeyKind, Scheme, SignatureEncoding};
