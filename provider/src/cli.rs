@@ -34,6 +34,8 @@ pub enum Command {
     /// Show who is let in and who is not, with everything in one process.
     #[cfg(feature = "demo")]
     Demo(crate::demo::Demo),
+    /// Say what a code means, and what to do about it.
+    Explain(commands::explain::Explain),
     /// Print the configuration that a file amounts to, or what is wrong with it.
     Config(commands::config::ConfigCommand),
     /// Speak the client protocol of sigstore-conformance.
@@ -53,6 +55,7 @@ impl Cli {
             Command::Trust(trust) => trust.run().await,
             #[cfg(feature = "demo")]
             Command::Demo(demo) => demo.run().await,
+            Command::Explain(explain) => explain.run(),
             Command::Config(config) => config.run(),
             Command::Conformance(conformance) => conformance.run(),
         }

@@ -55,6 +55,7 @@ pub use app::{App, Running, StartError};
 pub use cli::Cli;
 pub use clock::{Clock, SystemClock};
 pub use commands::exit::Exit;
+pub use commands::explain;
 pub use config::Config;
 pub use observe::metrics::Metrics;
 pub use question::{KeyError, Question};

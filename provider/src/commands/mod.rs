@@ -5,6 +5,7 @@ pub(crate) mod config;
 pub(crate) mod conformance;
 pub(crate) mod evidence;
 pub(crate) mod exit;
+pub mod explain;
 mod fetcher;
 mod inputs;
 mod no_verdict;

@@ -11,9 +11,11 @@
 mod claims;
 mod dependencies;
 mod hidden_inputs;
+mod language;
 mod manifests;
 mod mutants;
 mod order;
 mod processes;
+mod reasons;
 mod suites;
 mod surface;
