@@ -117,8 +117,12 @@ compile() {
 # C compiler is needed.
 go_build() (
     cd "$(folder_of "$1")"
-    CGO_ENABLED=0 GOTOOLCHAIN=auto GOWORK=off \
-        go build -modfile="$(mod_file_of "$1")" -mod=readonly -buildvcs=false -trimpath -p "$jobs" -ldflags "$4" -o "$2" "$3"
+    export CGO_ENABLED=0 GOTOOLCHAIN=auto GOWORK=off
+    # On a busy machine a download may be given up, which says nothing about the next one.
+    for _ in 1 2; do
+        go list -deps -modfile="$(mod_file_of "$1")" -mod=readonly "$3" >/dev/null && break
+    done
+    go build -modfile="$(mod_file_of "$1")" -mod=readonly -buildvcs=false -trimpath -p "$jobs" -ldflags "$4" -o "$2" "$3"
 )
 
 # Gatekeeper's own deployment manifest holds its CRDs and webhook
