@@ -98,7 +98,7 @@ fn statement<'a>(field: &Field<'a>, seen: &mut Seen<'a>) -> Option<Statement> {
     let trust = match verification.level.is_skip() {
         true => skip(
             field,
-            scopes.as_ref().map(|scopes| &**scopes),
+            scopes.as_deref(),
             [stores, identities],
         ),
         false => verified(field, stores, identities),

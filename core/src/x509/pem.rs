@@ -102,7 +102,7 @@ mod tests {
         let key = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n";
         assert_eq!(
             Certificate::all_from_pem(&format!("{key}{pem}")).unwrap(),
-            [certificate.clone()]
+            std::slice::from_ref(&certificate)
         );
         assert!(!certificate.is_only_block_of(&format!("{key}{pem}")));
     }
