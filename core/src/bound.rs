@@ -8,7 +8,7 @@ use crate::target::Target;
 
 /// What a verified signature says about one artifact.
 ///
-/// [`Bound::new`] is the only way to one: it wants a signature that was verified, and compares what
+/// `Bound::new` is the only way to one: it wants a signature that was verified, and compares what
 /// was signed with the artifact itself.
 #[derive(Clone, Debug)]
 pub struct Bound<T> {

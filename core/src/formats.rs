@@ -181,7 +181,7 @@ pub(crate) fn find(artifact: &Artifact, manifest: Manifest) -> Vec<Part<Carrier>
     }
 }
 
-/// The layers of an artifact that a verification reads, at most [`limits::LAYERS`]: those to
+/// The layers of an artifact that a verification reads, at most `limits::LAYERS`: those to
 /// fetch. None for an artifact that belongs to somebody else.
 pub fn signed_layers(manifest: &Manifest) -> Vec<&Descriptor> {
     let layers = manifest.layers.iter().take(limits::LAYERS);

@@ -8,7 +8,7 @@
 //! - the same key twice in one object: some keep the first, some the last;
 //! - keys that a library gives a meaning of its own: `serde_json` takes what lies under
 //!   `$serde_json::private::RawValue` for a document of its own, with a depth of its own;
-//! - more than [`limits::JSON_DEPTH`] levels, or [`limits::JSON_KEYS`] keys at once;
+//! - more than [`limits::JSON_DEPTH`] levels, or `limits::JSON_KEYS` keys at once;
 //! - integers beyond 64 bits, which some round, and numbers that no double can hold;
 //! - a byte order mark, lone surrogates, control characters in strings, text that is not
 //!   UTF-8, anything after the end.

@@ -11,7 +11,7 @@ use crate::judgement::Verified;
 use crate::policy::Threshold;
 use crate::verdict::Signer;
 
-/// A threshold that is met. [`Met::of`] alone makes one.
+/// A threshold that is met. `Met::of` alone makes one.
 #[derive(Clone, Copy, Debug)]
 pub struct Met {
     is_proven: bool,

@@ -96,11 +96,7 @@ fn statement<'a>(field: &Field<'a>, seen: &mut Seen<'a>) -> Option<Statement> {
     ]);
     let verification = verification?;
     let trust = match verification.level.is_skip() {
-        true => skip(
-            field,
-            scopes.as_deref(),
-            [stores, identities],
-        ),
+        true => skip(field, scopes.as_deref(), [stores, identities]),
         false => verified(field, stores, identities),
     };
     let ((trust_stores, trusted_identities), name) = (trust?, name?);

@@ -12,7 +12,7 @@ use crate::reason::{Code, Reason};
 use crate::statement;
 use crate::target::Target;
 
-/// Content whose signature a key verified. [`Content::verify`] alone makes one, and only what is
+/// Content whose signature a key verified. `Content::verify` alone makes one, and only what is
 /// signed can be bound.
 #[derive(Clone, Debug)]
 pub struct Signed<'a> {

@@ -145,7 +145,7 @@ impl fmt::Debug for Certificate {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CertificateError {
-    /// More than [`limits::CERTIFICATE_BYTES`]; nothing was parsed.
+    /// More than `limits::CERTIFICATE_BYTES`; nothing was parsed.
     #[error("the certificate has {0} bytes, more than the {max} allowed", max = limits::CERTIFICATE_BYTES)]
     TooLarge(usize),
     /// More certificates than a chain has.

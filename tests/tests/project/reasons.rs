@@ -10,8 +10,8 @@ use sealgate_tests::source::{self, Function, Token};
 /// in a field `code`, and the words of an outcome.
 fn codes(function: &Function) -> BTreeSet<String> {
     let mut codes = BTreeSet::new();
-    let returns =
-        function.name == "code" || function.owner.as_deref() == Some("Outcome") && function.name == "name";
+    let returns = function.name == "code"
+        || function.owner.as_deref() == Some("Outcome") && function.name == "name";
     if returns {
         codes.extend(function.texts().map(str::to_owned));
     }

@@ -6,7 +6,7 @@
 //! in linear time; there are no functions of time.
 //!
 //! What a condition costs is counted while it is evaluated (`meter.rs`), and bounded
-//! ([`limits::CONDITION_STEPS`]): an element of a list that is gone through is a step, sixteen
+//! (`limits::CONDITION_STEPS`): an element of a list that is gone through is a step, sixteen
 //! bytes of text that are looked at are one. Patterns that the expression spells out are
 //! compiled when the policy is read; others must be short.
 

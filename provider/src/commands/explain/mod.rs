@@ -4,8 +4,8 @@ mod table;
 
 use std::fmt::Write as _;
 
-use super::usage::{self, UsageError};
 use super::exit::Exit;
+use super::usage::{self, UsageError};
 
 /// What a code of a verdict, an answer or the log means, and what to do about it
 #[derive(Clone, Debug, clap::Args)]
