@@ -533,6 +533,7 @@ fn transplanted(registry: &Registry, evidence: &Evidence, trusted: &TrustDocumen
         .manifest("prod/app", &other.digest.to_string())
         .unwrap();
     let mut moved = evidence.clone();
+    moved.request.image = other.tagged("2.0");
     moved.subject.reference = other.tagged("2.0").parse().unwrap();
     moved.subject.manifest = sealgate_core::evidence::Blob::new(bytes.to_vec());
     let verdict = judge(&moved, &statement_with(&[]), trusted);
