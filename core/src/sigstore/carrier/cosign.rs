@@ -105,6 +105,12 @@ impl Layer {
     pub(crate) fn annotations(&self) -> &BTreeMap<String, String> {
         &self.annotations
     }
+
+    /// What an annotation holds. An empty one is none.
+    fn filled(&self, name: &str) -> Option<&str> {
+        let text = self.annotations.get(name)?;
+        (!text.is_empty()).then_some(text)
+    }
 }
 
 /// Reads a layer.
@@ -153,15 +159,11 @@ fn attestation(artifact: Digest, envelope: &Blob, layer: &Layer) -> Result<Signe
 }
 
 fn material(layer: &Layer) -> Result<Material, Reason> {
-    let Some(leaf) = layer
-        .annotations
-        .get(CERTIFICATE)
-        .filter(|pem| !pem.is_empty())
-    else {
+    let Some(leaf) = layer.filled(CERTIFICATE) else {
         return Ok(Material::None);
     };
     let mut certificates = certificates(layer, leaf)?;
-    if let Some(chain) = layer.annotations.get(CHAIN).filter(|pem| !pem.is_empty()) {
+    if let Some(chain) = layer.filled(CHAIN) {
         certificates.extend(self::certificates(layer, chain)?);
     }
     Material::chain(certificates)
@@ -178,11 +180,7 @@ fn certificates(layer: &Layer, pem: &str) -> Result<Vec<Certificate>, Reason> {
 
 /// The log entry beside a signature; it has a signed entry timestamp and no proof.
 fn log_entry(layer: &Layer) -> Result<Option<LogEntry>, Reason> {
-    let Some(text) = layer
-        .annotations
-        .get(BUNDLE)
-        .filter(|text| !text.is_empty())
-    else {
+    let Some(text) = layer.filled(BUNDLE) else {
         return Ok(None);
     };
     let malformed = |why: String| {
@@ -211,11 +209,7 @@ fn log_entry(layer: &Layer) -> Result<Option<LogEntry>, Reason> {
 }
 
 fn timestamp(layer: &Layer) -> Result<Option<Vec<u8>>, Reason> {
-    let Some(text) = layer
-        .annotations
-        .get(TIMESTAMP)
-        .filter(|text| !text.is_empty())
-    else {
+    let Some(text) = layer.filled(TIMESTAMP) else {
         return Ok(None);
     };
     let malformed = |why: String| {
