@@ -85,7 +85,7 @@ const OUTCOMES: &[Row] = &[
     row(
         "unproven",
         "The image is let in, and at least one policy passed without proof.",
-        "A Notary Project policy at level skip or audit, or a fixed answer.",
+        "A Notary Project policy at level skip or audit.",
         "Use level strict, or require outcome: verified in the rule, if proof is meant.",
         Platform,
     ),
