@@ -15,16 +15,16 @@ const LABELS: usize = 8;
 /// The metrics, by the numbers of their labels.
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    pub(super) requests: Kept<Kept<OnceLock<Counter>>>,
-    pub(super) request_seconds: Kept<OnceLock<Histogram>>,
-    pub(super) decisions: Kept<Kept<OnceLock<Counter>>>,
+    pub(super) requests: ByLabel<ByLabel<OnceLock<Counter>>>,
+    pub(super) request_seconds: ByLabel<OnceLock<Histogram>>,
+    pub(super) decisions: ByLabel<ByLabel<OnceLock<Counter>>>,
 }
 
 /// Something for each value of a label.
 #[derive(Debug, Default)]
-pub(super) struct Kept<T>([T; LABELS]);
+pub(super) struct ByLabel<T>([T; LABELS]);
 
-impl<T> Kept<T> {
+impl<T> ByLabel<T> {
     pub(super) fn get(&self, number: usize) -> Option<&T> {
         self.0.get(number)
     }
