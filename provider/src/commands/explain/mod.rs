@@ -71,10 +71,14 @@ pub fn groups() -> &'static [Group] {
     table::GROUPS
 }
 
+/// What is to be said of each code, in the order of the groups.
+pub fn rows() -> impl Iterator<Item = &'static Row> {
+    groups().iter().flat_map(|group| group.rows)
+}
+
 /// What is to be said of a code.
 pub fn row(code: &str) -> Option<&'static Row> {
-    let mut rows = groups().iter().flat_map(|group| group.rows);
-    rows.find(|row| row.code == code)
+    rows().find(|row| row.code == code)
 }
 
 impl Explain {
@@ -135,8 +139,7 @@ fn text(row: &Row) -> String {
 
 /// Codes that share a word with this one.
 fn likely(code: &str) -> String {
-    let rows = groups().iter().flat_map(|group| group.rows);
-    let close: Vec<_> = rows
+    let close: Vec<_> = rows()
         .map(|row| row.code)
         .filter(|known| {
             code.split('_')
@@ -185,11 +188,6 @@ mod tests {
     use super::*;
     use crate::registry::Cause;
 
-    fn codes() -> Vec<&'static str> {
-        let rows = groups().iter().flat_map(|group| group.rows);
-        rows.map(|row| row.code).collect()
-    }
-
     #[test]
     fn every_reason_is_explained_among_those_of_its_class() {
         for code in Code::ALL {
@@ -216,10 +214,10 @@ mod tests {
 
     #[test]
     fn no_code_is_explained_twice_and_no_sentence_is_missing() {
-        let all = codes();
+        let all: Vec<_> = rows().map(|row| row.code).collect();
         let distinct: BTreeSet<_> = all.iter().collect();
         assert_eq!(distinct.len(), all.len());
-        for row in groups().iter().flat_map(|group| group.rows) {
+        for row in rows() {
             for sentence in [row.means, row.cause, row.remedy] {
                 assert!(sentence.ends_with(['.', '…']), "{}: {sentence}", row.code);
                 assert!(!sentence.contains('|'), "{}: {sentence}", row.code);
