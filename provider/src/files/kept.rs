@@ -198,6 +198,15 @@ mod tests {
         assert_eq!(*kept.read().await.unwrap(), 4444);
     }
 
+    /// A file that was read, and said 1111.
+    async fn kept_in(folder: &Path) -> (PathBuf, Kept<u32>) {
+        let path = folder.join("n");
+        std::fs::write(&path, "1111").unwrap();
+        let kept = kept(&path);
+        assert_eq!(*kept.read().await.unwrap(), 1111);
+        (path, kept)
+    }
+
     /// Writes and gives the file the modification time that it had.
     fn write_unnoticed(path: &Path, content: &str) {
         let before = std::fs::metadata(path).unwrap().modified().unwrap();
@@ -209,10 +218,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_change_is_seen_that_length_and_time_do_not_show_f27() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("n");
-        std::fs::write(&path, "1111").unwrap();
-        let kept = kept(&path);
-        assert_eq!(*kept.read().await.unwrap(), 1111);
+        let (path, kept) = kept_in(folder.path()).await;
         write_unnoticed(&path, "2222");
         assert_eq!(*kept.read().await.unwrap(), 1111, "it was read just now");
         tokio::time::advance(2 * EVERY_SECOND).await;
@@ -222,10 +228,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_was_refused_is_read_anew_but_not_without_end_f27() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("n");
-        std::fs::write(&path, "1111").unwrap();
-        let kept = kept(&path);
-        assert_eq!(*kept.read().await.unwrap(), 1111);
+        let (path, kept) = kept_in(folder.path()).await;
         write_unnoticed(&path, "2222");
         kept.doubt();
         assert_eq!(*kept.read().await.unwrap(), 1111, "it was read just now");
