@@ -173,7 +173,7 @@ fn one(path: &str, code: &str, mutants: &[&Mutant]) -> Result<File, Failure> {
     let Sites {
         edits, unviable, ..
     } = sites;
-    let (code, places) = apply(code, edits);
+    let (code, places) = apply(code, &edits);
     syn::parse_file(&code)
         .map_err(|problem| format!("what was woven cannot be parsed: {problem}"))?;
     Ok(File {
@@ -237,7 +237,7 @@ struct Edit {
 }
 
 /// Writes the edits: what lies around more is written further out.
-fn apply(code: &str, edits: Vec<Edit>) -> (String, Vec<(Range<usize>, usize)>) {
+fn apply(code: &str, edits: &[Edit]) -> (String, Vec<(Range<usize>, usize)>) {
     let mut openings: Vec<&Edit> = edits.iter().collect();
     // At one place, what lies around nothing comes first, then what lies around most.
     openings.sort_by_key(|edit| {
@@ -279,11 +279,13 @@ fn apply(code: &str, edits: Vec<Edit>) -> (String, Vec<(Range<usize>, usize)>) {
     (out.text, out.places)
 }
 
+/// Where a mutant stands: its genre and its first byte.
+type Place = (&'static str, usize);
+
 /// Finds the places of the mutants in the code.
 struct Sites<'a> {
     code: &'a str,
-    /// By genre and first byte.
-    mutants: HashMap<(&'static str, usize), Vec<(Range<usize>, &'a Mutant)>>,
+    mutants: HashMap<Place, Vec<(Range<usize>, &'a Mutant)>>,
     /// Within how many constants we are, which are computed when the code is compiled.
     constant: usize,
     edits: Vec<Edit>,
