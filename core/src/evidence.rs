@@ -135,8 +135,8 @@ pub enum Source {
 }
 
 impl Source {
-    /// The stable name.
-    pub fn name(self) -> &'static str {
+    /// The stable spelling.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::CosignSignatureTag => "cosign_signature_tag",
             Self::CosignAttestationTag => "cosign_attestation_tag",
@@ -159,7 +159,7 @@ impl Source {
             Self::ReferrersTag,
         ]
         .into_iter()
-        .find(|source| source.name() == name)
+        .find(|source| source.as_str() == name)
     }
 }
 

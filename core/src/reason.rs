@@ -47,8 +47,8 @@ pub enum Class {
 }
 
 impl Class {
-    /// The stable name.
-    pub fn name(self) -> &'static str {
+    /// The stable spelling.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::NoPolicy => "no_policy",
             Self::Unsigned => "unsigned",

@@ -469,7 +469,7 @@ mod tests {
         }
         let kinds = [SubjectType::Email, SubjectType::OtherName, SubjectType::Uri];
         for kind in kinds {
-            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
         }
         // As the texts once did, which verdicts were sorted by.
         assert!(SignatureFormat::ALL.is_sorted() && TimeSource::ALL.is_sorted());
@@ -479,6 +479,6 @@ mod tests {
                 .is_sorted()
         );
         assert!(TimeSource::ALL.map(TimeSource::as_str).is_sorted());
-        assert!(kinds.is_sorted() && kinds.map(SubjectType::name).is_sorted());
+        assert!(kinds.is_sorted() && kinds.map(SubjectType::as_str).is_sorted());
     }
 }

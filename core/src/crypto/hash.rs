@@ -19,8 +19,8 @@ impl Hash {
     /// Every hash function known.
     pub const ALL: [Self; 3] = [Self::Sha256, Self::Sha384, Self::Sha512];
 
-    /// The name used in digests and policies: `sha256`, `sha384`, `sha512`.
-    pub const fn name(self) -> &'static str {
+    /// The spelling in digests and policies: `sha256`, `sha384`, `sha512`.
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Sha256 => "sha256",
             Self::Sha384 => "sha384",
@@ -28,9 +28,9 @@ impl Hash {
         }
     }
 
-    /// The hash function of that [`name`](Self::name), exactly as written there.
+    /// The hash function of that [spelling](Self::as_str), exactly as written there.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|hash| hash.name() == name)
+        Self::ALL.into_iter().find(|hash| hash.as_str() == name)
     }
 
     /// Length of the output in bytes.
@@ -45,6 +45,6 @@ impl Hash {
 
 impl fmt::Display for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.write_str(self.as_str())
     }
 }

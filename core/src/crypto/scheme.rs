@@ -22,8 +22,8 @@ pub enum KeyKind {
 }
 
 impl KeyKind {
-    /// Stable name: `ecdsa-p256`, `ecdsa-p384`, `ecdsa-p521`, `rsa`, `ed25519`.
-    pub const fn name(self) -> &'static str {
+    /// The stable spelling: `ecdsa-p256`, `ecdsa-p384`, `ecdsa-p521`, `rsa`, `ed25519`.
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::EcdsaP256 => "ecdsa-p256",
             Self::EcdsaP384 => "ecdsa-p384",
@@ -46,7 +46,7 @@ impl KeyKind {
 
 impl fmt::Display for KeyKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.write_str(self.as_str())
     }
 }
 
@@ -149,8 +149,8 @@ impl Scheme {
             .collect()
     }
 
-    /// Stable name, as it appears in verdicts: `ecdsa-p256-sha256`, `rsa-pss-sha256`, `ed25519ph`…
-    pub const fn name(self) -> &'static str {
+    /// The stable spelling, as it appears in verdicts: `ecdsa-p256-sha256`, `rsa-pss-sha256`, `ed25519ph`…
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::EcdsaP256Sha256 => "ecdsa-p256-sha256",
             Self::EcdsaP256Sha384 => "ecdsa-p256-sha384",
@@ -230,20 +230,20 @@ impl Scheme {
 
 impl fmt::Display for Scheme {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.write_str(self.as_str())
     }
 }
 
 impl Serialize for Scheme {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.name())
+        serializer.serialize_str(self.as_str())
     }
 }
 
 impl<'de> Deserialize<'de> for Scheme {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
-        let named = Self::ALL.into_iter().find(|scheme| scheme.name() == name);
+        let named = Self::ALL.into_iter().find(|scheme| scheme.as_str() == name);
         named.ok_or_else(|| de::Error::custom("expected the name of a signature scheme"))
     }
 }
@@ -265,9 +265,9 @@ mod tests {
     #[test]
     fn names_are_unique_and_read_back() {
         for scheme in Scheme::ALL {
-            assert!(scheme.name().starts_with(scheme.kind().name()));
+            assert!(scheme.as_str().starts_with(scheme.kind().as_str()));
         }
-        assert!(Scheme::ALL.is_sorted() && Scheme::ALL.map(Scheme::name).is_sorted());
+        assert!(Scheme::ALL.is_sorted() && Scheme::ALL.map(Scheme::as_str).is_sorted());
     }
 
     #[test]

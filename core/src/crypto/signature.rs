@@ -98,7 +98,7 @@ impl PublicKey {
                 .is_ok()
         };
         let asked = SignatureCheck {
-            scheme: scheme.name(),
+            scheme: scheme.as_str(),
             cost: scheme.cost(),
             key: self.raw(),
             message,
@@ -134,7 +134,7 @@ impl PublicKey {
         // By its digest alone: not the question that a message of these bytes would ask.
         let key = [b"digest".as_slice(), self.raw()].concat();
         let asked = SignatureCheck {
-            scheme: scheme.name(),
+            scheme: scheme.as_str(),
             cost: scheme.cost(),
             key: &key,
             message: digest,
@@ -239,7 +239,7 @@ fn mismatch(scheme: Scheme) -> SignatureError {
 }
 
 fn names(schemes: &[Scheme]) -> String {
-    let names: Vec<_> = schemes.iter().map(|scheme| scheme.name()).collect();
+    let names: Vec<_> = schemes.iter().map(|scheme| scheme.as_str()).collect();
     names.join(", ")
 }
 

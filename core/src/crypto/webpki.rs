@@ -81,7 +81,7 @@ impl SignatureVerificationAlgorithm for Algorithm {
             verified.is_ok()
         };
         let asked = SignatureCheck {
-            scheme: self.scheme.name(),
+            scheme: self.scheme.as_str(),
             cost: self.scheme.cost(),
             key: public_key,
             message,

@@ -236,7 +236,7 @@ impl From<&Evidence> for PackWire {
                 .artifacts
                 .iter()
                 .map(|artifact| ArtifactWire {
-                    source: artifact.source.name().to_owned(),
+                    source: artifact.source.as_str().to_owned(),
                     manifest: encode(&artifact.manifest),
                     blobs: artifact.blobs.iter().map(encode).collect(),
                     omitted: artifact.omitted.iter().map(OmissionWire::from).collect(),

@@ -51,8 +51,8 @@ pub(super) enum SigningScheme {
 }
 
 impl SigningScheme {
-    /// The name in headers.
-    pub(super) fn name(self) -> &'static str {
+    /// The spelling in headers.
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::X509 => "notary.x509",
             Self::SigningAuthority => "notary.x509.signingAuthority",
@@ -158,7 +158,7 @@ impl Headers {
         let time = self.time(name)?.ok_or_else(|| {
             invalid(format!(
                 "the signing scheme {} needs the header {name}",
-                scheme.name()
+                scheme.as_str()
             ))
         })?;
         if scheme == SigningScheme::SigningAuthority {
@@ -167,7 +167,7 @@ impl Headers {
         if self.others.contains_key(other) {
             return Err(invalid(format!(
                 "the signing scheme {} forbids the header {other}",
-                scheme.name()
+                scheme.as_str()
             )));
         }
         Ok(time)

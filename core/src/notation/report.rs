@@ -113,7 +113,7 @@ impl<'a> Report<'a> {
     fn record(&mut self, kind: CheckKind, result: CheckResult, detail: Option<String>) {
         self.checks.push(Check {
             artifact: self.artifact,
-            name: format!("{}: {}", self.authority, kind.name()),
+            name: format!("{}: {}", self.authority, kind.as_str()),
             action: self.level.action(kind),
             result,
             detail,

@@ -106,8 +106,8 @@ pub enum SubjectType {
 }
 
 impl SubjectType {
-    /// The stable name, in policies and verdicts.
-    pub const fn name(self) -> &'static str {
+    /// The stable spelling, in policies and verdicts.
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Email => "email",
             Self::Uri => "uri",

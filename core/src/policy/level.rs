@@ -27,8 +27,8 @@ impl CheckKind {
         Self::Revocation,
     ];
 
-    /// The name in trust policies and verdicts.
-    pub fn name(self) -> &'static str {
+    /// The spelling in trust policies and verdicts.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Integrity => "integrity",
             Self::Authenticity => "authenticity",

@@ -398,7 +398,7 @@ fn identity(field: &Field<'_>) -> Option<Identity> {
     let kinds = [SubjectType::Email, SubjectType::Uri, SubjectType::OtherName];
     let kind = fields
         .take("subjectType")
-        .map(|kind| kind.one_of(&kinds.map(|kind| (kind.name(), kind))));
+        .map(|kind| kind.one_of(&kinds.map(|kind| (kind.as_str(), kind))));
     let mut claims = BTreeMap::new();
     let mut fine = true;
     for (name, exact) in [("claims", true), ("claimsRegExp", false)] {

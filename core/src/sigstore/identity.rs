@@ -103,9 +103,9 @@ impl CertificateIdentity {
                 format!(
                     "expected a certificate for {} of the type {}, found {:?} of the type {}",
                     expected.subject,
-                    kind.name(),
+                    kind.as_str(),
                     self.subject,
-                    self.subject_type.name()
+                    self.subject_type.as_str()
                 ),
             ));
         }

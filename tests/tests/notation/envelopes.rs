@@ -56,7 +56,7 @@ fn every_algorithm_verifies_in_both_formats() {
                 Kind::Rsa4096 => "rsa-pss-sha512",
                 Kind::Ed25519 => panic!("no kind of the Notary Project"),
             };
-            assert_eq!(signer.scheme.name(), expected);
+            assert_eq!(signer.scheme.as_str(), expected);
         }
     }
 }

@@ -100,7 +100,7 @@ pub(crate) fn verified(image: &str) -> Value {
 pub(crate) fn denied(image: &str, code: Code, message: &str) -> Value {
     let mut verdict = verified(image);
     verdict["verified"] = json!(false);
-    verdict["outcome"] = json!(code.class().name());
+    verdict["outcome"] = json!(code.class().as_str());
     verdict["signers"] = json!([]);
     verdict["policies"][0]["outcome"] = json!("failed");
     verdict["reasons"] = json!([{"code": code.as_str(), "message": message}]);

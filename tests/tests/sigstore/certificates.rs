@@ -353,7 +353,7 @@ fn kinds_of_names_are_told_apart_atk_23() {
         assert_eq!(signer.subject_type, Some(kind));
         for demanded in kinds {
             let mut identity = exact(ISSUER, SUBJECT);
-            identity["subjectType"] = demanded.name().into();
+            identity["subjectType"] = demanded.as_str().into();
             bench.authority = keyless(&[identity], USUAL);
             match demanded == kind {
                 true => drop(bench.passes(&signed)),

@@ -1,5 +1,7 @@
 //! What a root holds, one by one, for people and for programs that compare roots.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use super::{CertificateAuthority, Log, SigstoreRoot, TimestampAuthority};
@@ -38,15 +40,14 @@ pub enum AnchorKind {
     TimestampAuthority,
 }
 
-impl AnchorKind {
-    /// The name, for people.
-    pub fn name(self) -> &'static str {
-        match self {
+impl fmt::Display for AnchorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
             Self::CertificateAuthority => "certificate authority",
             Self::TransparencyLog => "transparency log",
             Self::CertificateTransparencyLog => "certificate transparency log",
             Self::TimestampAuthority => "timestamp authority",
-        }
+        })
     }
 }
 

@@ -191,7 +191,7 @@ impl Entry {
         let ends = self.ends.map(|end| format!(", ends {end}"));
         format!(
             "{} {} ({id}), valid {}{}",
-            self.kind.name(),
+            self.kind,
             self.name,
             self.valid_for,
             ends.unwrap_or_default()
