@@ -37,9 +37,9 @@ pub(super) struct Gathering<'a> {
     pub(super) deadline: Instant,
 }
 
-/// What was found, and the room it takes.
+/// What was gathered, and the room it takes.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct Gathered {
     pub(super) artifacts: Vec<Artifact>,
     pub(super) omitted: Vec<Omission>,
     pub(super) rooms: Vec<Room>,
@@ -68,7 +68,7 @@ impl Gathering<'_> {
     ///
     /// Room is made before anything is fetched whose size is listed. It is made for all of it at
     /// once: images that each hold a part of what they need would wait for one another.
-    pub(super) async fn gather(&self, wanted: Wanted) -> Result<Found, RegistryError> {
+    pub(super) async fn gather(&self, wanted: Wanted) -> Result<Gathered, RegistryError> {
         let (referrers, signatures, attestations) = futures::try_join!(
             self.referrers(wanted.referrers),
             self.cosign_tag(wanted.cosign_signatures, Source::CosignSignatureTag, "sig"),
@@ -78,7 +78,7 @@ impl Gathering<'_> {
                 "att"
             ),
         )?;
-        let mut found = Found::default();
+        let mut found = Gathered::default();
         for part in [signatures, attestations, referrers] {
             found.artifacts.extend(part.artifacts);
             found.omitted.extend(part.omitted);
@@ -95,8 +95,8 @@ impl Gathering<'_> {
         wanted: bool,
         source: Source,
         suffix: &str,
-    ) -> Result<Found, RegistryError> {
-        let mut found = Found::default();
+    ) -> Result<Gathered, RegistryError> {
+        let mut found = Gathered::default();
         if !wanted {
             return Ok(found);
         }
@@ -126,8 +126,8 @@ impl Gathering<'_> {
         Some(RegistryError::new(Cause::Malformed, host, asked, found))
     }
 
-    async fn referrers(&self, wanted: bool) -> Result<Found, RegistryError> {
-        let mut found = Found::default();
+    async fn referrers(&self, wanted: bool) -> Result<Gathered, RegistryError> {
+        let mut found = Gathered::default();
         if !wanted {
             return Ok(found);
         }
@@ -181,7 +181,7 @@ impl Gathering<'_> {
         }
     }
 
-    async fn fetch_blobs(&self, found: &mut Found) -> Result<(), RegistryError> {
+    async fn fetch_blobs(&self, found: &mut Gathered) -> Result<(), RegistryError> {
         let layers = self.layers(&found.artifacts).await;
         let plan = Plan::new(&layers, self.client.bytes_per_image());
         let mut room = match plan.bytes {
@@ -231,7 +231,7 @@ impl Gathering<'_> {
     }
 }
 
-impl Found {
+impl Gathered {
     /// In an order that does not depend on the registry's: equal contents, equal evidence.
     pub(super) fn in_order(mut self) -> Self {
         self.artifacts

@@ -21,7 +21,7 @@ use tokio::time::Instant;
 
 use crate::registry::{Fetched, RegistryClient, RegistryError, Room};
 use crate::shares::Standing;
-use artifacts::{Found, Gathering};
+use artifacts::{Gathered, Gathering};
 use parsing::Parsing;
 
 pub use revocation::RevocationClient;
@@ -166,7 +166,7 @@ impl Collector {
         let gathering = self.gathering(&evidence.subject.reference, &digest, deadline);
         let more = gathering.gather(wanted).await?;
         let mut evidence = evidence.clone();
-        let all = Found {
+        let all = Gathered {
             artifacts: [evidence.artifacts, more.artifacts].concat(),
             omitted: [evidence.omitted, more.omitted].concat(),
             rooms: more.rooms,

@@ -39,7 +39,7 @@ type Parse<T> = dyn Fn(&Path, &[u8]) -> Result<T, ReadError> + Send + Sync;
 struct State<T> {
     read_at: Option<Instant>,
     /// A read that has not ended.
-    reading: Option<Reading>,
+    reading: Option<BegunRead>,
     /// A digest of the bytes that `value` was read from. The length and the time of a file do
     /// not tell: a mounted volume, a copy that keeps times, or a coarse clock leave them alike.
     content: Option<Digest>,
@@ -137,7 +137,7 @@ impl<T> Kept<T> {
 }
 
 /// A read that has begun.
-struct Reading {
+struct BegunRead {
     began: Instant,
     bytes: JoinHandle<io::Result<Vec<u8>>>,
 }
@@ -145,10 +145,10 @@ struct Reading {
 /// What is read, if that is there in time. What is not goes on, and is waited for the next time
 /// instead of another: so one thread hangs, and not one more each time.
 async fn in_time(
-    reading: &mut Option<Reading>,
+    reading: &mut Option<BegunRead>,
     read: impl FnOnce() -> io::Result<Vec<u8>> + Send + 'static,
 ) -> io::Result<Vec<u8>> {
-    let begun = reading.get_or_insert_with(|| Reading {
+    let begun = reading.get_or_insert_with(|| BegunRead {
         began: Instant::now(),
         bytes: tokio::task::spawn_blocking(read),
     });

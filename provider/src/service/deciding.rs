@@ -7,7 +7,7 @@ use sealgate_core::revocation_requests;
 use sealgate_core::verdict::Outcome;
 use tokio::time::Instant;
 
-use super::cache::{EvidenceKey, Fetched, Judged, QuestionKey, VerdictKey, size};
+use super::cache::{CachedVerdict, EvidenceKey, Fetched, QuestionKey, VerdictKey, size};
 use super::decision::{Decision, NoDecision};
 use super::undecided::Undecided;
 use super::{Inner, Service};
@@ -60,7 +60,7 @@ impl Service {
         key: VerdictKey,
         image: Resolved,
         rules: &Arc<Rules>,
-    ) -> Result<Arc<Judged>, NoDecision> {
+    ) -> Result<Arc<CachedVerdict>, NoDecision> {
         let inner = &self.0;
         let evidence = EvidenceKey::new(&image);
         let mut fetched = match inner.fresh_evidence(&evidence, inner.lives.allow) {
@@ -110,7 +110,7 @@ impl Inner {
         question: &Question,
         rules: &Arc<Rules>,
         fetched: &Fetched,
-    ) -> Result<Judged, Undecided> {
+    ) -> Result<CachedVerdict, Undecided> {
         let evidence = self.complete(question, rules, fetched).await?;
         let party = self.party(question);
         self.verifier

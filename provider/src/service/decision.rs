@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::cache::Judged;
+use super::cache::CachedVerdict;
 use super::undecided::Undecided;
 use crate::collect::CollectError;
 use crate::flight::Crashed;
@@ -14,7 +14,7 @@ use crate::registry::Cause;
 /// A decision about one image.
 #[derive(Clone, Debug)]
 pub(crate) struct Decision {
-    pub(crate) judged: Arc<Judged>,
+    pub(crate) judged: Arc<CachedVerdict>,
     /// Where it comes from.
     pub status: CacheStatus,
     /// How long ago the registry was asked.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use sealgate_core::{Digest, Reference};
 
 use super::Inner;
-use super::cache::{EvidenceKey, Fetched, Judged, Looked, QuestionKey, VerdictKey};
+use super::cache::{CachedVerdict, EvidenceKey, Fetched, Looked, QuestionKey, VerdictKey};
 use super::decision::Decision;
 use crate::collect::Resolved;
 use crate::observe::metrics::CacheStatus;
@@ -18,7 +18,7 @@ impl Inner {
         self.clock.monotonic().saturating_sub(at)
     }
 
-    pub(super) fn decision(&self, judged: Arc<Judged>, status: CacheStatus) -> Decision {
+    pub(super) fn decision(&self, judged: Arc<CachedVerdict>, status: CacheStatus) -> Decision {
         Decision {
             age: self.age(judged.at),
             judged,
@@ -27,7 +27,7 @@ impl Inner {
     }
 
     /// A verdict as the answer at `now`, by the monotonic clock, while it lives.
-    pub(super) fn fresh(&self, judged: &Arc<Judged>, now: Duration) -> Option<Decision> {
+    pub(super) fn fresh(&self, judged: &Arc<CachedVerdict>, now: Duration) -> Option<Decision> {
         let life = match judged.verified {
             true => self.lives.allow,
             false => self.lives.deny,
@@ -40,7 +40,7 @@ impl Inner {
         })
     }
 
-    fn is_valid(&self, judged: &Judged) -> bool {
+    fn is_valid(&self, judged: &CachedVerdict) -> bool {
         let expired = |until| until < self.clock.now();
         !judged.valid_until.is_some_and(expired)
     }
@@ -60,7 +60,7 @@ impl Inner {
         self.fresh(&judged, self.clock.monotonic())
     }
 
-    fn valid_verdict(&self, key: &VerdictKey) -> Option<Arc<Judged>> {
+    fn valid_verdict(&self, key: &VerdictKey) -> Option<Arc<CachedVerdict>> {
         let judged = self.verdicts.get(key)?;
         self.is_valid(&judged).then_some(judged)
     }

@@ -8,7 +8,7 @@ use sealgate_core::evidence::Evidence;
 use sealgate_core::{Digest, Verdict, verify};
 use tokio::time::Instant;
 
-use super::cache::{Judged, size};
+use super::cache::{CachedVerdict, size};
 use super::undecided::Undecided;
 use crate::clock::Clock;
 use crate::observe::audit::VerdictPart;
@@ -121,7 +121,7 @@ impl Verifier {
         evidence: Evidence,
         rules: &Arc<Rules>,
         at: Duration,
-    ) -> Result<Judged, Undecided> {
+    ) -> Result<CachedVerdict, Undecided> {
         let bytes = size(&evidence);
         let rules = Arc::clone(rules);
         let clock = Arc::clone(&self.clock);
@@ -129,7 +129,7 @@ impl Verifier {
         let work = move || {
             let timer = metrics.start(Work::Verification);
             let verdict = verify(&evidence, &rules.policies, &rules.trust, clock.now())?;
-            let judged = Judged::new(&verdict, evidence.pack_digest(), &rules, at);
+            let judged = CachedVerdict::new(&verdict, evidence.pack_digest(), &rules, at);
             timer.stop();
             Ok::<_, sealgate_core::Undecided>(judged)
         };
@@ -137,7 +137,7 @@ impl Verifier {
     }
 }
 
-impl Judged {
+impl CachedVerdict {
     fn new(verdict: &Verdict, evidence: Digest, rules: &Rules, at: Duration) -> Self {
         let Rules {
             policies_revision,

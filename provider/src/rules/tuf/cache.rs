@@ -28,7 +28,7 @@ pub(super) type Files = BTreeMap<String, Vec<u8>>;
 
 /// What is kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Kept {
+pub(super) struct Cached {
     /// The last refresh that went through.
     pub(super) good: Option<Good>,
     /// Everything that was verified since, also by refreshes that then failed: no version in
@@ -49,7 +49,7 @@ pub(super) struct CacheFile(pub(super) Option<PathBuf>);
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct KeptWire {
+struct CachedWire {
     schema_version: u32,
     good: Option<GoodWire>,
     seen: BTreeMap<String, String>,
@@ -64,21 +64,21 @@ struct GoodWire {
 
 impl CacheFile {
     /// What it holds; nothing if it is not there.
-    pub(super) fn load(&self) -> Result<Kept, String> {
+    pub(super) fn load(&self) -> Result<Cached, String> {
         let Some(path) = &self.0 else {
-            return Ok(Kept::default());
+            return Ok(Cached::default());
         };
         let text = match files::read_up_to(path, MOST_BYTES).map(String::from_utf8) {
             Ok(Ok(text)) => text,
             Ok(Err(error)) => return Err(format!("{}: {error}", path.display())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Kept::default()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Cached::default()),
             Err(error) => return Err(format!("{}: {error}", path.display())),
         };
         parse(&text).map_err(|why| format!("{}: {why}", path.display()))
     }
 
     /// Replaces it: who reads sees the old content or the new one.
-    pub(super) fn save(&self, kept: &Kept) -> Result<(), String> {
+    pub(super) fn save(&self, cached: &Cached) -> Result<(), String> {
         let Some(path) = &self.0 else {
             return Ok(());
         };
@@ -86,15 +86,15 @@ impl CacheFile {
         let directory = path.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(directory).map_err(wrong)?;
         let mut file = tempfile::NamedTempFile::new_in(directory).map_err(wrong)?;
-        file.write_all(print(kept).as_bytes()).map_err(wrong)?;
+        file.write_all(print(cached).as_bytes()).map_err(wrong)?;
         file.as_file().sync_all().map_err(wrong)?;
         file.persist(path).map_err(|error| wrong(error.error))?;
         Ok(())
     }
 }
 
-fn parse(text: &str) -> Result<Kept, String> {
-    let wire: KeptWire = json::parse(text.as_bytes()).map_err(|error| error.to_string())?;
+fn parse(text: &str) -> Result<Cached, String> {
+    let wire: CachedWire = json::parse(text.as_bytes()).map_err(|error| error.to_string())?;
     if wire.schema_version != 1 {
         return Err(format!(
             "expected schemaVersion 1, found {}",
@@ -119,24 +119,24 @@ fn parse(text: &str) -> Result<Kept, String> {
             files: files(good.files)?,
         })
     };
-    Ok(Kept {
+    Ok(Cached {
         good: wire.good.map(good).transpose()?,
         seen: files(wire.seen)?,
     })
 }
 
-fn print(kept: &Kept) -> String {
+fn print(cached: &Cached) -> String {
     let files = |files: &Files| {
         let encode = |(name, bytes): (&String, &Vec<u8>)| (name.clone(), STANDARD.encode(bytes));
         files.iter().map(encode).collect()
     };
-    let wire = KeptWire {
+    let wire = CachedWire {
         schema_version: 1,
-        good: kept.good.as_ref().map(|good| GoodWire {
+        good: cached.good.as_ref().map(|good| GoodWire {
             refreshed_at: good.refreshed_at,
             files: files(&good.files),
         }),
-        seen: files(&kept.seen),
+        seen: files(&cached.seen),
     };
     // Plain data with string keys: this cannot fail.
     serde_json::to_string(&wire).unwrap_or_default()

@@ -10,7 +10,7 @@ use sealgate_core::trust::SigstoreRoot;
 use serde::Serialize;
 use sigstore_tuf::{Error, Repository, Role as _, TrustedMetadataSet, Updater, UpdaterConfig};
 
-use super::cache::{CacheFile, Files, Good, Kept, Offline, Shelf};
+use super::cache::{CacheFile, Cached, Files, Good, Offline, Shelf};
 use super::document;
 use super::error::{SetupProblem, TufError, TufSetupError};
 use super::mirror::Mirror;
@@ -30,7 +30,7 @@ pub struct TufClient {
     timeout: Duration,
     mirror: Mirror,
     file: CacheFile,
-    kept: Mutex<Kept>,
+    cached: Mutex<Cached>,
 }
 
 /// A trust root from TUF, verified.
@@ -76,9 +76,9 @@ impl TufClient {
         let initial_root = initial_root(name, tuf).map_err(wrong)?;
         let mirror = Mirror::new(tuf).map_err(|why| wrong(SetupProblem::Mirror(why)))?;
         let file = CacheFile(cache.map(|directory| directory.join(format!("{name}.tuf.json"))));
-        let kept = file.load().unwrap_or_else(|error| {
+        let cached = file.load().unwrap_or_else(|error| {
             tracing::warn!(root = name, %error, "the kept trust root cannot be read");
-            Kept::default()
+            Cached::default()
         });
         Ok(Self {
             name: name.to_owned(),
@@ -88,7 +88,7 @@ impl TufClient {
             timeout: tuf.timeout,
             mirror,
             file,
-            kept: Mutex::new(kept),
+            cached: Mutex::new(cached),
         })
     }
 
@@ -110,7 +110,7 @@ impl TufClient {
     /// # Errors
     /// If what is kept does not verify.
     pub fn restore(&self) -> Result<Option<LastGood>, TufError> {
-        let Some(good) = self.kept().good.clone() else {
+        let Some(good) = self.cached().good.clone() else {
             return Ok(None);
         };
         let mut at = jiff::Timestamp::MAX;
@@ -134,7 +134,7 @@ impl TufClient {
     /// # Errors
     /// If it cannot be asked, or shows anything that does not verify at `now`.
     pub async fn refresh(&self, now: UnixTime) -> Result<LastGood, TufError> {
-        let before = self.kept().clone();
+        let before = self.cached().clone();
         let shelf = Shelf::new(before.files());
         let at = jiff::Timestamp::from_second(now.seconds()).unwrap_or(jiff::Timestamp::MAX);
         let walk = self.walk(self.mirror.clone(), shelf.clone(), at, now);
@@ -144,7 +144,7 @@ impl TufClient {
         };
         let files = shelf.files();
         let after = match &outcome {
-            Ok(_) => Kept {
+            Ok(_) => Cached {
                 good: Some(Good {
                     refreshed_at: now,
                     files,
@@ -152,7 +152,7 @@ impl TufClient {
                 seen: Files::new(),
             },
             Err(_) if files == before.files() => return outcome,
-            Err(_) => Kept {
+            Err(_) => Cached {
                 good: before.good,
                 seen: files,
             },
@@ -184,21 +184,21 @@ impl TufClient {
         })
     }
 
-    async fn keep(&self, kept: Kept) {
-        *self.kept() = kept.clone();
+    async fn keep(&self, cached: Cached) {
+        *self.cached() = cached.clone();
         let file = self.file.clone();
-        let saved = tokio::task::spawn_blocking(move || file.save(&kept)).await;
+        let saved = tokio::task::spawn_blocking(move || file.save(&cached)).await;
         if let Ok(Err(error)) = saved {
             tracing::warn!(root = self.name, %error, "the trust root cannot be kept: a restart begins with an older one");
         }
     }
 
-    fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    fn cached(&self) -> std::sync::MutexGuard<'_, Cached> {
+        self.cached.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Kept {
+impl Cached {
     /// The newest verified files.
     fn files(&self) -> Files {
         match (&self.good, self.seen.is_empty()) {

@@ -9,7 +9,7 @@ use moka::Equivalent;
 use moka::sync::Cache;
 use sealgate_core::Digest;
 
-use super::verdict::Judged;
+use super::verdict::CachedVerdict;
 use super::weight;
 
 /// The verdicts that keys were answered with.
@@ -70,7 +70,7 @@ pub(crate) struct LastAnswer {
     /// When the tag was looked up, by the monotonic clock; none if the key has a digest.
     pub(crate) looked_at: Option<Duration>,
     /// The verdict.
-    pub(crate) judged: Arc<Judged>,
+    pub(crate) judged: Arc<CachedVerdict>,
 }
 
 impl KeyCache {

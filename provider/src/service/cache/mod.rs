@@ -19,7 +19,7 @@ mod verdict;
 pub(crate) use evidence::{EvidenceCache, EvidenceKey, Fetched, size};
 pub(crate) use key::{Key, KeyCache, LastAnswer};
 pub(crate) use tag::{Looked, TagCache};
-pub(crate) use verdict::{Judged, QuestionKey, VerdictCache, VerdictKey};
+pub(crate) use verdict::{CachedVerdict, QuestionKey, VerdictCache, VerdictKey};
 
 /// What moka keeps beside an entry of its own, roughly.
 const ENTRY_OVERHEAD: usize = 200;

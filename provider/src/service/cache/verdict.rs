@@ -14,7 +14,7 @@ use crate::observe::audit::VerdictPart;
 /// The verdicts.
 #[derive(Debug)]
 pub(crate) struct VerdictCache {
-    entries: Cache<VerdictKey, Arc<Judged>>,
+    entries: Cache<VerdictKey, Arc<CachedVerdict>>,
 }
 
 /// Everything that a verdict depends on, but for its evidence and the time.
@@ -38,7 +38,7 @@ pub(crate) struct QuestionKey {
 
 /// A verdict as it is kept.
 #[derive(Debug)]
-pub(crate) struct Judged {
+pub(crate) struct CachedVerdict {
     /// The verdict's JSON, as core wrote it.
     pub(crate) json: Box<[u8]>,
     /// Whether the image may run.
@@ -59,7 +59,7 @@ pub(crate) struct Judged {
     pub(crate) valid_until: Option<UnixTime>,
 }
 
-impl Judged {
+impl CachedVerdict {
     /// The bytes that it takes.
     pub(super) fn bytes(&self) -> usize {
         size_of::<Self>()
@@ -76,7 +76,7 @@ impl VerdictCache {
         let entries = Cache::builder()
             .name("verdicts")
             .max_capacity(bytes)
-            .weigher(|key: &VerdictKey, judged: &Arc<Judged>| {
+            .weigher(|key: &VerdictKey, judged: &Arc<CachedVerdict>| {
                 let request = &key.question.request;
                 let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
                 weight(
@@ -93,11 +93,11 @@ impl VerdictCache {
     }
 
     /// The last verdict, of whatever age.
-    pub(crate) fn get(&self, key: &VerdictKey) -> Option<Arc<Judged>> {
+    pub(crate) fn get(&self, key: &VerdictKey) -> Option<Arc<CachedVerdict>> {
         self.entries.get(key)
     }
 
-    pub(crate) fn insert(&self, key: VerdictKey, judged: Arc<Judged>) {
+    pub(crate) fn insert(&self, key: VerdictKey, judged: Arc<CachedVerdict>) {
         self.entries.insert(key, judged);
     }
 
