@@ -1,4 +1,4 @@
-//! Requests with the responses that they must have, as plain files: `tests/vectors/verdicts`.
+//! KeptRequests with the responses that they must have, as plain files: `tests/vectors/verdicts`.
 //!
 //! `VECTORS=write cargo test` keeps what the suites ask, by suite, module and test. Most of what
 //! they ask is signed by keys that are made anew in every run, so the files are made once, and
@@ -117,9 +117,9 @@ pub fn all() -> io::Result<Vec<Vector>> {
     Ok(found)
 }
 
-/// What this process has kept.
+/// The requests that this process has kept, and how many of each test.
 #[derive(Default)]
-struct Kept {
+struct KeptRequests {
     requests: HashSet<Digest>,
     tests: HashMap<PathBuf, usize>,
 }
@@ -130,7 +130,7 @@ struct Kept {
 /// If it cannot be written.
 #[expect(clippy::expect_used, reason = "asked for, and not done")]
 pub(crate) fn keep(request: &[u8], response: &[u8]) {
-    static KEPT: LazyLock<Mutex<Kept>> = LazyLock::new(Mutex::default);
+    static KEPT: LazyLock<Mutex<KeptRequests>> = LazyLock::new(Mutex::default);
     if std::env::var_os("VECTORS").is_none_or(|value| value != "write") {
         return;
     }

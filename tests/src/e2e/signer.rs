@@ -12,6 +12,9 @@ use rcgen::{
 use super::{E2eError, write};
 use crate::tools::{find, run};
 
+/// Flags for a bundle among the referrers, of cosign v3.
+const BUNDLE: &[&str] = &["--use-signing-config=false"];
+
 /// A folder with keys in it.
 #[derive(Debug)]
 pub struct Signer {
@@ -98,7 +101,7 @@ impl Signer {
     /// # Errors
     /// If cosign fails.
     pub fn sign(&self, key: &CosignKey, pinned: &str) -> Result<(), E2eError> {
-        self.cosign("cosign-v3", &["--use-signing-config=false"], key, pinned)
+        self.sign_as("cosign-v3", BUNDLE, key, pinned)
     }
 
     /// Signs with cosign v2: a `.sig` tag.
@@ -106,10 +109,14 @@ impl Signer {
     /// # Errors
     /// If cosign fails.
     pub fn sign_v2(&self, key: &CosignKey, pinned: &str) -> Result<(), E2eError> {
-        self.cosign("cosign-v2", &[], key, pinned)
+        self.sign_as("cosign-v2", &[], key, pinned)
     }
 
-    fn cosign(
+    /// Signs with a cosign, in a form that its flags say.
+    ///
+    /// # Errors
+    /// If cosign fails.
+    pub fn sign_as(
         &self,
         program: &str,
         form: &[&str],
@@ -120,6 +127,18 @@ impl Signer {
         let sign = ["sign", "--yes", "--tlog-upload=false", "--key", &private];
         let insecure = ["--allow-http-registry", "--allow-insecure-registry", pinned];
         self.program(program, &[&sign, form, &insecure].concat())?;
+        Ok(())
+    }
+
+    /// Lets a cosign verify.
+    ///
+    /// # Errors
+    /// If cosign fails, as it does with an image that is not signed.
+    pub fn verify_as(&self, program: &str, key: &CosignKey, pinned: &str) -> Result<(), E2eError> {
+        let public = key.private.with_extension("pub").display().to_string();
+        let verify = ["verify", "--key", &public, "--insecure-ignore-tlog"];
+        let insecure = ["--allow-http-registry", "--allow-insecure-registry", pinned];
+        self.program(program, &[verify.as_slice(), &insecure].concat())?;
         Ok(())
     }
 
@@ -170,7 +189,11 @@ impl Signer {
         Ok(())
     }
 
-    fn program(&self, name: &str, arguments: &[&str]) -> Result<String, E2eError> {
+    /// Runs a program in the folder, and says what it printed.
+    ///
+    /// # Errors
+    /// If it fails.
+    pub fn program(&self, name: &str, arguments: &[&str]) -> Result<String, E2eError> {
         let mut command = Command::new(find(name)?);
         command
             .args(arguments)

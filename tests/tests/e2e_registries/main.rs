@@ -4,80 +4,55 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
-use std::path::Path;
-use std::process::Command;
-
 use sealgate_testkit::registry::{
     Auth, Credentials, Registry, RegistryOptions, Route, TokenAuth, sha256,
 };
-use sealgate_tests::e2e::Scenario;
-use sealgate_tests::tools::{find, run};
+use sealgate_tests::e2e::{E2eError, Scenario, Signer};
 use tempfile::TempDir;
 
 /// A registry that serves on threads of its own, and a folder for the programs.
 struct Bench {
     registry: Registry,
-    folder: TempDir,
+    signer: Signer,
+    _folder: TempDir,
 }
 
 impl Bench {
     async fn new(options: RegistryOptions) -> Self {
-        let registry = Registry::start(options).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("layer.tar"), [0; 1024]).unwrap();
-        Self { registry, folder }
+        Self {
+            registry: Registry::start(options).await.unwrap(),
+            signer: Signer::new(folder.path()).unwrap(),
+            _folder: folder,
+        }
     }
 
     fn image(&self, rest: &str) -> String {
         format!("{}/{rest}", self.registry.host())
     }
 
-    fn program(&self, name: &str, arguments: &[&str]) -> String {
-        let program = find(name).unwrap_or_else(|missing| panic!("{missing}"));
-        let mut command = Command::new(program);
-        let home = self.folder.path();
-        command
-            .args(arguments)
-            .current_dir(home)
-            .env("HOME", home)
-            .env("DOCKER_CONFIG", home);
-        let printed = run(command.env("COSIGN_PASSWORD", ""));
-        printed
-            .unwrap_or_else(|failed| panic!("{failed}"))
-            .trim()
-            .to_owned()
-    }
-
     fn crane(&self, arguments: &[&str]) -> String {
-        self.program("crane", &[arguments, &["--insecure"]].concat())
+        let printed = done(self.signer.crane(arguments));
+        printed.trim().to_owned()
     }
 
     /// Pushes an image and returns its digest.
-    fn append(&self) -> String {
-        self.crane(&["append", "-f", "layer.tar", "-t", &self.image("app:v1")]);
-        self.crane(&["digest", &self.image("app:v1")])
+    fn push(&self) -> String {
+        let pinned = done(self.signer.push(&self.image("app:v1")));
+        let (_, digest) = pinned.split_once('@').unwrap();
+        digest.to_owned()
     }
 
-    fn sign(&self, program: &str, image: &str, form: &[&str]) {
-        if !Path::new(&self.folder.path().join("cosign.key")).exists() {
-            self.program(program, &["generate-key-pair"]);
-        }
-        let flags = [
-            "sign",
-            "--key",
-            "cosign.key",
-            "--yes",
-            "--tlog-upload=false",
-        ];
-        let insecure = ["--allow-http-registry", "--allow-insecure-registry", image];
-        self.program(program, &[&flags, form, &insecure].concat());
+    fn sign_and_verify(&self, program: &str, form: &[&str], digest: &str) {
+        let image = self.image(&format!("app@{digest}"));
+        let key = done(self.signer.cosign_key("cosign"));
+        done(self.signer.sign_as(program, form, &key, &image));
+        done(self.signer.verify_as(program, &key, &image));
     }
+}
 
-    fn verify(&self, program: &str, image: &str) {
-        let flags = ["verify", "--key", "cosign.pub", "--insecure-ignore-tlog"];
-        let insecure = ["--allow-http-registry", "--allow-insecure-registry", image];
-        self.program(program, &[flags.as_slice(), &insecure].concat());
-    }
+fn done<T>(outcome: Result<T, E2eError>) -> T {
+    outcome.unwrap_or_else(|failed| panic!("{failed}"))
 }
 
 const BUNDLE: &[&str] = &["--use-signing-config=false"];
@@ -95,7 +70,7 @@ async fn crane_pushes_copies_mutates_indexes_lists_and_deletes() {
         ..RegistryOptions::default()
     };
     let bench = Bench::new(options).await;
-    let digest = bench.append();
+    let digest = bench.push();
     let image = bench.image("app:v1");
     bench.crane(&["copy", &image, &bench.image("copy/of/app:v1")]);
     assert_eq!(
@@ -127,7 +102,7 @@ async fn crane_pushes_copies_mutates_indexes_lists_and_deletes() {
     bench.crane(&["pull", &image, "image.tar"]);
     bench.crane(&["push", "image.tar", &bench.image("pushed:v1")]);
     assert_eq!(bench.crane(&["digest", &bench.image("pushed:v1")]), digest);
-    let manifest = bench.program("crane", &["manifest", "--insecure", &image]);
+    let manifest = done(bench.signer.crane(&["manifest", &image]));
     assert_eq!(sha256(manifest.as_bytes()), digest);
 
     bench.crane(&["delete", &bench.image(&format!("app@{digest}"))]);
@@ -143,9 +118,7 @@ async fn cosign_signs_through_the_referrers_api() {
         "verified through the API; no tag is written",
     );
     let bench = Bench::new(RegistryOptions::default()).await;
-    let image = bench.image(&format!("app@{}", bench.append()));
-    bench.sign("cosign-v3", &image, BUNDLE);
-    bench.verify("cosign-v3", &image);
+    bench.sign_and_verify("cosign-v3", BUNDLE, &bench.push());
     let tags = bench.registry.tags("app");
     assert_eq!(tags, ["v1"]);
     let asked = bench.registry.requests();
@@ -167,10 +140,8 @@ async fn cosign_signs_through_the_fallback_tag() {
         ..RegistryOptions::default()
     };
     let bench = Bench::new(options).await;
-    let digest = bench.append();
-    let image = bench.image(&format!("app@{digest}"));
-    bench.sign("cosign-v3", &image, BUNDLE);
-    bench.verify("cosign-v3", &image);
+    let digest = bench.push();
+    bench.sign_and_verify("cosign-v3", BUNDLE, &digest);
     let tags = bench.registry.tags("app");
     assert_eq!(tags, [digest.replace(':', "-"), "v1".to_owned()]);
     row.seen(format!("verified; {tags:?}"));
@@ -183,10 +154,8 @@ async fn cosign_signs_by_tag_in_its_third_and_second_generation() {
         let scenario = format!("{program} sign, verify: by tag");
         let row = Scenario::begin(&scenario, "verified through sha256-….sig");
         let bench = Bench::new(RegistryOptions::default()).await;
-        let digest = bench.append();
-        let image = bench.image(&format!("app@{digest}"));
-        bench.sign(program, &image, form);
-        bench.verify(program, &image);
+        let digest = bench.push();
+        bench.sign_and_verify(program, form, &digest);
         let tag = format!("{}.sig", digest.replace(':', "-"));
         let tags = bench.registry.tags("app");
         assert_eq!(tags, [tag, "v1".to_owned()]);
@@ -211,9 +180,7 @@ async fn crane_and_cosign_log_in_with_basic_and_with_tokens() {
         .await;
         let host = bench.registry.host();
         bench.crane(&["auth", "login", &host, "-u", "robot", "-p", "secret"]);
-        let image = bench.image(&format!("app@{}", bench.append()));
-        bench.sign("cosign-v3", &image, BUNDLE);
-        bench.verify("cosign-v3", &image);
+        bench.sign_and_verify("cosign-v3", BUNDLE, &bench.push());
         row.seen("verified");
     }
 }
