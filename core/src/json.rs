@@ -364,6 +364,22 @@ mod tests {
         assert!(Document::check(beside.as_bytes()).is_ok());
     }
 
+    /// Where a string ends is told as JSON tells it: what it holds is no number, what follows is.
+    #[test]
+    fn digits_in_strings_are_no_integers_and_those_behind_them_are() {
+        let long = "1".repeat(30);
+        for text in [
+            "L", r"xL", r"\nL", r"x\nL", r#"\"L"#, r#"x\"L"#, r"x\\L", r"L\\",
+        ] {
+            let string = text.replace('L', &long);
+            let alone = format!(r#"["{string}", 1]"#);
+            assert!(check(alone.as_bytes()).is_ok(), "{alone}");
+            let before = format!(r#"["{string}", {long}]"#);
+            let error = check(before.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains("64 bits"), "{before}: {error}");
+        }
+    }
+
     #[test]
     fn ordinary_documents_are_read() {
         for good in [

@@ -151,7 +151,7 @@ fn overlap(subjects: &[DistinguishedName]) -> Vec<IdentityError> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 mod tests {
     use super::*;
 
@@ -256,5 +256,41 @@ mod tests {
     fn identities_for_plugins_are_read_and_match_nobody() {
         let identities = TrustedIdentities::parse(&["com.example.profile: arn:x"]).unwrap();
         assert_eq!(identities, TrustedIdentities(Kind::Subjects(Vec::new())));
+    }
+
+    /// Each pair is named once, the wider identity first, in whatever order they are written.
+    #[test]
+    fn identities_that_overlap_are_named_once() {
+        let wide = "x509.subject: C=US, ST=WA, O=acme";
+        let narrow = "x509.subject: C=US, ST=WA, O=acme, OU=release";
+        let pairs = |texts: &[&str]| -> Vec<(String, String)> {
+            TrustedIdentities::parse(texts)
+                .unwrap_err()
+                .into_iter()
+                .map(|error| match error {
+                    IdentityError::Overlap { wide, narrow } => (wide, narrow),
+                    other => panic!("{other}"),
+                })
+                .collect()
+        };
+        let one = pairs(&[wide, narrow]);
+        assert_eq!(one.len(), 1);
+        assert!(one[0].1.contains("release") && !one[0].0.contains("release"));
+        assert_eq!(pairs(&[narrow, wide]), one);
+        assert_eq!(pairs(&[wide, wide]).len(), 1);
+    }
+
+    #[test]
+    fn identities_are_shown_as_they_are_compared() {
+        let shown = |texts: &[&str]| TrustedIdentities::parse(texts).unwrap().to_string();
+        assert_eq!(shown(&["*"]), "*");
+        let both = shown(&[
+            "x509.subject: C=US, ST=WA, O=acme",
+            "x509.subject: C=US, ST=WA, O=other",
+        ]);
+        assert!(
+            both.contains("acme") && both.contains("; ") && both.contains("other"),
+            "{both}"
+        );
     }
 }
