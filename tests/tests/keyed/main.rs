@@ -1,6 +1,8 @@
 //! Signatures by managed keys: what passes, and how each attack is refused.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+mod authorities;
+
 use sealgate_core::evidence::Blob;
 use sealgate_core::policy::NoMatch;
 use sealgate_core::policy::file::PolicyFile;
