@@ -7,6 +7,8 @@
     clippy::panic
 )]
 
+mod budget;
+mod discovery;
 mod envelopes;
 mod names;
 mod payloads;

@@ -2,8 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use sealgate_core::policy::{ImagePattern, Matcher, Pattern};
+use sealgate_core::policy::{ImagePattern, Matcher, NamespacePattern, Pattern};
 use sealgate_core::{Digest, Reference};
+use sealgate_testkit::pack::Pack;
+
+use crate::scene::{IMAGE, judge, key, policies};
 
 /// What takes longer is not linear: it is a matter of milliseconds.
 const LONG: Duration = Duration::from_secs(20);
@@ -161,4 +164,45 @@ fn expressions_match_the_whole_of_one_line_atk_21() {
     assert!(!hostile.matches(&"a".repeat(100_000)));
     assert!(Pattern::new(&"(a{1000}){1000}".repeat(10)).is_err());
     assert!(began.elapsed() < LONG, "{:?}", began.elapsed());
+}
+
+/// A policy for some namespaces covers them, and whoever names none; nobody else.
+#[test]
+fn a_policy_covers_its_namespaces_and_who_names_none() {
+    let key = key();
+    let image = Pack::image(IMAGE, "a");
+    let of = |more: &str, namespace: Option<&str>| {
+        let mut pack = image.clone();
+        pack.evidence_mut().request.namespace = namespace.map(str::to_owned);
+        let verdict = judge(&pack, &policies(&key, more));
+        assert!(!verdict.verified);
+        verdict.reasons[0].code.as_str()
+    };
+    let some = "  namespaces: [\"prod-*\", ops]\n";
+    for (more, namespace, code) in [
+        (some, Some("prod-eu"), "no_signatures"),
+        (some, Some("ops"), "no_signatures"),
+        (some, None, "no_signatures"),
+        (some, Some("prod"), "no_policy"),
+        (some, Some("dev"), "no_policy"),
+        (some, Some("ops-2"), "no_policy"),
+        ("", Some("dev"), "no_signatures"),
+        ("", None, "no_signatures"),
+    ] {
+        assert_eq!(of(more, namespace), code, "{namespace:?} with {more:?}");
+    }
+}
+
+/// A pattern that can match nothing says how what it means is called.
+#[test]
+fn a_pattern_that_matches_nothing_says_what_was_meant() {
+    let nothing = |text: &str| ImagePattern::new(text).unwrap_err().to_string();
+    assert_eq!(
+        nothing("docker.io/nginx"),
+        "no image can match this pattern: it is called docker.io/library/nginx"
+    );
+    assert_eq!(
+        NamespacePattern::new("-a").unwrap_err().to_string(),
+        "no namespace can match this pattern"
+    );
 }
