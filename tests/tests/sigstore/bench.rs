@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use sealgate_core::Reason;
 use sealgate_core::SignedFile;
 use sealgate_core::Window;
 use sealgate_core::policy::file::PolicyFile;
@@ -181,6 +182,11 @@ impl Bench {
 
     /// By the artifact's bytes and by its digest: the answers must be the same.
     fn ask(&self, bundle: &[u8], artifact: &[u8]) -> Result<Signer, String> {
+        self.ask_why(bundle, artifact)
+            .map_err(|reason| reason.code.to_string())
+    }
+
+    fn ask_why(&self, bundle: &[u8], artifact: &[u8]) -> Result<Signer, Reason> {
         let root = SigstoreRoot::from_json(self.root.to_string().as_bytes()).unwrap();
         let mut trust = TrustMaterial::new();
         trust.insert_root("private", root);
@@ -196,7 +202,14 @@ impl Bench {
         let by_bytes = judge(SignedFile::Bytes(artifact));
         let by_digest = judge(SignedFile::Digest(Digest::sha256(artifact)));
         assert_eq!(by_bytes, by_digest);
-        by_bytes.map_err(|reasons| reasons[0].code.to_string())
+        by_bytes.map_err(|reasons| reasons[0].clone())
+    }
+
+    /// Why a bundle is refused.
+    #[track_caller]
+    pub(crate) fn reason(&self, bundle: &Value) -> Reason {
+        self.ask_why(bundle.to_string().as_bytes(), ARTIFACT)
+            .expect_err("a bad bundle")
     }
 
     #[track_caller]

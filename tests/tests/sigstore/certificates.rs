@@ -191,6 +191,14 @@ fn certificates_that_break_their_profile_are_refused_atk_24() {
             "certificate_profile",
         ),
         (
+            "of another system's user name",
+            Description {
+                names: vec![San::PrincipalName(SUBJECT.to_owned())],
+                ..leaf()
+            },
+            "certificate_profile",
+        ),
+        (
             "of two names",
             Description {
                 names: vec![
@@ -246,6 +254,16 @@ fn certificates_that_break_their_profile_are_refused_atk_24() {
             "{name}"
         );
     }
+    // An extension of Fulcio's that came later says nothing to us.
+    let later = Description {
+        extensions: [
+            leaf().extensions,
+            vec![("1.3.6.1.4.1.57264.1.99".to_owned(), false, vec![0xff])],
+        ]
+        .concat(),
+        ..leaf()
+    };
+    bench.passes(&bench.by_leaf(&later));
     let disagreeing = Description {
         extensions: vec![],
         ..leaf()
@@ -332,6 +350,52 @@ fn an_identity_must_match_in_every_part_adv_33_adv_44() {
     for (identity, code) in bad {
         bench.authority = keyless(&[identity], USUAL);
         bench.refuses(&bench.v1(), code);
+    }
+}
+
+/// Of several identities, the reason tells of the one that came closest, and of equals the first:
+/// that is the one somebody meant.
+#[test]
+fn the_reason_is_that_of_the_identity_that_came_closest() {
+    let mut bench = Bench::new();
+    let issuer = |name: &str| exact(&format!("https://{name}.example"), SUBJECT);
+    let subject = |name: &str| exact(ISSUER, &format!("https://github.com/acme/{name}"));
+    let claim = |value: &str| {
+        let mut identity = exact(ISSUER, SUBJECT);
+        identity["claims"] = json!({"runnerEnvironment": value});
+        identity
+    };
+    for (identities, code, named) in [
+        (
+            vec![issuer("a"), subject("b")],
+            "identity_mismatch",
+            "acme/b",
+        ),
+        (
+            vec![subject("b"), issuer("a")],
+            "identity_mismatch",
+            "acme/b",
+        ),
+        (vec![issuer("a"), claim("c")], "claim_mismatch", "\"c\""),
+        (vec![claim("c"), issuer("a")], "claim_mismatch", "\"c\""),
+        (vec![subject("b"), claim("c")], "claim_mismatch", "\"c\""),
+        (vec![claim("c"), subject("b")], "claim_mismatch", "\"c\""),
+        (
+            vec![issuer("a"), issuer("d")],
+            "issuer_mismatch",
+            "//a.example",
+        ),
+        (
+            vec![subject("b"), subject("e")],
+            "identity_mismatch",
+            "acme/b",
+        ),
+        (vec![claim("c"), claim("f")], "claim_mismatch", "\"c\""),
+    ] {
+        bench.authority = keyless(&identities, USUAL);
+        let reason = bench.reason(&bench.v1());
+        assert_eq!(reason.code.as_str(), code);
+        assert!(reason.message.contains(named), "{}", reason.message);
     }
 }
 

@@ -18,6 +18,7 @@ const PROVENANCE: &str = "https://slsa.dev/provenance/v1";
 struct Case {
     sigstore: Sigstore,
     signer: Holder,
+    root: Value,
     keyless: Value,
     more: Value,
 }
@@ -27,6 +28,7 @@ impl Case {
         let sigstore = Sigstore::new("private");
         Self {
             signer: sigstore.signer(),
+            root: sigstore.trusted_root(),
             sigstore,
             keyless: json!({
                 "trustRoot": "private",
@@ -71,8 +73,7 @@ impl Case {
 
     /// Natively and in wasm: the verdicts must be equal, byte for byte.
     fn judge(&self, pack: &Pack) -> Verdict {
-        let root = self.sigstore.trusted_root();
-        let trust = TrustDocuments::default().with_root("private", &root);
+        let trust = TrustDocuments::default().with_root("private", &self.root);
         parity::judge(pack.evidence(), &self.policies(), &trust, NOW)
     }
 
@@ -200,6 +201,43 @@ fn a_signature_passes_in_every_form() {
             verdict.valid_until.is_none(),
             "what was true at a verified time stays true"
         );
+    }
+}
+
+/// That a log retires one day limits what nobody tells a time of, and nothing else.
+#[test]
+fn a_log_that_retires_limits_no_signature_with_a_verified_time() {
+    let mut case = Case::new();
+    let key = Key::new(Kind::P256, "managed");
+    case.more = json!({"authorities": [{
+        "name": "release",
+        "key": {"data": key.public_pem()},
+        "trustRoot": "private",
+        "transparencyLog": {"threshold": 1},
+    }]});
+    let ends = NOW.plus(60);
+    for log in case.root["tlogs"].as_array_mut().unwrap() {
+        log["publicKey"]["validFor"]["end"] = json!(ends);
+    }
+    let image = Pack::image(IMAGE, "a");
+    let signed = Signed::statement(&key, &statement(&image.digest(), COSIGN_SIGN));
+    let verifier = Verifier::Key(&key);
+    let logged = |entry: Value| {
+        let mut logged = bundle(&signed, &verifier);
+        add_entry(&mut logged, entry);
+        logged
+    };
+    let rekor = &case.sigstore.rekor;
+    let timed = logged(rekor.entry(&signed.body(&verifier.pem()), SIGNED));
+    let untimed = logged(case.sigstore.rekor_v2.entry_v2(&signed.body_v2(&verifier)));
+    let mut timestamped = untimed.clone();
+    add_timestamp(
+        &mut timestamped,
+        &case.sigstore.tsa.token(signed.signature(), SIGNED),
+    );
+    for (bundle, valid_until) in [(timed, None), (untimed, Some(ends)), (timestamped, None)] {
+        let pack = image.clone().with_bundle(bundle.to_string().as_bytes());
+        assert_eq!(case.passes(&pack).valid_until, valid_until);
     }
 }
 

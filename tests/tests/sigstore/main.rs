@@ -14,6 +14,7 @@ mod keys;
 mod logs;
 mod mutations;
 mod oracle;
+mod paths;
 mod timestamps;
 
 /// What every module here uses.

@@ -29,6 +29,24 @@ fn timestamp_authorities_count_once_each_cve_2026_49834() {
     assert_eq!(bench.passes(&bundle).times.len(), 3);
 }
 
+/// A time that is now is not in the future.
+#[test]
+fn a_timestamp_of_this_very_moment_counts() {
+    let mut bench = Bench::new();
+    bench.now = SIGNED;
+    bench.passes(&bench.v2());
+    bench.now = SIGNED.plus(-1);
+    bench.refuses(&bench.v2(), "timestamp_invalid");
+}
+
+#[test]
+fn a_timestamp_larger_than_any_real_one_is_refused_unread() {
+    let bench = Bench::new();
+    let mut bundle = bench.v2();
+    add_timestamp(&mut bundle, &vec![0x30; 1 << 20]);
+    bench.refuses(&bundle, "limit_exceeded");
+}
+
 #[test]
 fn timestamps_are_held_to_rfc_3161_cve_2026_39984() {
     let bench = Bench::new();

@@ -43,6 +43,8 @@ pub enum San {
     Uri(String),
     /// Fulcio's user name.
     OtherName(String),
+    /// Another system's user name (Microsoft's UPN).
+    PrincipalName(String),
     /// A host name, which Fulcio never certifies.
     Dns(String),
 }
@@ -187,12 +189,15 @@ impl San {
             Self::Email(name) => der::tlv(0x81, name.as_bytes()),
             Self::Dns(name) => der::tlv(0x82, name.as_bytes()),
             Self::Uri(name) => der::tlv(0x86, name.as_bytes()),
-            Self::OtherName(name) => {
-                let value = der::context(0, &der::utf8(name));
-                der::context(0, &[der::oid(&format!("{FULCIO}.7")), value].concat())
-            }
+            Self::OtherName(name) => other_name(&format!("{FULCIO}.7"), name),
+            Self::PrincipalName(name) => other_name("1.3.6.1.4.1.311.20.2.3", name),
         }
     }
+}
+
+fn other_name(oid: &str, name: &str) -> Vec<u8> {
+    let value = der::context(0, &der::utf8(name));
+    der::context(0, &[der::oid(oid), value].concat())
 }
 
 fn key_id(key: &Key) -> Vec<u8> {
