@@ -288,6 +288,32 @@ fn too_long_a_chain_is_refused_before_it_is_read_cve_2026_32280() {
     refused(&judge(&pack, &strict(), &signer.trust()), "limit_exceeded");
 }
 
+/// As many certificates as are allowed make a chain, and one more does not.
+#[test]
+fn a_chain_of_ten_certificates_is_accepted_and_of_eleven_refused() {
+    let name = |i: usize| format!("C=US, ST=WA, O=acme, CN=authority {i}");
+    for (length, code) in [(10, None), (11, Some("limit_exceeded"))] {
+        let mut chain = vec![Certificate::self_signed(&Profile::authority(&name(0)))];
+        for i in 1..length - 1 {
+            let next = chain[i - 1].issue(&Profile::authority(&name(i)));
+            chain.push(next);
+        }
+        let leaf = chain[length - 2].issue(&Profile::signer(SIGNER));
+        chain.push(leaf);
+        chain.reverse();
+        let pack = image();
+        let holders: Vec<&Certificate> = chain.iter().collect();
+        let envelope = Envelope::x509(Format::Cose, &holders, payload_for(&pack));
+        let pack = with_envelope(pack, Format::Cose, &envelope.sign(&chain[0].key));
+        let trust = trust(&[("ca:acme", &[&chain[length - 1]])]);
+        let verdict = judge(&pack, &strict(), &trust);
+        match code {
+            None => accepted(&verdict),
+            Some(code) => refused(&verdict, code),
+        }
+    }
+}
+
 #[test]
 fn certificates_must_be_valid_now_without_a_timestamp() {
     let expired = Signer::with(nothing, nothing, |p| p.validity = (NOW - YEAR, NOW - 1));

@@ -1,6 +1,7 @@
 //! Levels: every check under every level, and overrides.
 
 use sealgate_core::policy::Action;
+use sealgate_core::policy::file::PolicyFile;
 use sealgate_core::verdict::{CheckResult, Passed};
 use sealgate_core::{Verdict, limits};
 use sealgate_testkit::notation::{Certificate, Envelope, Format, NOW, Profile, YEAR};
@@ -311,6 +312,28 @@ fn noise_makes_no_checks_beside_a_good_signature_rt_13_adv_48() {
             .iter()
             .all(|check| check.artifact.is_some_and(|a| a != good))
     );
+}
+
+/// What failed for one authority is no check of a verdict that another one carries.
+#[test]
+fn a_good_signature_of_one_authority_makes_no_failed_checks_of_another() {
+    let (signer, other) = (Signer::new(), Signer::new());
+    let text = "apiVersion: sealgate.dev/v1alpha1\nkind: TrustPolicy\nmetadata: {name: prod}\n\
+                spec:\n  images: [{glob: \"registry.example.com/**\"}]\n  authorities:\n  \
+                - name: acme\n    notation: {trustStores: [\"ca:acme\"], trustedIdentities: [\"*\"]}\n  \
+                - name: other\n    notation: {trustStores: [\"ca:other\"], trustedIdentities: [\"*\"]}\n";
+    let file = PolicyFile {
+        name: "policy.yaml".to_owned(),
+        text: text.to_owned(),
+    };
+    let policies = PolicyTexts::read(&[file]).unwrap();
+    let trust = trust(&[("ca:acme", &[&signer.root]), ("ca:other", &[&other.root])]);
+    let verdict = judge(&signer.signed(Format::Jws), &policies, &trust);
+    accepted(&verdict);
+    assert!(!verdict.checks.is_empty());
+    for check in &verdict.checks {
+        assert_ne!(check.result, CheckResult::Failed, "{check:?}");
+    }
 }
 
 #[test]

@@ -286,6 +286,13 @@ fn timestamp_certificates_keep_their_rules() {
         let stamped = Stamped::with(change);
         refused(&stamped.judge(&stamped.token()), "certificate_profile");
     }
+    let uncritical = Stamped::with(|p| p.purposes = Some((false, vec![purpose::TIME_STAMPING])));
+    let verdict = uncritical.judge(&uncritical.token());
+    let message = &verdict.reasons[0].message;
+    assert!(
+        message.contains("the extended key usage is not critical"),
+        "{message}"
+    );
     let lenient = Stamped::with(|p| p.key_usage = Some((false, vec![usage::DIGITAL_SIGNATURE])));
     accepted(&lenient.judge(&lenient.token()));
 }
@@ -310,7 +317,19 @@ fn a_timestamp_authority_may_have_intermediates_and_rsa_keys() {
         &stamped.judge(&token(&[&stamped.tsa])),
         "timestamp_untrusted",
     );
-    // An authority for something else cannot certify timestamp authorities.
+    // An authority whose purposes are limited needs this one, or any, among them.
+    let mut stamped = stamped;
+    for purposes in [
+        vec![purpose::TIME_STAMPING],
+        vec![purpose::ANY],
+        vec![purpose::CODE_SIGNING, purpose::TIME_STAMPING],
+    ] {
+        let fitting = Profile::authority("C=US, O=time, CN=fitting")
+            .with(|p| p.purposes = Some((false, purposes)));
+        let fitting = stamped.tsa_root.issue(&fitting);
+        stamped.tsa = fitting.issue(&Profile::timestamper("C=US, O=time, CN=tsa"));
+        accepted(&stamped.judge(&token(&[&stamped.tsa, &fitting])));
+    }
     let narrow = Profile::authority("C=US, O=time, CN=narrow")
         .with(|p| p.purposes = Some((false, vec![purpose::CODE_SIGNING])));
     let narrow = stamped.tsa_root.issue(&narrow);
@@ -319,6 +338,27 @@ fn a_timestamp_authority_may_have_intermediates_and_rsa_keys() {
     refused(
         &stamped.judge(&token(&[&stamped.tsa, &narrow])),
         "certificate_profile",
+    );
+}
+
+/// Two authorities may have one name: the one that signed is found, wherever it stands.
+#[test]
+fn an_authority_of_the_same_name_that_signed_nothing_is_passed_over() {
+    let tsa_root = Certificate::self_signed(&Profile::authority("C=US, O=time, CN=root"));
+    let between = Profile::authority("C=US, O=time, CN=between");
+    let (between, twin) = (tsa_root.issue(&between), tsa_root.issue(&between));
+    let stamped = Stamped {
+        signer: Signer::new(),
+        tsa: between.issue(&Profile::timestamper("C=US, O=time, CN=tsa")),
+        tsa_root,
+    };
+    for order in [[&between, &twin], [&twin, &between]] {
+        let [first, second] = order;
+        accepted(&stamped.judge(&token(&[&stamped.tsa, first, second])));
+    }
+    refused(
+        &stamped.judge(&token(&[&stamped.tsa, &twin])),
+        "timestamp_untrusted",
     );
 }
 
