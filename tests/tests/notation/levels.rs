@@ -2,16 +2,16 @@
 
 use sealgate_core::policy::Action;
 use sealgate_core::policy::file::PolicyFile;
-use sealgate_core::verdict::{CheckResult, Passed};
-use sealgate_core::{Verdict, limits};
+use sealgate_core::verdict::{CheckResult, Outcome, Passed};
+use sealgate_core::{Code, Verdict, limits};
 use sealgate_testkit::notation::{Certificate, Envelope, Format, NOW, Profile, YEAR};
 use sealgate_testkit::pack::Pack;
 use sealgate_tests::parity::{PolicyTexts, TrustDocuments};
 use serde_json::{Value, json};
 
 use crate::scene::{
-    SIGNER, Signer, accepted, check, image, judge, judge_at, logged, payload_with, policy, refused,
-    trust, unproven, with_envelope,
+    SIGNER, Signer, accepted, check, image, judge, judge_at, load_text, logged, payload_with,
+    policy, refused, trust, unproven, with_envelope,
 };
 
 fn at_level(level: &str) -> PolicyTexts {
@@ -382,4 +382,70 @@ fn a_signer_is_known_by_bytes_that_are_signed_rt_25() {
     );
     let key = sealgate_core::PublicKey::from_der(signer.leaf.key.spki()).unwrap();
     assert_eq!(verdict.signers[0].key_fingerprint, Some(key.fingerprint()));
+}
+
+/// Two authorities, of which two must vouch: one lets in at the level audit, the other is strict.
+fn audited_and_strict() -> PolicyTexts {
+    let authority = |name: &str, level: &str| {
+        json!({"name": name, "notation": {
+            "trustStores": [format!("ca:{name}")],
+            "trustedIdentities": ["*"],
+            "level": level,
+        }})
+    };
+    let policy = json!({
+        "apiVersion": "sealgate.dev/v1alpha1",
+        "kind": "TrustPolicy",
+        "metadata": {"name": "both"},
+        "spec": {
+            "images": [{"glob": "registry.example.com/**"}],
+            "authorities": [authority("audited", "audit"), authority("strict", "strict")],
+            "require": {"atLeast": {"count": 2}},
+        },
+    });
+    load_text(policy.to_string()).unwrap()
+}
+
+fn outcomes(verdict: &Verdict) -> Vec<Passed> {
+    let [policy] = verdict.policies.as_slice() else {
+        panic!("expected one policy, found {:?}", verdict.policies);
+    };
+    policy.authorities.iter().map(|one| one.outcome).collect()
+}
+
+#[test]
+fn a_proof_and_an_unproven_pass_together_meet_a_threshold_and_prove_nothing() {
+    let (own, other) = (Signer::new(), Signer::new());
+    let trust = trust(&[("ca:audited", &[&own.root]), ("ca:strict", &[&other.root])]);
+    let policies = audited_and_strict();
+    let proof = other.signed(Format::Cose).evidence().artifacts[0].clone();
+
+    let together = stranger(&Value::Null).with(proof.clone());
+    let verdict = judge(&together, &policies, &trust);
+    assert!(verdict.verified, "{:#?}", verdict.reasons);
+    assert_eq!(verdict.outcome, Outcome::Unproven);
+    assert_eq!(verdict.policies[0].outcome, Passed::Unproven);
+    assert_eq!(outcomes(&verdict), [Passed::Unproven, Passed::Passed]);
+    let [signer] = verdict.signers.as_slice() else {
+        panic!("expected one signer, found {:?}", verdict.signers);
+    };
+    assert_eq!(signer.authority, "both/strict");
+    assert_eq!(signer.artifact, proof.manifest.digest());
+
+    // Without the proof they are too few, and with a proof for each nothing is left unproven.
+    let verdict = judge(&stranger(&Value::Null), &policies, &trust);
+    assert!(!verdict.verified);
+    assert_eq!(verdict.policies[0].reasons[0].code, Code::ThresholdNotMet);
+    assert_eq!(outcomes(&verdict), [Passed::Unproven, Passed::Failed]);
+    assert!(verdict.signers.is_empty());
+
+    let verdict = judge(&own.signed(Format::Jws).with(proof), &policies, &trust);
+    accepted(&verdict);
+    assert_eq!(outcomes(&verdict), [Passed::Passed, Passed::Passed]);
+    let signed: Vec<_> = verdict
+        .signers
+        .iter()
+        .map(|s| s.authority.as_str())
+        .collect();
+    assert_eq!(signed, ["both/audited", "both/strict"]);
 }
