@@ -30,10 +30,22 @@ pub(crate) enum Work {
     DecodedBytes,
     /// Certificates tried as the issuer of another one.
     PathSteps,
+    /// Steps of the conditions on attestations.
+    ConditionSteps,
+    /// Bytes in memory at once: see [`hold`].
+    HeldBytes,
 }
 
 impl Work {
-    const KINDS: usize = 4;
+    const ALL: [Self; 6] = [
+        Self::SignatureChecks,
+        Self::HashedBytes,
+        Self::DecodedBytes,
+        Self::PathSteps,
+        Self::ConditionSteps,
+        Self::HeldBytes,
+    ];
+    const KINDS: usize = Self::ALL.len();
 
     fn index(self) -> usize {
         self as usize
@@ -45,6 +57,8 @@ impl Work {
             Self::HashedBytes => "hashed bytes",
             Self::DecodedBytes => "decoded bytes",
             Self::PathSteps => "steps of certificate paths",
+            Self::ConditionSteps => "steps of conditions",
+            Self::HeldBytes => "bytes in memory at once",
         }
     }
 
@@ -55,6 +69,8 @@ impl Work {
             Self::HashedBytes => limits::HASHED_BYTES,
             Self::DecodedBytes => limits::DECODED_BYTES,
             Self::PathSteps => limits::PATH_STEPS,
+            Self::ConditionSteps => limits::CONDITION_STEPS,
+            Self::HeldBytes => limits::HELD_BYTES,
         }
     }
 
@@ -65,6 +81,18 @@ impl Work {
             Self::HashedBytes => limits::HASHED_BYTES_EACH,
             Self::DecodedBytes => limits::DECODED_BYTES_EACH,
             Self::PathSteps => limits::PATH_STEPS_EACH,
+            Self::ConditionSteps => limits::CONDITION_STEPS_EACH,
+            Self::HeldBytes => limits::HELD_BYTES,
+        }
+    }
+
+    /// Whose share a limit below the verdict's is.
+    fn sharer(self) -> &'static str {
+        match self {
+            Self::ConditionSteps => "the conditions on one attestation",
+            // What is held by others is theirs: the verdict goes on without it.
+            Self::HeldBytes => "one verdict",
+            _ => "one signature",
         }
     }
 }
@@ -75,7 +103,7 @@ impl Work {
     "{} needs more than the {most} {} that {} may take",
     if *.whole { "the image with all that lies beside it" } else { "it" },
     .work.name(),
-    if *.whole { "one verdict" } else { "one signature" }
+    if *.whole { "one verdict" } else { .work.sharer() }
 )]
 pub(crate) struct Exceeded {
     work: Work,
@@ -101,7 +129,14 @@ impl From<Exceeded> for Reason {
 struct Meter {
     whole: [u64; Work::KINDS],
     share: [u64; Work::KINDS],
+    held: u64,
     exceeded: Option<Exceeded>,
+    /// Whether any limit was met, also by a signature that others do not depend on.
+    #[cfg_attr(
+        not(any(test, feature = "internals")),
+        allow(dead_code, reason = "for who asks what a verdict cost")
+    )]
+    any_exceeded: bool,
     checked: BTreeMap<Vec<u8>, Vec<Checked>>,
     checked_bytes: usize,
 }
@@ -137,6 +172,10 @@ thread_local! {
 
 /// Counts the work of `verdict`. Nothing is counted outside of this.
 pub(crate) fn metered<T>(verdict: impl FnOnce() -> T) -> T {
+    run(verdict).0
+}
+
+fn run<T>(verdict: impl FnOnce() -> T) -> (T, Option<Meter>) {
     struct Restore(Option<Meter>);
 
     impl Drop for Restore {
@@ -146,7 +185,33 @@ pub(crate) fn metered<T>(verdict: impl FnOnce() -> T) -> T {
     }
 
     let _restore = Restore(METER.replace(Some(Meter::default())));
-    verdict()
+    let verdict = verdict();
+    (verdict, METER.take())
+}
+
+/// What was spent on a verdict.
+#[cfg(any(test, feature = "internals"))]
+#[derive(Clone, Debug)]
+pub(crate) struct Costs {
+    /// Kinds of work by name, with what was spent and the most that may be.
+    pub(crate) work: Vec<(&'static str, u64, u64)>,
+    /// Whether a limit was met.
+    pub(crate) limit_met: bool,
+}
+
+/// As [`metered`], and says what was spent.
+#[cfg(any(test, feature = "internals"))]
+pub(crate) fn metered_at_cost<T>(verdict: impl FnOnce() -> T) -> (T, Costs) {
+    let (verdict, meter) = run(verdict);
+    let meter = meter.unwrap_or_default();
+    let spent = Work::ALL.iter().zip(meter.whole);
+    let costs = Costs {
+        work: spent
+            .map(|(work, spent)| (work.name(), spent, work.whole()))
+            .collect(),
+        limit_met: meter.any_exceeded,
+    };
+    (verdict, costs)
 }
 
 /// Does work that is not counted: what a blob knows of itself, made at most once per blob,
@@ -180,6 +245,32 @@ pub(crate) fn charge(work: Work, amount: u64) -> Result<(), Exceeded> {
     with(|meter| meter.charge(work, amount)).unwrap_or(Ok(()))
 }
 
+/// Bytes that are held in memory, given back when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Room(u64);
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        with(|meter| meter.held = meter.held.saturating_sub(self.0));
+    }
+}
+
+/// Makes room for bytes before they are held.
+///
+/// What does not fit fails alone, for what others hold is given back.
+///
+/// # Errors
+/// If there is no room.
+pub(crate) fn hold(bytes: u64) -> Result<Room, Exceeded> {
+    with(|meter| meter.hold(bytes)).unwrap_or(Ok(()))?;
+    Ok(Room(bytes))
+}
+
+/// Whether a limit was met, so that what was found meanwhile says nothing.
+pub(crate) fn is_exceeded() -> bool {
+    exceeded().is_some()
+}
+
 /// Checks a signature by `check`, unless that was done before.
 ///
 /// Beyond a limit no signature holds.
@@ -198,7 +289,8 @@ pub(crate) fn check_signature(asked: SignatureCheck<'_>, check: impl FnOnce() ->
     holds
 }
 
-fn exceeded() -> Option<Exceeded> {
+/// The limit that was met, if one was.
+pub(crate) fn exceeded() -> Option<Exceeded> {
     with(|meter| meter.exceeded).flatten()
 }
 
@@ -220,12 +312,36 @@ impl Meter {
             let Some(spent) = spent.get_mut(work.index()) else {
                 continue;
             };
-            *spent = spent.saturating_add(amount);
-            if *spent > most {
+            let more = spent.saturating_add(amount);
+            if more > most {
                 let exceeded = Exceeded { work, most, whole };
                 self.exceeded = Some(exceeded);
+                self.any_exceeded = true;
                 return Err(exceeded);
             }
+            *spent = more;
+        }
+        Ok(())
+    }
+
+    fn hold(&mut self, bytes: u64) -> Result<(), Exceeded> {
+        if let Some(exceeded) = self.exceeded {
+            return Err(exceeded);
+        }
+        let held = self.held.saturating_add(bytes);
+        if held > limits::HELD_BYTES {
+            let exceeded = Exceeded {
+                work: Work::HeldBytes,
+                most: limits::HELD_BYTES,
+                whole: false,
+            };
+            self.exceeded = Some(exceeded);
+            self.any_exceeded = true;
+            return Err(exceeded);
+        }
+        self.held = held;
+        if let Some(most) = self.whole.get_mut(Work::HeldBytes.index()) {
+            *most = held.max(*most);
         }
         Ok(())
     }
@@ -323,6 +439,25 @@ mod tests {
             assert_eq!(greedy, Err(expected));
             assert_eq!(share(|| charge(Work::PathSteps, each)), Ok(Ok(())));
         });
+    }
+
+    #[test]
+    fn what_is_held_is_given_back_and_what_does_not_fit_fails_alone() {
+        let most = limits::HELD_BYTES;
+        let ((), costs) = metered_at_cost(|| {
+            let first = share(|| hold(most - 1)).unwrap().unwrap();
+            let second = share(|| hold(2).map(drop));
+            let reason = Reason::from(second.unwrap_err());
+            assert_eq!(reason.code, Code::LimitExceeded);
+            let words = format!("the {most} bytes in memory at once that one verdict may take");
+            assert!(reason.message.contains(&words), "{}", reason.message);
+            assert!(share(|| hold(1)).unwrap().is_ok(), "smaller ones still fit");
+            drop(first);
+            assert!(share(|| hold(most)).unwrap().is_ok());
+        });
+        assert!(costs.limit_met);
+        let held = costs.work.iter().find(|(name, ..)| name.contains("memory"));
+        assert_eq!(held, Some(&("bytes in memory at once", most, most)));
     }
 
     #[test]

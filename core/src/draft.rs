@@ -16,6 +16,8 @@ pub(crate) struct Draft {
     enforced_failed: bool,
     warned: bool,
     unproven: bool,
+    /// What of predicates may still be shown.
+    predicate_bytes: usize,
 }
 
 impl Draft {
@@ -56,6 +58,7 @@ impl Draft {
             enforced_failed: false,
             warned: false,
             unproven: false,
+            predicate_bytes: limits::PREDICATES_BYTES,
         }
     }
 
@@ -98,7 +101,10 @@ impl Draft {
         let verdict = &mut self.verdict;
         verdict.policies.push(judged.report);
         verdict.signers.extend(judged.signers);
-        verdict.attestations.extend(judged.attestations);
+        for mut attestation in judged.attestations {
+            attestation.show_within(&mut self.predicate_bytes);
+            verdict.attestations.push(attestation);
+        }
         verdict.checks.extend(judged.checks);
         verdict.reasons.extend(judged.reasons);
         verdict.valid_until = earliest(verdict.valid_until, judged.valid_until);

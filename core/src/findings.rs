@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::budget::{self, Exceeded};
+use crate::digest::Digest;
 use crate::discovery::Discovered;
 use crate::formats::{Found, Judge, Memory};
 use crate::judgement::{Context, Judgement, Says, Unproven, Verified};
 use crate::policy::{Authority, Policy};
 use crate::reason::{Code, Reason};
+use crate::statement::Statement;
 use crate::undecided::Undecided;
 use crate::verdict::Check;
 
@@ -73,6 +75,7 @@ pub(crate) fn judge_authorities<'a>(
         mut judgements,
         unread,
         broken,
+        ..
     } = judge_candidates(&found.candidates, &asked)?;
     judgements.sort_by_key(|(index, asked, _)| (asked.place, *index));
     for (_, asked, judgement) in judgements {
@@ -107,6 +110,8 @@ struct Judgements<'a, 'p, 'c> {
     /// The places of those that cannot be read.
     unread: BTreeSet<usize>,
     broken: Vec<Reason>,
+    /// What statements say, by their digests: each is held once, however many envelopes carry it.
+    statements: BTreeMap<Digest, Statement>,
 }
 
 fn judge_candidates<'a, 'p, 'c>(
@@ -155,6 +160,12 @@ impl<'a, 'p, 'c> Judgements<'a, 'p, 'c> {
                 Ok(judgement) => judgement?,
                 Err(exceeded) if exceeded.is_of_verdict() => return Ok(Err(exceeded)),
                 Err(exceeded) => beyond_share(candidate, exceeded).into(),
+            };
+            let judgement = match judgement {
+                Judgement::Passed(verified) => {
+                    Judgement::Passed(Box::new(verified.sharing(&mut self.statements)))
+                }
+                other => other,
             };
             self.judgements.push((index, asked, judgement));
         }

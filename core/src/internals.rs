@@ -6,7 +6,13 @@
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5280::{ID_KP_CLIENT_AUTH, ID_KP_SERVER_AUTH};
 
+use crate::evidence::Evidence;
+use crate::notation::RevocationRequest;
+use crate::policy::Policies;
 use crate::time::UnixTime;
+use crate::trust::TrustMaterial;
+use crate::undecided::Undecided;
+use crate::verdict::Verdict;
 use crate::x509::Certificate;
 use crate::x509::path::TrustedChain;
 
@@ -61,4 +67,49 @@ pub fn certificate_path(
         .map_err(|error| error.to_string())?;
     leaf.public_key().map_err(|error| error.to_string())?;
     Ok(())
+}
+
+/// What a verdict cost, by the counters of its budget.
+#[derive(Clone, Debug)]
+pub struct Costs {
+    /// Kinds of work by name, with what was spent and the most that may be.
+    pub work: Vec<(&'static str, u64, u64)>,
+    /// Whether a limit was met, by the whole verdict or by one signature.
+    pub limit_met: bool,
+}
+
+impl Costs {
+    /// What was spent on this kind of work.
+    pub fn of(&self, name: &str) -> Option<u64> {
+        let found = self.work.iter().find(|(work, ..)| *work == name);
+        found.map(|(_, spent, _)| *spent)
+    }
+}
+
+/// As [`crate::verify`], and what it cost.
+pub fn verify_at_cost(
+    evidence: &Evidence,
+    policies: &Policies,
+    trust: &TrustMaterial,
+    now: UnixTime,
+) -> (Result<Verdict, Undecided>, Costs) {
+    let (verdict, costs) = crate::verify::verify_at_cost(evidence, policies, trust, now);
+    (verdict, costs.into())
+}
+
+/// As [`crate::notation::revocation_requests`], and what it cost.
+pub fn revocation_requests_at_cost(
+    evidence: &Evidence,
+    trust: &TrustMaterial,
+    now: UnixTime,
+) -> (Vec<RevocationRequest>, Costs) {
+    let (requests, costs) = crate::notation::revocation_requests_at_cost(evidence, trust, now);
+    (requests, costs.into())
+}
+
+impl From<crate::budget::Costs> for Costs {
+    fn from(costs: crate::budget::Costs) -> Self {
+        let crate::budget::Costs { work, limit_met } = costs;
+        Self { work, limit_met }
+    }
 }

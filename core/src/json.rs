@@ -18,11 +18,14 @@
 //! they are 0.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fmt;
 
-use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::ser::{SerializeMap, SerializeSeq};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
 
 use crate::limits;
 
@@ -47,7 +50,10 @@ pub fn check(bytes: &[u8]) -> Result<(), JsonError> {
 
 /// A document that is strict JSON. It may be read several times, and is checked once.
 #[derive(Clone, Copy, Debug)]
-pub struct Document<'a>(&'a [u8]);
+pub struct Document<'a> {
+    text: &'a [u8],
+    tree_bytes: u64,
+}
 
 impl<'a> Document<'a> {
     /// Checks that `bytes` are strict JSON.
@@ -66,7 +72,34 @@ impl<'a> Document<'a> {
         if seen.large_double {
             check_integers(bytes)?;
         }
-        Ok(Self(bytes))
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        Ok(Self {
+            text: bytes,
+            tree_bytes: length
+                .saturating_add(seen.containers.saturating_mul(limits::JSON_CONTAINER_BYTES))
+                .saturating_add(seen.elements.saturating_mul(limits::JSON_ELEMENT_BYTES))
+                .saturating_add(seen.all_keys.saturating_mul(limits::JSON_KEY_BYTES)),
+        })
+    }
+
+    /// A value in it, as a document of its own: what is strict JSON as a whole is so in its parts.
+    ///
+    /// None if it is not a part of this document.
+    pub fn part(self, value: &'a RawValue) -> Option<Self> {
+        let (all, part) = (self.text.as_ptr_range(), value.get().as_bytes());
+        let part_range = part.as_ptr_range();
+        let inside = all.start <= part_range.start && part_range.end <= all.end;
+        inside.then_some(Self { text: part, ..self })
+    }
+
+    /// Its text.
+    pub(crate) fn text(self) -> &'a [u8] {
+        self.text
+    }
+
+    /// The memory that the whole document takes at most, as conditions see it.
+    pub(crate) fn tree_bytes(self) -> u64 {
+        self.tree_bytes
     }
 
     /// Reads it as `T`.
@@ -74,7 +107,34 @@ impl<'a> Document<'a> {
     /// # Errors
     /// If it does not fit.
     pub fn read<T: Deserialize<'a>>(self) -> Result<T, JsonError> {
-        serde_json::from_slice(self.0).map_err(JsonError::from)
+        serde_json::from_slice(self.text).map_err(JsonError::from)
+    }
+}
+
+/// Reads a value that is a part of a document which was checked.
+///
+/// # Errors
+/// If it does not fit.
+pub(crate) fn read_part<'a, T: Deserialize<'a>>(part: &'a RawValue) -> Result<T, JsonError> {
+    serde_json::from_str(part.get()).map_err(JsonError::from)
+}
+
+/// A value that is a part of a document which was checked, in its canonical form (RFC 8785).
+///
+/// It is never a tree in memory: that would take ten times its bytes.
+pub(crate) fn canonical(part: &RawValue) -> Result<Vec<u8>, JsonError> {
+    serde_json_canonicalizer::to_vec(&Passed(part)).map_err(JsonError::from)
+}
+
+/// Passes what it reads on to whoever writes it.
+struct Passed<'a>(&'a RawValue);
+
+impl Serialize for Passed<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut reader = serde_json::Deserializer::from_str(self.0.get());
+        reader
+            .deserialize_any(Passing(serializer))
+            .map_err(serde::ser::Error::custom)
     }
 }
 
@@ -165,6 +225,12 @@ struct Seen {
     keys: usize,
     /// Whether a double was of [`BEYOND_INTEGERS`].
     large_double: bool,
+    /// Lists and objects.
+    containers: u64,
+    /// Of all lists.
+    elements: u64,
+    /// Of all objects.
+    all_keys: u64,
 }
 
 /// Visits a value without keeping it.
@@ -189,6 +255,7 @@ impl Strict<'_> {
 
     fn count_key<E: serde::de::Error>(&mut self) -> Result<(), E> {
         self.seen.keys += 1;
+        self.seen.all_keys += 1;
         match self.seen.keys > limits::JSON_KEYS {
             true => Err(E::custom(format_args!(
                 "more than {} keys in one object and those around it",
@@ -240,11 +307,15 @@ impl<'de> Visitor<'de> for Strict<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<(), A::Error> {
-        while seq.next_element_seed(self.inner()?)?.is_some() {}
+        self.seen.containers += 1;
+        while seq.next_element_seed(self.inner()?)?.is_some() {
+            self.seen.elements += 1;
+        }
         Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        self.seen.containers += 1;
         let mut seen = BTreeSet::new();
         while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
             let shown = || -> String { key.chars().take(80).collect() };
@@ -292,6 +363,93 @@ impl<'de> Deserialize<'de> for Key<'de> {
         }
 
         deserializer.deserialize_str(KeyVisitor)
+    }
+}
+
+/// Writes a value while it is read.
+struct Passing<S>(S);
+
+impl<'de, S: Serializer> Visitor<'de> for Passing<S> {
+    type Value = S::Ok;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E: serde::de::Error>(self) -> Result<S::Ok, E> {
+        self.0.serialize_unit().map_err(E::custom)
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<S::Ok, E> {
+        self.0.serialize_bool(value).map_err(E::custom)
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<S::Ok, E> {
+        self.0.serialize_u64(value).map_err(E::custom)
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<S::Ok, E> {
+        self.0.serialize_i64(value).map_err(E::custom)
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<S::Ok, E> {
+        self.0.serialize_f64(value).map_err(E::custom)
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<S::Ok, E> {
+        self.0.serialize_str(text).map_err(E::custom)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<S::Ok, A::Error> {
+        let mut written = self.0.serialize_seq(None).map_err(A::Error::custom)?;
+        while list.next_element_seed(Element(&mut written))?.is_some() {}
+        written.end().map_err(A::Error::custom)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<S::Ok, A::Error> {
+        let mut written = self.0.serialize_map(None).map_err(A::Error::custom)?;
+        while let Some(Key(key)) = map.next_key()? {
+            written.serialize_key(&key).map_err(A::Error::custom)?;
+            map.next_value_seed(Member(&mut written))?;
+        }
+        written.end().map_err(A::Error::custom)
+    }
+}
+
+/// The next element of a list that is written.
+struct Element<'w, W>(&'w mut W);
+
+impl<'de, W: SerializeSeq> DeserializeSeed<'de> for Element<'_, W> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
+        let value = Unread(Cell::new(Some(reader)));
+        self.0.serialize_element(&value).map_err(D::Error::custom)
+    }
+}
+
+/// The next value of an object that is written.
+struct Member<'w, W>(&'w mut W);
+
+impl<'de, W: SerializeMap> DeserializeSeed<'de> for Member<'_, W> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
+        let value = Unread(Cell::new(Some(reader)));
+        self.0.serialize_value(&value).map_err(D::Error::custom)
+    }
+}
+
+/// A value that is read when it is written, once.
+struct Unread<D>(Cell<Option<D>>);
+
+impl<'de, D: Deserializer<'de>> Serialize for Unread<D> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let reader = self.0.take();
+        let reader = reader.ok_or_else(|| serde::ser::Error::custom("it was written before"))?;
+        reader
+            .deserialize_any(Passing(serializer))
+            .map_err(serde::ser::Error::custom)
     }
 }
 
@@ -389,6 +547,36 @@ mod tests {
         ] {
             assert!(Document::check(good.as_bytes()).is_ok(), "{good}");
         }
+    }
+
+    #[test]
+    fn what_is_passed_on_is_what_a_tree_would_be() {
+        for text in [
+            r#"{"b": [1, -2, 3.50, 1E3, null, true, "\u00e9\n", {}], "a": {"z": [], "y": "x"}}"#,
+            r#"["\ud83d\ude00", 18446744073709551615, -9223372036854775808, -0, 1e-400]"#,
+            "7",
+            "\"text\"",
+        ] {
+            let raw: &RawValue = serde_json::from_str(text).unwrap();
+            let tree: serde_json::Value = serde_json::from_str(text).unwrap();
+            let expected = serde_json_canonicalizer::to_vec(&tree).unwrap();
+            assert_eq!(canonical(raw).unwrap(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_part_is_read_without_being_checked_again_and_nothing_else_is_a_part() {
+        let text = r#"{"a": {"b": [1, 2]}, "c": 0}"#;
+        let document = Document::check(text.as_bytes()).unwrap();
+        let fields: std::collections::BTreeMap<String, &RawValue> = document.read().unwrap();
+        let part = document.part(fields["a"]).unwrap();
+        assert_eq!(
+            part.read::<serde_json::Value>().unwrap(),
+            serde_json::json!({"b": [1, 2]})
+        );
+        let copy = fields["a"].to_owned();
+        assert!(document.part(&copy).is_none());
+        assert!(part.part(fields["c"]).is_none());
     }
 
     #[test]

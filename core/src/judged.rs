@@ -1,7 +1,8 @@
 //! Whether a policy passes: enough signers, and every attestation that it asks for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::budget;
 use crate::discovery::Discovered;
 use crate::findings::Findings;
 use crate::judgement::Says;
@@ -153,6 +154,7 @@ fn judge_rule(
 ) -> Result<Attestation, Vec<Reason>> {
     let mut reasons = Vec::new();
     let mut other_types = BTreeMap::new();
+    let mut seen = BTreeSet::new();
     for verified in rule
         .from
         .iter()
@@ -166,12 +168,22 @@ fn judge_rule(
             other_types.insert(statement.predicate_type().to_owned(), ());
             continue;
         }
-        match statement.meets(&rule.conditions) {
-            Ok(()) => {
-                let name = format!("{}/{}", policy.name(), rule.name);
-                return Ok(statement.report(name, verified.signer().clone()));
-            }
-            Err(reason) => reasons.push(reason),
+        // Anybody can make copies of an envelope. What it says is looked at once.
+        if !seen.insert(statement.digest()) {
+            continue;
+        }
+        let name = format!("{}/{}", policy.name(), rule.name);
+        let met = budget::share(|| {
+            statement.meets(&rule.conditions)?;
+            statement.report(name, verified.signer().clone())
+        });
+        match met {
+            Ok(Ok(attestation)) => return Ok(attestation),
+            Ok(Err(reason)) => reasons.push(reason),
+            Err(exceeded) => reasons.push(Reason::new(
+                Code::LimitExceeded,
+                format!("the attestation rule {:?}: {exceeded}", rule.name),
+            )),
         }
     }
     if reasons.is_empty() {

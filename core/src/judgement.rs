@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::bound::Bound;
+use crate::digest::Digest;
 use crate::evidence::{Blob, Evidence};
 use crate::reason::Reason;
 use crate::statement::Statement;
@@ -93,6 +94,18 @@ impl Verified {
     /// What was signed.
     pub(crate) fn says(&self) -> &Says {
         self.bound.says()
+    }
+
+    /// Holds what a statement says once, however many envelopes carry it.
+    pub(crate) fn sharing(self, known: &mut BTreeMap<Digest, Statement>) -> Self {
+        let bound = self.bound.map(|mut says| {
+            if let Says::Attestation(statement) = &mut says {
+                let same = known.entry(statement.digest());
+                statement.share(same.or_insert_with(|| statement.clone()));
+            }
+            says
+        });
+        Self { bound, ..self }
     }
 
     /// The annotations under the signature.

@@ -54,7 +54,7 @@ mod verify;
 mod verify_blob;
 mod x509;
 
-pub use crypto::{KeyError, PublicKey};
+pub use crypto::{KeyError, KeyKind, PublicKey};
 pub use digest::Digest;
 pub use evidence::Evidence;
 pub use formats::signed_layers;

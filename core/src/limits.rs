@@ -105,10 +105,26 @@ pub(crate) const SIMPLE_SIGNING_BYTES: usize = 64 << 10;
 /// Bytes of one message in a verdict, so that hostile text stays short.
 pub(crate) const MESSAGE_BYTES: usize = 1024;
 
-/// Steps that the conditions on one attestation may take: elements gone through, values
-/// compared, sixteen bytes of text looked at. The largest SBOMs have some ten thousand
-/// packages; a step takes up to a microsecond.
-pub(crate) const CONDITION_STEPS: usize = 2_000_000;
+/// Steps that the conditions on all attestations of one image may take: elements gone through,
+/// values compared, sixteen bytes of text looked at. A step takes up to a microsecond.
+pub(crate) const CONDITION_STEPS: u64 = 8_000_000;
+
+/// Steps that the conditions of one rule on one attestation may take. The largest SBOMs have some
+/// ten thousand packages.
+pub(crate) const CONDITION_STEPS_EACH: u64 = 2_000_000;
+
+/// Bytes that one verdict may hold in memory beside the evidence and the one signature that is
+/// being read: verified statements, and the one of them that conditions look at, as they see it.
+pub const HELD_BYTES: u64 = 160 << 20;
+
+/// Bytes of memory for each element of a list in a JSON document that conditions look at.
+pub(crate) const JSON_ELEMENT_BYTES: u64 = 80;
+
+/// Bytes of memory for each key of such a document, with what it has.
+pub(crate) const JSON_KEY_BYTES: u64 = 144;
+
+/// Bytes of memory for each list and object of such a document.
+pub(crate) const JSON_CONTAINER_BYTES: u64 = 64;
 
 /// Checks (of signatures) listed in one verdict.
 pub const CHECKS: usize = 64;
@@ -179,3 +195,5 @@ pub(crate) const REFERENCE_BYTES: usize = 255 + 1 + 128 + 1 + 135;
 /// The largest public exponent of an RSA key: a larger one only burns CPU, and nearly all keys have
 /// 65537.
 pub(crate) const RSA_EXPONENT: u64 = u32::MAX as u64;
+/// Bytes of all predicates that one verdict shows: the later ones are left out, and it says so.
+pub(crate) const PREDICATES_BYTES: usize = 1 << 20;

@@ -3,14 +3,17 @@
 //! in-toto Attestation Framework, Statement v1 and v0.1.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::bound::{Bound, Name};
+use crate::budget::{self, Room};
 use crate::digest::Digest;
 use crate::dsse::SignedEnvelope;
-use crate::json;
+use crate::json::{self, Document, JsonError};
 use crate::limits;
 use crate::policy::Condition;
 use crate::policy::condition;
@@ -25,11 +28,22 @@ pub(crate) const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 pub(crate) const COSIGN_SIGN: &str = "https://sigstore.dev/cosign/sign/v1";
 
 /// A statement. [`bind`] alone makes one, for an artifact that is among its subjects.
+///
+/// It holds the predicate as text, for as a tree it takes many times as much memory: that is made
+/// for conditions, one statement at a time.
 #[derive(Clone, Debug)]
 pub struct Statement {
-    predicate_type: String,
-    predicate: Option<Value>,
     digest: Digest,
+    said: Arc<Said>,
+}
+
+/// What a statement says, which takes room in the budget.
+#[derive(Debug)]
+struct Said {
+    predicate_type: String,
+    predicate: Option<Box<RawValue>>,
+    tree_bytes: u64,
+    _room: Room,
 }
 
 /// Reads the statement that was signed, and binds it to the artifact.
@@ -42,8 +56,11 @@ pub(crate) fn bind(
 ) -> Result<Bound<Statement>, Reason> {
     let payload = envelope.payload();
     let malformed = |why: String| Reason::new(Code::StatementMalformed, why);
-    let wire: StatementWire = json::parse(payload)
-        .map_err(|error| malformed(format!("not an in-toto statement: {error}")))?;
+    let malformed_json = |error| malformed(format!("not an in-toto statement: {error}"));
+    let document = Document::check(payload).map_err(malformed_json)?;
+    // Nothing of it is parsed unless there is room for all of it.
+    let _tree = budget::hold(document.tree_bytes())?;
+    let wire: StatementWire<'_> = document.read().map_err(malformed_json)?;
     if !matches!(
         wire.kind.as_str(),
         "https://in-toto.io/Statement/v1" | "https://in-toto.io/Statement/v0.1"
@@ -59,12 +76,28 @@ pub(crate) fn bind(
         ));
     }
     let (name, subject) = wire.subject_of(&target.digest())?;
-    let annotations = text_values(&subject.annotations);
+    let length = |text: &str| u64::try_from(text.len()).unwrap_or(u64::MAX);
+    // What it may take: the annotations stand with the signer once more.
+    let kept = wire
+        .predicate
+        .map_or(0, |predicate| length(predicate.get()))
+        + subject
+            .annotations
+            .iter()
+            .flatten()
+            .map(|(name, value)| 2 * (length(name) + length(value.get())))
+            .sum::<u64>();
+    let room = budget::hold(kept)?;
+    let annotations = text_values(&subject.annotations.as_ref().map(values).transpose()?);
     let not_this = wire.not_about(&target.digest());
     let statement = Statement {
-        predicate_type: wire.predicate_type,
-        predicate: wire.predicate,
         digest: Digest::sha256(payload),
+        said: Arc::new(Said {
+            predicate_type: wire.predicate_type,
+            predicate: wire.predicate.map(ToOwned::to_owned),
+            tree_bytes: document.tree_bytes(),
+            _room: room,
+        }),
     };
     Bound::new(
         envelope.signature(),
@@ -76,29 +109,73 @@ pub(crate) fn bind(
     .ok_or(not_this)
 }
 
+/// The trees of some values, which are few.
+fn values(texts: &BTreeMap<String, &RawValue>) -> Result<BTreeMap<String, Value>, Reason> {
+    let value = |(name, text): (&String, &&RawValue)| {
+        let value = json::read_part(text);
+        let value = value.map_err(|error| Reason::new(Code::StatementMalformed, error.to_string()));
+        Ok((name.clone(), value?))
+    };
+    texts.iter().map(value).collect()
+}
+
 impl Statement {
+    /// The digest of the payload.
+    pub(crate) fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Holds what another of the same digest says, and no copy of it.
+    pub(crate) fn share(&mut self, same: &Self) {
+        if self.digest == same.digest {
+            self.said = Arc::clone(&same.said);
+        }
+    }
+
     /// The predicate type.
     pub(crate) fn predicate_type(&self) -> &str {
-        &self.predicate_type
+        &self.said.predicate_type
     }
 
     /// Whether the predicate meets every condition.
     pub(crate) fn meets(&self, conditions: &[Condition]) -> Result<(), Reason> {
-        condition::check(conditions, self.predicate.as_ref().unwrap_or(&Value::Null))
+        if conditions.is_empty() {
+            return Ok(());
+        }
+        let _tree = budget::hold(self.said.tree_bytes)?;
+        condition::check(conditions, self.predicate())
+    }
+
+    /// The predicate; where there is none, `null`.
+    fn predicate(&self) -> &RawValue {
+        self.said.predicate.as_deref().unwrap_or(RawValue::NULL)
     }
 
     /// The attestation as a verdict shows it.
-    pub(crate) fn report(&self, rule: String, signer: Signer) -> Attestation {
-        let predicate = self.predicate.clone().unwrap_or(Value::Null);
-        let canonical = serde_json_canonicalizer::to_vec(&predicate).unwrap_or_default();
+    ///
+    /// # Errors
+    /// If there is no room for its predicate.
+    pub(crate) fn report(&self, rule: String, signer: Signer) -> Result<Attestation, Reason> {
+        let unread = |error: JsonError| Reason::new(Code::StatementMalformed, error.to_string());
+        let predicate = self.predicate();
+        let length = u64::try_from(predicate.get().len()).unwrap_or(u64::MAX);
+        // The canonical form, and its parts while they are sorted.
+        let _room = budget::hold(length.saturating_mul(3))?;
+        let canonical = json::canonical(predicate).map_err(unread)?;
         let shown = canonical.len() <= limits::PREDICATE_BYTES;
-        Attestation {
+        let tree = match shown {
+            true => Some(numbers_as_strings(
+                json::read_part(predicate).map_err(unread)?,
+            )),
+            false => None,
+        };
+        Ok(Attestation {
             rule,
-            predicate_type: self.predicate_type.clone(),
+            predicate_type: self.said.predicate_type.clone(),
             signer,
             statement_digest: self.digest,
             predicate_digest: Digest::sha256(&canonical),
-            predicate: shown.then(|| numbers_as_strings(predicate)),
+            predicate: tree,
             predicate_omitted: (!shown).then(|| {
                 format!(
                     "the predicate has {} bytes, more than the {} that a verdict shows",
@@ -106,33 +183,34 @@ impl Statement {
                     limits::PREDICATE_BYTES
                 )
             }),
-        }
+        })
     }
 }
 
 #[derive(Deserialize)]
-struct StatementWire {
+struct StatementWire<'a> {
     #[serde(rename = "_type")]
     kind: String,
-    subject: Vec<SubjectWire>,
+    #[serde(borrow)]
+    subject: Vec<SubjectWire<'a>>,
     #[serde(rename = "predicateType")]
     predicate_type: String,
     // Absent in what cosign 3.0.0 to 3.0.4 signed.
-    #[serde(default)]
-    predicate: Option<Value>,
+    #[serde(default, borrow)]
+    predicate: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
-struct SubjectWire {
+struct SubjectWire<'a> {
     #[serde(default)]
     digest: BTreeMap<String, String>,
-    #[serde(default)]
-    annotations: Option<BTreeMap<String, Value>>,
+    #[serde(default, borrow)]
+    annotations: Option<BTreeMap<String, &'a RawValue>>,
 }
 
-impl StatementWire {
+impl<'a> StatementWire<'a> {
     /// The subject that is the image, and how the statement names it.
-    fn subject_of(&self, image: &Digest) -> Result<(String, &SubjectWire), Reason> {
+    fn subject_of(&self, image: &Digest) -> Result<(String, &SubjectWire<'a>), Reason> {
         let counted = [
             ("subjects", self.subject.len(), limits::SUBJECTS),
             (

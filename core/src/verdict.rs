@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::crypto::Scheme;
 use crate::digest::Digest;
+use crate::limits;
 use crate::policy::{Action, Mode, SubjectType};
 use crate::reason::{Class, Reason};
 use crate::time::UnixTime;
@@ -421,6 +422,27 @@ pub struct Attestation {
     /// Why the predicate is not shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub predicate_omitted: Option<String>,
+}
+
+impl Attestation {
+    /// Shows the predicate if so many bytes are left for it, and takes them.
+    pub(crate) fn show_within(&mut self, left: &mut usize) {
+        let Some(predicate) = &self.predicate else {
+            return;
+        };
+        let bytes = predicate.to_string().len();
+        match left.checked_sub(bytes) {
+            Some(rest) => *left = rest,
+            None => {
+                self.predicate = None;
+                self.predicate_omitted = Some(format!(
+                    "the predicates have more than the {} bytes that a verdict shows; this one has \
+                     {bytes}",
+                    limits::PREDICATES_BYTES
+                ));
+            }
+        }
+    }
 }
 
 /// One check and what became of it.

@@ -44,6 +44,17 @@ pub fn verify(
     budget::metered(|| judge(evidence, policies, trust, now))
 }
 
+/// As [`verify`], and what it cost.
+#[cfg(feature = "internals")]
+pub(crate) fn verify_at_cost(
+    evidence: &Evidence,
+    policies: &Policies,
+    trust: &TrustMaterial,
+    now: UnixTime,
+) -> (Result<Verdict, Undecided>, budget::Costs) {
+    budget::metered_at_cost(|| judge(evidence, policies, trust, now))
+}
+
 fn judge(
     evidence: &Evidence,
     policies: &Policies,

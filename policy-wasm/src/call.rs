@@ -27,12 +27,13 @@ use std::collections::BTreeMap;
 use sealgate_core::TimeError;
 use sealgate_core::evidence::pack::PackError;
 use sealgate_core::evidence::{QuestionError, Request};
+use sealgate_core::json::{Document, JsonError};
+use sealgate_core::limits;
 use sealgate_core::policy::NoMatch;
 use sealgate_core::policy::file::{self, PolicyFile, Problem};
 use sealgate_core::trust::SigstoreRoot;
 use sealgate_core::trust::{StoreName, StoreNameError, TrustStore};
 use sealgate_core::{Evidence, Policies, TrustMaterial, Undecided, UnixTime, Verdict};
-use sealgate_core::{json, limits};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -47,6 +48,11 @@ pub fn verify(request: &[u8]) -> Vec<u8> {
         }
         Err(error) => error.to_response(),
     }
+}
+
+/// The answer to a host that is mistaken about where its request is.
+pub(crate) fn no_room(address: usize, bytes: u32) -> Vec<u8> {
+    CallError::Room { address, bytes }.to_response()
 }
 
 /// Names this module's versions and limits, as JSON.
@@ -70,6 +76,10 @@ pub fn info() -> Vec<u8> {
 /// Why nothing was decided.
 #[derive(Debug, thiserror::Error)]
 enum CallError {
+    #[error(
+        "expected a request in the room that sealgate_alloc gave, found {bytes} bytes at {address}"
+    )]
+    Room { address: usize, bytes: u32 },
     #[error("the request is not the JSON that was expected: {0}")]
     Request(String),
     #[error("evidence: {0}")]
@@ -93,7 +103,7 @@ enum CallError {
 impl CallError {
     fn code(&self) -> &'static str {
         match self {
-            Self::Request(_) => "request_malformed",
+            Self::Request(_) | Self::Room { .. } => "request_malformed",
             Self::Evidence(PackError::Question(error)) | Self::Question(error) => error.code(),
             Self::Evidence(_) => "evidence_malformed",
             Self::Policies(_) => "policy_invalid",
@@ -155,16 +165,21 @@ enum PolicyWire {
 }
 
 fn judge(request: &[u8]) -> Result<Verdict, CallError> {
-    let malformed = |error: String| CallError::Request(error);
-    let wire: RequestWire<'_> =
-        json::parse(request).map_err(|error| malformed(error.to_string()))?;
+    let malformed = |error: JsonError| CallError::Request(error.to_string());
+    let document = Document::check(request).map_err(malformed)?;
+    let wire: RequestWire<'_> = document.read().map_err(malformed)?;
     let asked = Request {
         image: wire.image,
         namespace: wire.namespace,
         policy: wire.policy,
         beyond_scope: false,
     };
-    let evidence = Evidence::from_pack(wire.evidence.get().as_bytes())?.answering(asked)?;
+    // The evidence was checked with the request: it has most of the bytes.
+    let carried = match document.part(wire.evidence) {
+        Some(pack) => Evidence::from_document(pack)?,
+        None => Evidence::from_pack(wire.evidence.get().as_bytes())?,
+    };
+    let evidence = carried.answering(asked)?;
     let policies = policies(wire.policies)?;
     let mut trust = trust(wire.trust_roots, wire.trust_stores)?;
     trust.add_built_in_for(&policies.trust_names());

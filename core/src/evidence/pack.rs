@@ -63,16 +63,30 @@ impl Evidence {
     /// a pack of version 1, exceeds a limit on counts or sizes, or does not agree with itself
     /// about the image.
     pub fn from_pack(bytes: &[u8]) -> Result<Carried, PackError> {
-        let most = limits::PACK_BYTES / 3 * 4;
-        if bytes.len() > most {
-            return Err(PackError::TooLarge {
-                what: "pack",
-                bytes: bytes.len(),
-                most,
-            });
-        }
-        let wire: PackWire = json::parse(bytes)?;
+        bound(bytes)?;
+        Self::from_document(json::Document::check(bytes)?)
+    }
+
+    /// As [`Self::from_pack`], of what has been checked already.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn from_document(pack: json::Document<'_>) -> Result<Carried, PackError> {
+        bound(pack.text())?;
+        let wire: PackWire = pack.read()?;
         Ok(Carried::new(wire.try_into()?)?)
+    }
+}
+
+fn bound(pack: &[u8]) -> Result<(), PackError> {
+    let most = limits::PACK_BYTES / 3 * 4;
+    match pack.len() > most {
+        true => Err(PackError::TooLarge {
+            what: "pack",
+            bytes: pack.len(),
+            most,
+        }),
+        false => Ok(()),
     }
 }
 

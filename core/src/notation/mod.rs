@@ -41,6 +41,8 @@ pub use revocation::{RevocationRequest, revocation_requests};
 pub(crate) use artifact::{SignedEnvelope, claims, find, read};
 pub(crate) use envelope::Format;
 pub(crate) use revocation::KnownStatuses;
+#[cfg(feature = "internals")]
+pub(crate) use revocation::revocation_requests_at_cost;
 
 use attributes::SigningScheme;
 use chain::Chain;

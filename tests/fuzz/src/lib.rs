@@ -141,16 +141,21 @@ pub fn is_verified(data: &[u8]) -> bool {
     scene::judge(&evidence).verified
 }
 
+/// What `work` makes, and the most memory that it took beyond what there was.
+pub fn peak_of<T>(work: impl FnOnce() -> T) -> (T, usize) {
+    let before = MEMORY.current_usage();
+    MEMORY.reset_peak_usage();
+    let made = work();
+    (made, MEMORY.peak_usage().saturating_sub(before))
+}
+
 /// Runs a target on an input.
 ///
 /// # Panics
 /// If something does not hold that must.
 pub fn run(name: &str, data: &[u8]) {
     let target = find(name);
-    let before = MEMORY.current_usage();
-    MEMORY.reset_peak_usage();
-    (target.run)(data);
-    let taken = MEMORY.peak_usage().saturating_sub(before);
+    let ((), taken) = peak_of(|| (target.run)(data));
     let (base, factor) = target.memory;
     let allowed = base + factor * data.len();
     assert!(

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use sealgate_core::evidence::{
     Artifact, Blob, Request, RevocationAnswer, RevocationKind, Source, Subject,
 };
+use sealgate_core::internals::{Costs, verify_at_cost};
 use sealgate_core::{Evidence, Verdict, json};
 use sealgate_testkit::notation::Format;
 use sealgate_testkit::notation::envelope::artifact;
@@ -187,13 +188,15 @@ pub(crate) fn evidence(
 /// The verdict, after what holds for every one was checked.
 pub(crate) fn judge(evidence: &Evidence) -> Verdict {
     let world = world();
-    let ask = || sealgate_core::verify(evidence, &world.policies, &world.trust, NOW);
-    let verdict = ask().expect("all that the policies need is there");
+    let ask = || verify_at_cost(evidence, &world.policies, &world.trust, NOW);
+    let (verdict, costs) = ask();
+    let verdict = verdict.expect("all that the policies need is there");
+    check_costs(evidence, &verdict, &costs);
     let printed = verdict.to_json();
     json::check(&printed).expect("a verdict is strict JSON");
     assert_eq!(
         printed,
-        ask().expect("decided before").to_json(),
+        ask().0.expect("decided before").to_json(),
         "the same question has two answers"
     );
     assert_eq!(verdict.verified, verdict.outcome.admits());
@@ -208,6 +211,39 @@ pub(crate) fn judge(evidence: &Evidence) -> Verdict {
         assert!(!verdict.reasons.is_empty(), "refused for no reason");
     }
     verdict
+}
+
+/// No verdict costs more than its budget; what is read, hashed and held is in proportion to the
+/// evidence; and who met a limit is not called unsigned.
+fn check_costs(evidence: &Evidence, verdict: &Verdict, costs: &Costs) {
+    for (work, spent, most) in &costs.work {
+        assert!(spent <= most, "{spent} {work}, allowed are {most}");
+    }
+    if costs.limit_met && !verdict.verified {
+        let reasons = &verdict.reasons;
+        assert_eq!(verdict.outcome.name(), "invalid", "{reasons:?}");
+    }
+    let blobs = evidence.artifacts.iter().flat_map(|artifact| {
+        let manifest = std::iter::once(&artifact.manifest);
+        manifest.chain(&artifact.blobs)
+    });
+    let answers = evidence
+        .revocation
+        .iter()
+        .filter_map(|a| a.outcome.as_ref().ok());
+    let bytes = blobs.chain(answers).map(|blob| blob.bytes().len());
+    let bytes = u64::try_from(bytes.sum::<usize>()).expect("it fits");
+    for (work, base, factor) in [
+        // A blob is read once, and annotations with it; a list for each certificate of a chain.
+        ("decoded bytes", 0, 4),
+        // By every hash that a scheme uses, for every key.
+        ("hashed bytes", 1 << 20, 64),
+        ("bytes in memory at once", 1 << 10, 200),
+    ] {
+        let spent = costs.of(work).expect("it is counted");
+        let allowed = base + factor * bytes;
+        assert!(spent <= allowed, "{spent} {work} for {bytes} bytes");
+    }
 }
 
 /// As [`judge`], where nothing can be verified: whoever is trusted has not signed this image.

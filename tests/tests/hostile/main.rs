@@ -7,8 +7,10 @@
     clippy::panic
 )]
 
+mod budget;
 mod chains;
 mod costs;
 mod door;
+mod fields;
 mod noise;
 mod scene;

@@ -246,3 +246,69 @@ fn a_log_entry_larger_than_any_real_one_is_refused_unread_rt_9() {
     let pack = image.with_bundle(bundle.to_string().as_bytes());
     scene.refuses(&pack, "keyless", "limit_exceeded");
 }
+
+/// The order of NIST P-256.
+const ORDER: &str = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
+
+/// `(r, n - s)` verifies wherever `(r, s)` does, so anybody can give a certificate a second spelling.
+fn respelled(certificate: &[u8]) -> Vec<u8> {
+    use x509_cert::der::asn1::{BitString, Uint};
+    use x509_cert::der::{Decode as _, Encode as _};
+
+    let mut certificate = x509_cert::Certificate::from_der(certificate).unwrap();
+    let signature = certificate.signature.as_bytes().unwrap();
+    let [r, s] = <[Uint; 2]>::from_der(signature).unwrap();
+    let order: Vec<u8> = (0..64)
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&ORDER[at..at + 2], 16).unwrap())
+        .collect();
+    let mut s32 = vec![0; 32 - s.as_bytes().len()];
+    s32.extend_from_slice(s.as_bytes());
+    let mut borrow = 0;
+    let mut rest: Vec<u8> = (0..32)
+        .rev()
+        .map(|at| {
+            let digit = i32::from(order[at]) - i32::from(s32[at]) - borrow;
+            borrow = i32::from(digit < 0);
+            u8::try_from(digit.rem_euclid(256)).unwrap()
+        })
+        .collect();
+    rest.reverse();
+    let signature = [r, Uint::new(&rest).unwrap()].to_der().unwrap();
+    certificate.signature = BitString::from_bytes(&signature).unwrap();
+    certificate.to_der().unwrap()
+}
+
+/// It is another certificate by its fingerprint, by the same signer: by his key, which counts.
+#[test]
+fn a_certificate_that_is_spelled_otherwise_is_no_second_signer_rt_25() {
+    let mut scene = Scene::new();
+    let one = json!({"name": "one", "notation": {
+        "trustStores": ["ca:acme"],
+        "trustedIdentities": [format!("x509.subject: {NOTARY_SIGNER}")],
+        "level": "strict",
+    }});
+    let mut two = one.clone();
+    two["name"] = "two".into();
+    scene.more = json!({"authorities": [one, two], "require": {"atLeast": {"count": 2}}});
+    let image = image();
+    let envelope = scene.envelope(Format::Jws, &image);
+    let first = envelope.clone().sign(&scene.notary.key);
+    let other = respelled(&scene.notary.der);
+    assert_ne!(other, scene.notary.der);
+    let second = envelope
+        .with(|envelope| envelope.chain[0] = other)
+        .sign(&scene.notary.key);
+    let pack = with_envelope(image, Format::Jws, &first);
+    let pack = with_envelope(pack, Format::Jws, &second);
+    let verdict = scene.refuses(&pack, "notary", "threshold_not_met");
+    let reasons = verdict["reasons"].to_string();
+    assert!(reasons.contains("found 1"), "{reasons}");
+    // The second spelling did verify: it is refused as a second signer alone.
+    scene.more = json!({"require": {"atLeast": {"count": 1}}});
+    let verdict = scene.passes(&pack, "notary");
+    let signers = verdict["signers"].as_array().unwrap();
+    assert_eq!(signers.len(), 2);
+    assert_eq!(signers[0]["keyFingerprint"], signers[1]["keyFingerprint"]);
+    assert_ne!(signers[0]["fingerprint"], signers[1]["fingerprint"]);
+}

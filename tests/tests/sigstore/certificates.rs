@@ -123,7 +123,7 @@ fn an_authority_that_expired_before_its_leaf_does_not_vouch_cve_2026_24122() {
 }
 
 #[test]
-fn the_issuer_of_an_sct_is_the_one_of_the_path_not_of_the_name() {
+fn the_issuer_of_an_sct_is_the_one_of_the_path_not_of_the_name_tob_104() {
     let mut bench = Bench::new();
     let mut twin = Description::authority("private intermediate", (START, END));
     twin.purposes = vec![CODE_SIGNING];
@@ -138,7 +138,7 @@ fn the_issuer_of_an_sct_is_the_one_of_the_path_not_of_the_name() {
 }
 
 #[test]
-fn certificates_that_break_their_profile_are_refused_atk_24() {
+fn certificates_that_break_their_profile_are_refused_atk_24_tob_105() {
     let bench = Bench::new();
     let leaf = || bench.sigstore.leaf();
     let cases: Vec<(&str, Description, &str)> = vec![

@@ -109,7 +109,7 @@ fn a_managed_keys_entry_is_bound_to_it_without_any_trust_root() {
 }
 
 #[test]
-fn statements_are_held_to_their_form_cve_2026_39395() {
+fn statements_are_held_to_their_form_cve_2026_39395_tob_102() {
     let bench = Bench::new();
     let about = |digest: &Digest| statement(digest, "https://slsa.dev/provenance/v1");
     let good = String::from_utf8(about(&Digest::sha256(ARTIFACT))).unwrap();
@@ -153,7 +153,7 @@ fn statements_are_held_to_their_form_cve_2026_39395() {
 }
 
 #[test]
-fn no_artifact_is_another_one_than_this_adv_18() {
+fn no_artifact_is_another_one_than_this_adv_18_tob_102() {
     let bench = Bench::new();
     for (bundle, code) in [
         (bench.v1(), "message_digest_mismatch"),

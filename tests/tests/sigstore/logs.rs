@@ -29,7 +29,7 @@ fn a_genuine_entry_of_another_signature_proves_nothing_cve_2022_23649_cve_2022_3
 }
 
 #[test]
-fn a_spliced_entry_is_refused_even_where_no_log_is_wanted_tob_3() {
+fn a_spliced_entry_is_refused_even_where_no_log_is_wanted_tob_3_tob_101() {
     let bench = Bench::new().wanting(Wants {
         logs: 0,
         timestamps: 1,
@@ -218,7 +218,7 @@ fn an_integrated_time_without_its_promise_is_nobodys_word_adv_16() {
 }
 
 #[test]
-fn a_tree_of_any_size_is_computed_without_overflow() {
+fn a_tree_of_any_size_is_computed_without_overflow_tob_106() {
     let bench = Bench::new();
     let good = bench.v2();
     let proof = &good["verificationMaterial"]["tlogEntries"][0]["inclusionProof"];

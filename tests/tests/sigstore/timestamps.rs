@@ -48,7 +48,7 @@ fn a_timestamp_larger_than_any_real_one_is_refused_unread() {
 }
 
 #[test]
-fn timestamps_are_held_to_rfc_3161_cve_2026_39984() {
+fn timestamps_are_held_to_rfc_3161_cve_2026_39984_tob_105() {
     let bench = Bench::new();
     let signature = bench.message().signature().to_vec();
     let stamped = |token: &[u8]| {

@@ -47,9 +47,19 @@ pub fn revocation_requests(
     budget::metered(|| requests(evidence, trust, now))
 }
 
+/// As [`revocation_requests`], and what it cost.
+#[cfg(feature = "internals")]
+pub(crate) fn revocation_requests_at_cost(
+    evidence: &Evidence,
+    trust: &TrustMaterial,
+    now: UnixTime,
+) -> (Vec<RevocationRequest>, budget::Costs) {
+    budget::metered_at_cost(|| requests(evidence, trust, now))
+}
+
 fn requests(evidence: &Evidence, trust: &TrustMaterial, now: UnixTime) -> Vec<RevocationRequest> {
     let answers = Answers::new(&evidence.revocation, now);
-    let mut requests = Requests(Vec::new());
+    let mut requests = Requests::default();
     let mut seen = BTreeSet::new();
     for artifact in evidence.artifacts.iter().take(limits::ARTIFACTS) {
         let Ok(manifest) = Manifest::parse(artifact.manifest.bytes()) else {
@@ -65,18 +75,22 @@ fn requests(evidence: &Evidence, trust: &TrustMaterial, now: UnixTime) -> Vec<Re
             continue;
         }
         // What is too costly to judge is refused anyway, and asks nobody.
-        let links = budget::share(|| match read(artifact.manifest.digest(), blob, format) {
-            Ok(signed) => [
-                signing_links(&signed.envelope, trust),
-                timestamp_links(&signed.envelope, trust),
-            ],
-            Err(_) => Default::default(),
+        let asked = budget::share(|| {
+            let mut asked = Requests::default();
+            if let Ok(signed) = read(artifact.manifest.digest(), blob, format) {
+                asked.seen.clone_from(&requests.seen);
+                asked.add_chain(signing_links(&signed.envelope, trust), &answers);
+                asked.add_chain(timestamp_links(&signed.envelope, trust), &answers);
+            }
+            asked
         });
-        for links in links.unwrap_or_default() {
-            requests.add_chain(links, &answers);
+        match asked {
+            Ok(asked) => requests.extend(asked),
+            Err(exceeded) if exceeded.is_of_verdict() => break,
+            Err(_) => {}
         }
     }
-    requests.0
+    requests.found
 }
 
 /// A certificate and its issuer.
@@ -131,11 +145,23 @@ fn clone_link((certificate, issuer): (&Certificate, &Certificate)) -> Link {
     (certificate.clone(), issuer.clone())
 }
 
-struct Requests(Vec<RevocationRequest>);
+#[derive(Default)]
+struct Requests {
+    found: Vec<RevocationRequest>,
+    /// The links that were looked at: many signatures have them in common, and a list of
+    /// megabytes says the same each time.
+    seen: BTreeSet<(Digest, Digest)>,
+}
 
 impl Requests {
     fn add_chain(&mut self, links: Vec<Link>, answers: &Answers<'_>) {
         for (certificate, issuer) in links {
+            if !self
+                .seen
+                .insert((certificate.fingerprint(), issuer.fingerprint()))
+            {
+                continue;
+            }
             self.add_link(&certificate, &issuer, answers);
         }
     }
@@ -209,8 +235,17 @@ impl Requests {
             certificate: about.fingerprint(),
             ocsp_request,
         };
-        if self.0.len() < limits::REVOCATION_REQUESTS && !self.0.contains(&request) {
-            self.0.push(request);
+        self.add(request);
+    }
+
+    fn extend(&mut self, more: Self) {
+        self.seen.extend(more.seen);
+        more.found.into_iter().for_each(|request| self.add(request));
+    }
+
+    fn add(&mut self, request: RevocationRequest) {
+        if self.found.len() < limits::REVOCATION_REQUESTS && !self.found.contains(&request) {
+            self.found.push(request);
         }
     }
 }

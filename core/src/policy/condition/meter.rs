@@ -1,82 +1,45 @@
-//! Counts what the conditions on one attestation cost.
+//! Counts what the conditions on one attestation cost, in the budget of the verdict.
 
 use std::any::Any;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use cel::ExecutionError;
 use cel::common::types::Type;
 use cel::common::value::{StaticVal, Val};
+
+use crate::budget::{self, Work};
 
 /// The variable that holds it. Nothing that is written in CEL can name it.
 pub(super) const NAME: &str = "@meter";
 
 static TYPE: Type = Type::new_unspecified_type("sealgate.Meter");
 
-/// The steps that are left. A value of CEL, so that functions are given it; clones count
-/// together.
-#[derive(Clone, Debug)]
-pub(super) struct Meter(Arc<Count>);
-
-#[derive(Debug)]
-struct Count {
-    left: AtomicUsize,
-    exceeded: AtomicBool,
-    bad_pattern: AtomicBool,
-}
-
-/// Why an evaluation has no result, whatever the expression makes of the error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Overrun {
-    /// It takes more steps than it may.
-    Steps,
-    /// A pattern that came with the data cannot be used.
-    Pattern,
+/// What is paid with. A value of CEL, so that functions are given it; clones are the same.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Meter {
+    bad_pattern: Arc<AtomicBool>,
 }
 
 impl Meter {
-    pub(super) fn new(steps: usize) -> Self {
-        Self(Arc::new(Count {
-            left: AtomicUsize::new(steps),
-            exceeded: AtomicBool::new(false),
-            bad_pattern: AtomicBool::new(false),
-        }))
-    }
-
     /// Takes steps, or fails; then every later one fails, too, so that the evaluation ends soon.
     pub(super) fn pay(&self, steps: usize) -> Result<(), ExecutionError> {
-        let count = &*self.0;
-        let left = count.left.load(Ordering::Relaxed);
-        let paid = left.checked_sub(steps).filter(|_| self.overrun().is_none());
-        match paid {
-            Some(left) => {
-                count.left.store(left, Ordering::Relaxed);
-                Ok(())
-            }
-            None => {
-                if self.overrun().is_none() {
-                    count.exceeded.store(true, Ordering::Relaxed);
-                }
-                Err(stopped())
-            }
+        let steps = u64::try_from(steps).unwrap_or(u64::MAX);
+        match budget::charge(Work::ConditionSteps, steps) {
+            Ok(()) if !self.is_pattern_bad() => Ok(()),
+            _ => Err(stopped()),
         }
     }
 
-    /// Ends the evaluation: a pattern cannot be used.
+    /// Ends the evaluation: a pattern that came with the data cannot be used.
     pub(super) fn bad_pattern(&self) -> ExecutionError {
-        self.0.bad_pattern.store(true, Ordering::Relaxed);
+        self.bad_pattern.store(true, Ordering::Relaxed);
         stopped()
     }
 
-    /// Why it was ended, if it was.
-    pub(super) fn overrun(&self) -> Option<Overrun> {
-        if self.0.exceeded.load(Ordering::Relaxed) {
-            Some(Overrun::Steps)
-        } else if self.0.bad_pattern.load(Ordering::Relaxed) {
-            Some(Overrun::Pattern)
-        } else {
-            None
-        }
+    /// Whether that ended it, whatever the expression made of the error.
+    pub(super) fn is_pattern_bad(&self) -> bool {
+        self.bad_pattern.load(Ordering::Relaxed)
     }
 }
 

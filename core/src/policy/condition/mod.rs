@@ -5,8 +5,8 @@
 //! no values. `text.matches(pattern)` finds the pattern anywhere in the text, as CEL defines it,
 //! in linear time; there are no functions of time.
 //!
-//! What a condition costs is counted while it is evaluated (`meter.rs`), and bounded
-//! (`limits::CONDITION_STEPS`): an element of a list that is gone through is a step, sixteen
+//! What a condition costs is counted while it is evaluated (`meter.rs`), in the budget of the
+//! verdict (`limits::CONDITION_STEPS`): an element of a list that is gone through is a step, sixteen
 //! bytes of text that are looked at are one. Patterns that the expression spells out are
 //! compiled when the policy is read; others must be short.
 
@@ -19,11 +19,15 @@ use std::sync::{Arc, LazyLock};
 
 use cel::common::types::CelBool;
 use cel::{Context, Env, ExecutionError, Value};
+use serde_json::value::RawValue;
 
+use crate::budget;
+use crate::json;
 use crate::limits;
 use crate::reason::{Code, Reason};
 
-use meter::{Meter, Overrun};
+use meter::Meter;
+use values::Read;
 
 use compile::Compiled;
 
@@ -82,27 +86,21 @@ pub enum ConditionError {
     },
 }
 
-/// Whether every condition is true of this predicate.
+/// Whether every condition is true of this predicate, a part of strict JSON.
 ///
 /// # Errors
 /// `condition_failed` if one is false, `condition_error` if one cannot be evaluated or
 /// gives no boolean: a field that is absent is no proof. `limit_exceeded` if they take more
-/// steps than they may.
-pub(crate) fn check(conditions: &[Condition], predicate: &serde_json::Value) -> Result<(), Reason> {
-    check_within(conditions, predicate, limits::CONDITION_STEPS)
-}
-
-fn check_within(
-    conditions: &[Condition],
-    predicate: &serde_json::Value,
-    steps: usize,
-) -> Result<(), Reason> {
+/// steps than they may, by the budget that this is called within.
+pub(crate) fn check(conditions: &[Condition], predicate: &RawValue) -> Result<(), Reason> {
     if conditions.is_empty() {
         return Ok(());
     }
-    let meter = Meter::new(steps);
+    let Read(predicate) = json::read_part(predicate)
+        .map_err(|error| Reason::new(Code::StatementMalformed, error.to_string()))?;
+    let meter = Meter::default();
     let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
-    context.add_variable_as_val("predicate", values::of(predicate));
+    context.add_variable_as_val("predicate", predicate);
     context.add_variable_as_val(meter::NAME, Box::new(meter.clone()));
     conditions
         .iter()
@@ -125,22 +123,14 @@ impl Condition {
         );
         let result = Value::resolve_val(&self.compiled.expression, &scope);
         // Whatever became of the rest: `true || failing` is true, but not proved in time.
-        match meter.overrun() {
-            Some(Overrun::Steps) => {
-                return Err(Reason::new(
-                    Code::LimitExceeded,
-                    format!(
-                        "the condition {:?} takes more than the {} steps that the conditions on one \
-                         attestation may take",
-                        self.source,
-                        limits::CONDITION_STEPS
-                    ),
-                ));
-            }
-            Some(Overrun::Pattern) => {
-                return Err(self.error("a pattern in the predicate is none, or too large"));
-            }
-            None => {}
+        if let Some(exceeded) = budget::exceeded() {
+            return Err(Reason::new(
+                Code::LimitExceeded,
+                format!("the condition {:?}: {exceeded}", self.source),
+            ));
+        }
+        if meter.is_pattern_bad() {
+            return Err(self.error("a pattern in the predicate is none, or too large"));
         }
         let value = result.map_err(|error| self.error(&explain(&error)))?;
         match value.downcast_ref::<CelBool>().map(|value| *value.inner()) {

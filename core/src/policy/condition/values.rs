@@ -1,10 +1,10 @@
-//! A predicate as CEL sees it: nothing is copied but numbers, and maps are in the order of
-//! their keys.
+//! A predicate as CEL sees it, read from its text: strings stay there unless they are escaped, and
+//! maps are in the order of their keys.
 //!
 //! `cel`'s own maps hash their keys with a random seed, and copy their whole content whenever
 //! one is bound to a name.
 
-use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use cel::ExecutionError;
@@ -13,26 +13,99 @@ use cel::common::types::{
     CelBool, CelDouble, CelInt, CelList, CelNull, CelString, CelUInt, LIST_TYPE, MAP_TYPE, Type,
 };
 use cel::common::value::{CowVal, Val};
-use serde_json::Value;
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-/// The value of CEL for a value of JSON. Positive integers are `uint`, negative ones `int`.
-pub(super) fn of<'v>(json: &'v Value) -> Box<dyn Val + 'v> {
-    match json {
-        Value::Null => Box::new(CelNull),
-        Value::Bool(value) => Box::new(CelBool::from(*value)),
-        Value::Number(number) => match (number.as_u64(), number.as_i64()) {
-            (Some(value), _) => Box::new(CelUInt::from(value)),
-            (None, Some(value)) => Box::new(CelInt::from(value)),
-            (None, None) => Box::new(CelDouble::from(number.as_f64().unwrap_or(f64::NAN))),
-        },
-        Value::String(text) => Box::new(CelString::from(text.as_str())),
-        Value::Array(items) => Box::new(List(items.iter().map(of).collect())),
-        Value::Object(fields) => Box::new(Map(Arc::new(
-            fields
-                .iter()
-                .map(|(key, value)| (key.as_str(), (CelString::from(key.as_str()), of(value))))
-                .collect(),
-        ))),
+/// A value of JSON, read as what CEL has for it. Positive integers are `uint`, negative ones `int`.
+pub(super) struct Read<'v>(pub(super) Box<dyn Val + 'v>);
+
+impl<'v> Deserialize<'v> for Read<'v> {
+    fn deserialize<D: Deserializer<'v>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyValue)
+    }
+}
+
+struct AnyValue;
+
+impl<'v> Visitor<'v> for AnyValue {
+    type Value = Read<'v>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Read<'v>, E> {
+        Ok(Read(Box::new(CelNull)))
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Read<'v>, E> {
+        Ok(Read(Box::new(CelBool::from(value))))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Read<'v>, E> {
+        Ok(Read(Box::new(CelUInt::from(value))))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Read<'v>, E> {
+        Ok(Read(match u64::try_from(value) {
+            Ok(value) => Box::new(CelUInt::from(value)),
+            Err(_) => Box::new(CelInt::from(value)),
+        }))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Read<'v>, E> {
+        Ok(Read(Box::new(CelDouble::from(value))))
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'v str) -> Result<Read<'v>, E> {
+        Ok(Read(Box::new(CelString::from(text))))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Read<'v>, E> {
+        Ok(Read(Box::new(CelString::from(text.to_owned()))))
+    }
+
+    fn visit_seq<A: SeqAccess<'v>>(self, mut list: A) -> Result<Read<'v>, A::Error> {
+        let mut items = Vec::new();
+        while let Some(Read(item)) = list.next_element()? {
+            items.push(item);
+        }
+        Ok(Read(Box::new(List(items.into()))))
+    }
+
+    fn visit_map<A: MapAccess<'v>>(self, mut map: A) -> Result<Read<'v>, A::Error> {
+        let mut entries = Vec::new();
+        while let Some((Key(key), Read(value))) = map.next_entry()? {
+            entries.push((key, value));
+        }
+        // No key is there twice: the text came in through the strict door.
+        entries.sort_unstable_by(|(a, _), (b, _)| a.inner().cmp(b.inner()));
+        Ok(Read(Box::new(Map(entries.into()))))
+    }
+}
+
+struct Key<'v>(CelString<'v>);
+
+impl<'v> Deserialize<'v> for Key<'v> {
+    fn deserialize<D: Deserializer<'v>>(deserializer: D) -> Result<Self, D::Error> {
+        struct KeyVisitor;
+
+        impl<'v> Visitor<'v> for KeyVisitor {
+            type Value = Key<'v>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'v str) -> Result<Key<'v>, E> {
+                Ok(Key(CelString::from(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Key<'v>, E> {
+                Ok(Key(CelString::from(text.to_owned())))
+            }
+        }
+
+        deserializer.deserialize_str(KeyVisitor)
     }
 }
 
@@ -40,12 +113,12 @@ pub(super) fn of<'v>(json: &'v Value) -> Box<dyn Val + 'v> {
 #[derive(Clone, Debug)]
 struct List<'v>(Arc<[Box<dyn Val + 'v>]>);
 
-/// A map. Cheap to clone.
+/// A map, in the order of its keys. Cheap to clone.
 #[derive(Clone, Debug)]
-struct Map<'v>(Arc<Entries<'v>>);
+struct Map<'v>(Arc<[Entry<'v>]>);
 
 /// The key as a value, and what it has.
-type Entries<'v> = BTreeMap<&'v str, (CelString<'v>, Box<dyn Val + 'v>)>;
+type Entry<'v> = (CelString<'v>, Box<dyn Val + 'v>);
 
 impl Val for List<'_> {
     fn get_type(&self) -> &Type {
@@ -224,7 +297,13 @@ impl Val for Map<'_> {
 impl<'v> Map<'v> {
     fn find(&self, key: &dyn Val) -> Result<Option<&(dyn Val + 'v)>, ExecutionError> {
         match key.downcast_ref::<CelString>() {
-            Some(key) => Ok(self.0.get(key.inner()).map(|(_, value)| value.as_ref())),
+            Some(key) => {
+                let found = self
+                    .0
+                    .binary_search_by(|(one, _)| one.inner().cmp(key.inner()));
+                let found = found.ok().and_then(|index| self.0.get(index));
+                Ok(found.map(|(_, value)| value.as_ref()))
+            }
             // Numbers and booleans may be keys of maps, and no key of JSON is one.
             None if is_key(key) => Ok(None),
             None => Err(mistyped(key)),
@@ -269,7 +348,7 @@ impl Iterable for Map<'_> {
     where
         Self: 'w,
     {
-        Box::new(Keys(self.0.values()))
+        Box::new(Keys(self.0.iter()))
     }
 }
 
@@ -286,9 +365,7 @@ impl Zeroer for Map<'_> {
 }
 
 /// In the order of the keys.
-struct Keys<'b, 'v>(
-    std::collections::btree_map::Values<'b, &'v str, (CelString<'v>, Box<dyn Val + 'v>)>,
-);
+struct Keys<'b, 'v>(std::slice::Iter<'b, Entry<'v>>);
 
 impl<'b, 'v: 'w, 'w> Lender<'b, 'w> for Keys<'b, 'v> {
     fn next(&mut self) -> Option<&'b (dyn Val + 'w)> {

@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_validity_is_no_open_one() {
+    fn a_malformed_validity_is_no_open_one_tob_103() {
         for (validity, passes) in [
             (json!({"start": "2021-01-12T11:53:27Z"}), true),
             (json!({"start": "2021-01-12T11:53:27Z", "end": null}), true),
