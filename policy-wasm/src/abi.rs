@@ -1,7 +1,12 @@
 //! The exported functions: the only place where addresses and lengths meet.
+//!
+//! A host may be mistaken about either. So what was given out is remembered, and nothing else is
+//! read or given back: a request elsewhere is answered with an error, and freeing it does nothing.
 #![allow(unsafe_code)]
 
-use std::alloc::{Layout, alloc, dealloc};
+use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::ABI_VERSION;
 use crate::call;
@@ -13,39 +18,55 @@ extern "C" fn sealgate_abi_version() -> i32 {
     ABI_VERSION
 }
 
-/// Room for `len` bytes, or 0.
-#[unsafe(no_mangle)]
-extern "C" fn sealgate_alloc(len: u32) -> *mut u8 {
-    match layout(len) {
-        // SAFETY: the layout is not empty.
-        Some(layout) => unsafe { alloc(layout) },
-        None => std::ptr::null_mut(),
-    }
+/// The rooms that were given out and not given back, by address, with their lengths.
+static ROOMS: Mutex<BTreeMap<usize, u32>> = Mutex::new(BTreeMap::new());
+
+fn rooms() -> MutexGuard<'static, BTreeMap<usize, u32>> {
+    ROOMS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Gives back what `sealgate_alloc`, `sealgate_verify` or `sealgate_info` gave.
-///
-/// # Safety
-/// `ptr` and `len` must be one such pair, not freed before. A null pointer is ignored.
+/// Room for `len` bytes, all of them 0; or 0.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn sealgate_free(ptr: *mut u8, len: u32) {
-    if let (false, Some(layout)) = (ptr.is_null(), layout(len)) {
-        // SAFETY: the caller promises that this pair came from `alloc` with this layout.
+extern "C" fn sealgate_alloc(len: u32) -> *mut u8 {
+    let Some(layout) = layout(len) else {
+        return std::ptr::null_mut();
+    };
+    // SAFETY: the layout is not empty.
+    let ptr = unsafe { alloc_zeroed(layout) };
+    if !ptr.is_null() {
+        rooms().insert(ptr as usize, len);
+    }
+    ptr
+}
+
+/// Gives back what `sealgate_alloc`, `sealgate_verify` or `sealgate_info` gave. Anything else is
+/// ignored: another address, another length, the same once more.
+#[unsafe(no_mangle)]
+extern "C" fn sealgate_free(ptr: *mut u8, len: u32) {
+    let mut rooms = rooms();
+    if rooms.get(&(ptr as usize)) != Some(&len) {
+        return;
+    }
+    rooms.remove(&(ptr as usize));
+    if let Some(layout) = layout(len) {
+        // SAFETY: this pair came from `alloc_zeroed` with this layout, and was not freed since.
         unsafe { dealloc(ptr, layout) }
     }
 }
 
-/// Judges the request at `ptr`; returns the response.
-///
-/// # Safety
-/// `len` bytes at `ptr` must be readable: the room that `sealgate_alloc` gave.
+/// Judges the request at `ptr`, the room that `sealgate_alloc` gave, or the first `len` bytes of
+/// it; returns the response. Not checked: whether the host wrote its request there.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn sealgate_verify(ptr: *const u8, len: u32) -> u64 {
-    let request: &[u8] = match ptr.is_null() {
-        true => &[],
-        // SAFETY: the caller promises that these bytes are readable, and nobody writes
-        // to them during the call: a module instance has one thread.
-        false => unsafe { std::slice::from_raw_parts(ptr, len as usize) },
+extern "C" fn sealgate_verify(ptr: *const u8, len: u32) -> u64 {
+    let known = rooms().get(&(ptr as usize)).copied();
+    let request: &[u8] = match known {
+        Some(room) if len <= room => {
+            // SAFETY: `room` bytes at `ptr` are allocated and were written when they were, and
+            // nobody frees or writes to them during the call: a module instance has one thread.
+            unsafe { std::slice::from_raw_parts(ptr, len as usize) }
+        }
+        _ if ptr.is_null() || len == 0 => &[],
+        _ => return give(&call::no_room(ptr as usize, len)),
     };
     give(&call::verify(request))
 }

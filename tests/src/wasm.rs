@@ -131,6 +131,30 @@ impl Guest {
         self.take(packed)
     }
 
+    /// As [`Self::verify`], by a host that writes its request into the room for it, but names
+    /// another address and length.
+    ///
+    /// # Errors
+    /// If the module traps.
+    pub fn verify_misnamed(
+        &mut self,
+        request: &[u8],
+        name: impl FnOnce(u32, u32) -> (u32, u32),
+    ) -> Result<Vec<u8>, Trap> {
+        let len = u32::try_from(request.len()).map_err(|e| Trap(e.to_string()))?;
+        let ptr = self.alloc.call(&mut self.store, len)?;
+        self.memory
+            .write(&mut self.store, ptr as usize, request)
+            .map_err(|error| Trap(error.to_string()))?;
+        let (wrong_ptr, wrong_len) = name(ptr, len);
+        let packed = self.verify.call(&mut self.store, (wrong_ptr, wrong_len))?;
+        // What is not theirs is not freed, and what is, once.
+        self.free.call(&mut self.store, (wrong_ptr, wrong_len))?;
+        self.free.call(&mut self.store, (ptr, len))?;
+        self.free.call(&mut self.store, (ptr, len))?;
+        self.take(packed)
+    }
+
     /// The module's description of itself.
     ///
     /// # Errors

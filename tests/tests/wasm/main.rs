@@ -170,6 +170,42 @@ fn hostile_requests_are_answered_within_bounds_atk_30() {
     }
 }
 
+/// As far as an allocator can know: a lie about address or length is an error, and the instance
+/// goes on.
+#[test]
+fn a_host_that_names_a_wrong_place_gets_an_error_rt_27() {
+    type Misname = fn(u32, u32) -> (u32, u32);
+    let mut guest = Host::shared().instance().unwrap();
+    let request = br#"{"image": 7}"#;
+    let lies: [(&str, Misname); 6] = [
+        ("longer", |ptr, len| (ptr, len + 1)),
+        ("much longer", |ptr, _| (ptr, u32::MAX)),
+        ("beside", |ptr, len| (ptr + 1, len - 1)),
+        ("nowhere", |_, len| (0x7fff_0000, len)),
+        ("at the end of all", |_, len| (u32::MAX, len)),
+        ("at the beginning", |_, len| (8, len)),
+    ];
+    for (lie, name) in lies {
+        let answer = guest.verify_misnamed(request, name).unwrap();
+        let answer: Value = serde_json::from_slice(&answer).unwrap();
+        assert_eq!(answer["error"]["code"], "request_malformed", "{lie}");
+        let message = answer["error"]["message"].as_str().unwrap();
+        assert!(message.contains("sealgate_alloc"), "{lie}: {message}");
+    }
+    // The first bytes of the room are in it.
+    let answer = guest
+        .verify_misnamed(b"{}garbage", |ptr, _| (ptr, 2))
+        .unwrap();
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(answer.contains("missing field"), "{answer}");
+    let honest = guest.verify(request).unwrap();
+    assert!(
+        String::from_utf8(honest)
+            .unwrap()
+            .contains("request_malformed")
+    );
+}
+
 #[test]
 fn memory_is_given_back() {
     let key = SigningKey::generate(Kind::P256);
