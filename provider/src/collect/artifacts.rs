@@ -381,14 +381,14 @@ fn choose(list: Referrers, omitted: &mut Vec<Omission>) -> (Vec<Listed>, usize) 
         size: usize::try_from(one.size).unwrap_or(usize::MAX),
     });
     let mut rated: Vec<_> = rated.collect();
-    rated.sort_by_key(|listed| listed.likelihood);
+    take_turns(&mut rated);
     let possible = rated.partition_point(|listed| listed.likelihood < Likelihood::Foreign);
     if let Some(more @ 1..) = possible.checked_sub(MOST_MANIFESTS) {
         let why = format!("{more} of {possible} possible signatures were not looked at");
         omit(None, why);
     }
     rated.truncate(MOST_MANIFESTS.min(possible + MOST_FOREIGN));
-    rated.sort_by_key(|listed| (listed.likelihood, listed.size));
+    rated.sort_by_key(|listed| (class(listed.likelihood), listed.size));
     let mut bytes = 0;
     let mut left_out = 0;
     rated.retain(|listed| {
@@ -410,4 +410,28 @@ fn choose(list: Referrers, omitted: &mut Vec<Omission>) -> (Vec<Listed>, usize) 
         omit(None, why);
     }
     (rated, bytes)
+}
+
+/// Signatures before what may be some, and those before the rest; among signatures one of each
+/// family after the other, each in the registry's order: whoever adds hundreds to one family takes
+/// no place of another.
+fn take_turns(rated: &mut [Listed]) {
+    let mut of_family = BTreeMap::new();
+    let ranks: BTreeMap<_, usize> = rated
+        .iter()
+        .map(|listed| {
+            let count: &mut usize = of_family.entry(listed.likelihood).or_default();
+            *count += 1;
+            (listed.digest, *count)
+        })
+        .collect();
+    rated.sort_by_key(|listed| (class(listed.likelihood), ranks.get(&listed.digest).copied()));
+}
+
+fn class(likelihood: Likelihood) -> u8 {
+    match likelihood {
+        Likelihood::Signature(_) => 0,
+        Likelihood::Unclear => 1,
+        Likelihood::Foreign => 2,
+    }
 }

@@ -144,6 +144,26 @@ mod tests {
     }
 
     #[test]
+    fn a_megabyte_of_separators_costs_little_adv_23() {
+        let began = std::time::Instant::now();
+        for separator in [
+            ",", "=", " ", "\"", "\\", "\\\"", "a=,", "Bearer ", "a=\"\",",
+        ] {
+            let text = separator.repeat((1 << 20) / separator.len());
+            for value in [
+                text.clone(),
+                format!("Bearer {text}"),
+                format!("Bearer realm=\"{text}"),
+            ] {
+                // Whether it is one does not matter, but what it takes.
+                drop(read(&[&value]));
+            }
+        }
+        let took = began.elapsed();
+        assert!(took < std::time::Duration::from_secs(20), "{took:?}");
+    }
+
+    #[test]
     fn anything_else_is_no_challenge() {
         for odd in [
             "",

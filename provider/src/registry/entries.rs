@@ -5,18 +5,19 @@ use std::collections::BTreeSet;
 use sealgate_core::Descriptor;
 use sealgate_core::{Digest, limits};
 
-use super::likelihood::{Likelihood, likelihood};
+use super::likelihood::{Family, Likelihood, likelihood};
 
-/// Entries that are kept which are listed as signatures; of all that are kept at most
-/// [`limits::ARTIFACTS`] are looked at.
-const MOST_SIGNATURES: usize = 4 * limits::ARTIFACTS;
+/// Entries that are kept which are listed as signatures of one family; of all that are kept at
+/// most [`limits::ARTIFACTS`] are looked at.
+const MOST_OF_FAMILY: usize = limits::ARTIFACTS;
 /// Those that may be signatures.
 const MOST_UNCLEAR: usize = limits::ARTIFACTS;
 /// Others, so that a verdict can mention them.
 pub(super) const MOST_FOREIGN: usize = 64;
 
 /// Bytes that entries take, however many are read.
-pub(crate) const MOST_BYTES: usize = (MOST_SIGNATURES + MOST_UNCLEAR + MOST_FOREIGN) * 512;
+pub(crate) const MOST_BYTES: usize =
+    (Family::COUNT * MOST_OF_FAMILY + MOST_UNCLEAR + MOST_FOREIGN) * 512;
 
 /// What is kept of lists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,7 +29,7 @@ pub(crate) struct Entries {
     /// Entries that may be signatures, beyond those that are kept.
     pub(crate) left_out: usize,
     digests: BTreeSet<Digest>,
-    signatures: usize,
+    signatures: [usize; Family::COUNT],
     unclear: usize,
     foreign: usize,
 }
@@ -39,8 +40,14 @@ impl Entries {
         if self.digests.contains(&descriptor.digest) {
             return;
         }
+        let [bundles, notary, cosign, in_toto] = &mut self.signatures;
         let (kept, most) = match likelihood(&descriptor) {
-            Likelihood::Signature => (&mut self.signatures, MOST_SIGNATURES),
+            Likelihood::Signature(family) => match family {
+                Family::Bundle => (bundles, MOST_OF_FAMILY),
+                Family::Notary => (notary, MOST_OF_FAMILY),
+                Family::Cosign => (cosign, MOST_OF_FAMILY),
+                Family::InToto => (in_toto, MOST_OF_FAMILY),
+            },
             Likelihood::Unclear => (&mut self.unclear, MOST_UNCLEAR),
             Likelihood::Foreign => (&mut self.foreign, MOST_FOREIGN),
         };

@@ -5,10 +5,24 @@ use sealgate_core::Descriptor;
 /// How likely a referrer is a signature, as it is listed. A list may be wrong about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Likelihood {
-    Signature,
+    Signature(Family),
     /// No artifact type, or one of those that registries put in its place.
     Unclear,
     Foreign,
+}
+
+/// Whose format a signature has, as it is listed. Noise of one family takes no place of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Family {
+    Bundle,
+    Notary,
+    Cosign,
+    InToto,
+}
+
+impl Family {
+    /// How many there are.
+    pub(crate) const COUNT: usize = 4;
 }
 
 /// The artifact types of signatures that a registry can be asked for alone, the commonest
@@ -24,11 +38,14 @@ pub(crate) fn likelihood(descriptor: &Descriptor) -> Likelihood {
         return Likelihood::Foreign;
     }
     match descriptor.artifact_type.as_deref().unwrap_or_default() {
-        "application/vnd.cncf.notary.signature" | "application/vnd.in-toto+json" => {
-            Likelihood::Signature
+        "application/vnd.cncf.notary.signature" => Likelihood::Signature(Family::Notary),
+        "application/vnd.in-toto+json" => Likelihood::Signature(Family::InToto),
+        kind if kind.starts_with("application/vnd.dev.sigstore.bundle") => {
+            Likelihood::Signature(Family::Bundle)
         }
-        kind if kind.starts_with("application/vnd.dev.sigstore.bundle") => Likelihood::Signature,
-        kind if kind.starts_with("application/vnd.dev.cosign.") => Likelihood::Signature,
+        kind if kind.starts_with("application/vnd.dev.cosign.") => {
+            Likelihood::Signature(Family::Cosign)
+        }
         ""
         | "application/vnd.oci.empty.v1+json"
         | "application/vnd.oci.image.config.v1+json"

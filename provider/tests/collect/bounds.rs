@@ -69,10 +69,26 @@ async fn ten_thousand_signatures_are_looked_at_up_to_the_limit_adv_08() {
         evidence
             .omitted
             .iter()
-            .any(|omission| omission.why.contains("beside 1024 referrers"))
+            .any(|omission| omission.why.contains("beside 256 referrers"))
     );
     let pages = 10;
     assert!(setup.calls().len() <= 2 + pages + 2 * MOST_MANIFESTS);
+}
+
+/// Also far in front of it in the list, and in whatever order that is.
+#[tokio::test]
+async fn noise_of_one_format_takes_no_place_of_another_rt_24() {
+    let setup = Setup::new().await;
+    for number in 0..2_000 {
+        let kind = "application/vnd.cncf.notary.signature";
+        setup.attach(kind, format!("{number}").as_bytes());
+    }
+    let bundle = setup.bundle(Listing::Api);
+    let evidence = setup.collect(Wanted::REFERRERS).await.unwrap();
+    assert!(blobs(&evidence).contains(&bundle.as_slice()));
+    assert_eq!(evidence.artifacts.len(), MOST_MANIFESTS);
+    // And what was not looked at is said: this is no image without signatures.
+    assert!(!evidence.omitted.is_empty());
 }
 
 #[tokio::test]
