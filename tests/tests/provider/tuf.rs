@@ -225,7 +225,7 @@ async fn a_threshold_of_two_is_not_met_by_one_and_zero_is_no_threshold_adv_50() 
 }
 
 #[tokio::test]
-async fn an_older_timestamp_is_a_rollback_also_after_a_restart() {
+async fn an_older_timestamp_is_a_rollback_also_after_a_restart_tob_108() {
     let mut scene = Scene::new().await;
     let old = scene.repository.files();
     let client = scene.client();
@@ -421,7 +421,7 @@ async fn a_mirror_that_is_down_slow_or_sends_elsewhere_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_cache_that_was_tampered_with_is_not_believed() {
+async fn a_cache_that_was_tampered_with_is_not_believed_tob_107() {
     let scene = Scene::new().await;
     scene.client().refresh(NOW).await.unwrap();
     let good = std::fs::read_to_string(scene.cache_file()).unwrap();

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use sealgate_core::json::{self, JsonError};
+use sealgate_core::{KeyKind, PublicKey};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -27,8 +30,9 @@ pub(super) enum DocumentError {
 /// Checks that it is strict JSON, and that no role of it lists a key under two ids: a threshold
 /// counts keys, and `sigstore-tuf` counts ids.
 ///
-/// Keys are compared as they are written, without white space and the case of hexadecimal
-/// digits. Not compared: one key in two encodings, as in roots that Sigstore signed in 2022.
+/// Keys are compared by what they are, in whatever encoding that `sigstore-tuf` takes. Roots that
+/// Sigstore signed in 2022 list ECDSA keys a second time as the hexadecimal digits of their points:
+/// that is no form in which a signature is checked, so those keys count once all the same.
 pub(super) fn check(bytes: &[u8]) -> Result<(), DocumentError> {
     json::check(bytes)?;
     // What has another form is for whoever reads it.
@@ -42,7 +46,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), DocumentError> {
         for (role, ids) in listing.roles() {
             let mut seen = BTreeMap::new();
             for id in ids {
-                let Some(key) = listing.keys.get(&id).and_then(written) else {
+                let Some(key) = listing.keys.get(&id).and_then(identity) else {
                     continue;
                 };
                 if let Some(first) = seen.insert(key, id.clone()) {
@@ -58,14 +62,86 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), DocumentError> {
     Ok(())
 }
 
+/// What tells that two descriptions are of one key.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Identity {
+    /// A key of a kind that we read.
+    Key(String),
+    /// The first coordinate of a point: the other is known but for its sign.
+    Point(Vec<u8>),
+    /// As it is written, without white space and the case of hexadecimal digits.
+    Text(String),
+}
+
 /// The public key of a description, as it is compared.
-fn written(key: &Value) -> Option<String> {
-    let public = key.pointer("/keyval/public")?.as_str()?;
-    let text: String = public.split_ascii_whitespace().collect();
-    match text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        true => Some(text.to_ascii_lowercase()),
-        false => Some(text),
+fn identity(key: &Value) -> Option<Identity> {
+    let public = key.pointer("/keyval/public")?.as_str()?.trim();
+    if public.starts_with("-----BEGIN") {
+        if let Ok(key) = PublicKey::from_pem(public.as_bytes()) {
+            return Some(of_key(&key));
+        }
+        if let Some(point) = pem_contents(public).as_deref().and_then(compressed_point) {
+            return Some(Identity::Point(point));
+        }
+    } else if key.get("scheme").and_then(Value::as_str) == Some("ed25519") {
+        let raw = unhex(public).unwrap_or_default();
+        if let Ok(key) = PublicKey::from_der(&[ED25519, &raw].concat()) {
+            return Some(of_key(&key));
+        }
     }
+    let text: String = public.split_ascii_whitespace().collect();
+    Some(Identity::Text(
+        match text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            true => text.to_ascii_lowercase(),
+            false => text,
+        },
+    ))
+}
+
+/// What the `SubjectPublicKeyInfo` of an Ed25519 key begins with (RFC 8410).
+const ED25519: &[u8] = &[
+    0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
+];
+
+fn of_key(key: &PublicKey) -> Identity {
+    match key.kind() {
+        KeyKind::EcdsaP256 | KeyKind::EcdsaP384 | KeyKind::EcdsaP521 => {
+            // 4, then both coordinates.
+            let coordinates = key.raw().get(1..).unwrap_or_default();
+            let first = coordinates.get(..coordinates.len() / 2);
+            Identity::Point(first.unwrap_or_default().to_vec())
+        }
+        KeyKind::Rsa | KeyKind::Ed25519 => Identity::Key(key.fingerprint()),
+    }
+}
+
+fn unhex(digits: &str) -> Option<Vec<u8>> {
+    let digit = |byte: &u8| char::from(*byte).to_digit(16);
+    let pairs = digits.as_bytes().chunks(2).map(|pair| {
+        let [high, low] = pair else {
+            return None;
+        };
+        u8::try_from(digit(high)? * 16 + digit(low)?).ok()
+    });
+    pairs.collect()
+}
+
+fn pem_contents(text: &str) -> Option<Vec<u8>> {
+    let lines = text.lines().map(str::trim);
+    let base64: String = lines.filter(|line| !line.starts_with('-')).collect();
+    STANDARD.decode(base64).ok()
+}
+
+/// The coordinate at the end of a key whose point is compressed, as no key of ours is.
+fn compressed_point(spki: &[u8]) -> Option<Vec<u8>> {
+    [32, 48, 66].into_iter().find_map(|length| {
+        let (head, coordinate) = spki.split_at_checked(spki.len().checked_sub(length)?)?;
+        // A bit string of this length without unused bits, then the sign.
+        let [.., 0x03, bits, 0, 2 | 3] = head else {
+            return None;
+        };
+        (usize::from(*bits) == length + 2).then(|| coordinate.to_vec())
+    })
 }
 
 #[derive(Deserialize)]
@@ -112,5 +188,77 @@ impl ListingWire {
                 .collect(),
             _ => Vec::new(),
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Of the document of RFC 8410, section 10.1.
+    const ED25519_PEM: &str = "-----BEGIN PUBLIC KEY-----\n\
+                               MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n\
+                               -----END PUBLIC KEY-----\n";
+    const ED25519_HEX: &str = "19BF44096984CDFE8541BAC167DC3B96C85086AA30B6B6CB0C5C38AD703166E1";
+    /// NIST P-256, the base point, whole and compressed.
+    const X: &str = "6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296";
+    const Y: &str = "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5";
+
+    fn p256(head: &str, point: &str) -> String {
+        let der = unhex(&format!("{head}{point}")).unwrap();
+        let base64 = STANDARD.encode(der);
+        format!("-----BEGIN PUBLIC KEY-----\n{base64}\n-----END PUBLIC KEY-----")
+    }
+
+    fn whole() -> String {
+        let head = "3059301306072a8648ce3d020106082a8648ce3d030107034200";
+        p256(head, &format!("04{X}{Y}"))
+    }
+
+    fn compressed() -> String {
+        let head = "3039301306072a8648ce3d020106082a8648ce3d030107032200";
+        p256(head, &format!("03{X}"))
+    }
+
+    fn key(scheme: &str, public: &str) -> Value {
+        json!({"keytype": scheme, "scheme": scheme, "keyval": {"public": public}})
+    }
+
+    fn role(first: &Value, second: &Value) -> Result<(), DocumentError> {
+        let document = json!({"signed": {
+            "keys": {"a": first, "b": second},
+            "roles": {"root": {"keyids": ["a", "b"], "threshold": 2}},
+        }});
+        check(document.to_string().as_bytes())
+    }
+
+    #[test]
+    fn one_key_in_two_encodings_is_one_key_adv_51() {
+        let ecdsa = |public: &str| key("ecdsa-sha2-nistp256", public);
+        let indented = whole().replace('\n', "\n  ");
+        for (first, second) in [
+            (key("ed25519", ED25519_PEM), key("ed25519", ED25519_HEX)),
+            (
+                key("ed25519", ED25519_HEX),
+                key("ed25519", &ED25519_HEX.to_lowercase()),
+            ),
+            (ecdsa(&whole()), ecdsa(&compressed())),
+            (ecdsa(&whole()), ecdsa(&indented)),
+            (ecdsa(&whole()), key("ecdsa", &whole())),
+        ] {
+            let error = role(&first, &second).unwrap_err().to_string();
+            assert!(error.contains("one key under two ids"), "{error}");
+        }
+    }
+
+    /// As Sigstore's roots of 2022 have it: `sigstore-tuf` checks no signature by the second form.
+    #[test]
+    fn a_key_that_is_listed_once_more_as_its_point_is_read_adv_51() {
+        let point = format!("04{X}{Y}");
+        let listed = key("ecdsa-sha2-nistp256", &point);
+        role(&key("ecdsa-sha2-nistp256", &whole()), &listed).unwrap();
     }
 }
