@@ -6,14 +6,21 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 
+use tokio::time::Instant;
+
+use super::images::UNIT;
 use super::reply::Rejection;
 use super::{Api, Asking};
 use crate::observe::audit::{Asked, Became};
 use crate::question::{KeyError, Question};
 use crate::service::{Decision, Key, NoDecision};
+use crate::shares::{Crowded, Party, Share};
 
 /// How many undecided images a message names.
 const NAMED: usize = 10;
+
+/// Bytes of verdicts in an answer that needs no room of its own.
+const SMALL: usize = 32 << 10;
 
 /// A decided key, or one that is wrong in itself.
 pub(super) struct Answered<'a> {
@@ -66,6 +73,16 @@ enum Known {
     Open(Question),
 }
 
+impl Answered<'_> {
+    /// Bytes of its verdict.
+    pub(super) fn size(&self) -> usize {
+        match &self.answer {
+            Ok(decision) => decision.judged.json.len(),
+            Err(_) => 0,
+        }
+    }
+}
+
 impl Api {
     /// Answers every distinct key once, in the order of the request.
     pub(super) async fn answer_all<'a>(
@@ -91,6 +108,27 @@ impl Api {
         let answers = answers.await;
         self.account(asking, &keys, &answers);
         complete(&keys, answers)
+    }
+
+    /// Room in memory for an answer of so many bytes of verdicts, which must not be too large.
+    ///
+    /// Small ones need none: there are no more of them than requests.
+    pub(super) async fn room(
+        &self,
+        bytes: usize,
+        deadline: Instant,
+    ) -> Result<Vec<Share>, Rejection> {
+        if bytes <= SMALL {
+            return Ok(Vec::new());
+        }
+        let most = usize::try_from(self.limits.evidence_bytes).unwrap_or(usize::MAX);
+        if bytes > most {
+            return Err(Rejection::answer_too_large(bytes, most));
+        }
+        let callers = Party::known("callers");
+        let share = self.packs.take(&callers, bytes.div_ceil(UNIT), deadline);
+        let share = share.await.map_err(|Crowded| Rejection::no_room())?;
+        Ok(vec![share])
     }
 
     /// The answer that is there without waiting; else the question.

@@ -52,8 +52,14 @@ impl Api {
             return Err(Rejection::too_many(keys.len(), self.limits.keys));
         }
         let answered = self.answer_all(&asking, keys, form).await?;
+        let sizes = answered.iter().map(|one| match idempotent {
+            // The name of an image.
+            true => 0,
+            false => one.size(),
+        });
+        let room = self.room(sizes.sum(), asking.deadline).await?;
         let items = answered.iter().map(|one| (one.key, item(one)));
-        Ok(Reply::answered(wire::items(idempotent, items)))
+        Ok(Reply::held(wire::items(idempotent, items), room))
     }
 }
 

@@ -19,7 +19,7 @@ use sealgate_core::json;
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::answers::Form;
+use super::answers::{Answered, Form};
 use super::reply::{Rejection, Reply};
 use super::{Api, Asking};
 use crate::config::Limits;
@@ -90,15 +90,21 @@ impl Api {
         let answered = self
             .answer_all(&asking, &request.images, request.form())
             .await?;
-        let verdicts = request.images.iter().map(|image| {
-            let same = answered.iter().find(|one| one.key == image);
-            match same.map(|one| &one.answer) {
-                Some(Ok(decision)) => decision.to_json(),
-                Some(Err(error)) => wrong(image, error),
-                None => wrong(image, &KeyError::Empty),
-            }
-        });
-        Ok(Reply::answered(list("verdicts", verdicts)))
+        let same = |image: &str| answered.iter().find(|one| one.key == image);
+        // What is asked twice is answered twice.
+        let sizes = request.images.iter().filter_map(|image| same(image));
+        let room = self.room(sizes.map(Answered::size).sum(), asking.deadline);
+        let room = room.await?;
+        let verdicts =
+            request
+                .images
+                .iter()
+                .map(|image| match same(image).map(|one| &one.answer) {
+                    Some(Ok(decision)) => decision.to_json(),
+                    Some(Err(error)) => wrong(image, error),
+                    None => wrong(image, &KeyError::Empty),
+                });
+        Ok(Reply::held(list("verdicts", verdicts), room))
     }
 
     /// The evidence pack of each image, in the order of the request.
@@ -158,10 +164,10 @@ impl Api {
     }
 }
 
-/// What bytes of packs are counted in.
-const UNIT: usize = 1 << 10;
+/// What bytes of answers are counted in.
+pub(super) const UNIT: usize = 1 << 10;
 
-/// Room for the packs of all answers: as much as one may have.
+/// Room for the packs and the verdicts of all answers: as much as one may have.
 pub(super) fn room(limits: &Limits) -> Arc<Shares> {
     let total = usize::try_from(limits.evidence_bytes).unwrap_or(usize::MAX) / UNIT;
     let total = total.max(1);

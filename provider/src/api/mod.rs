@@ -41,6 +41,7 @@ use tokio::time::Instant;
 
 use crate::callers::Callers;
 use crate::clock::Clock;
+use crate::config::memory::{OPEN, refused_at_once};
 use crate::config::{Config, Limits};
 use crate::observe::audit::Audit;
 use crate::observe::log::RequestIds;
@@ -60,18 +61,16 @@ pub(crate) struct Api {
     ids: RequestIds,
     limits: Limits,
     timeout: Duration,
+    /// For requests that are refused, while their bodies are thrown away.
+    strangers: Semaphore,
     /// For requests that are read or answered.
     open: Semaphore,
     /// For requests that wait for something else than memory.
     places: Semaphore,
     bodies: Bodies,
-    /// Bytes of the answers with evidence.
+    /// Bytes of large answers.
     packs: Arc<Shares>,
 }
-
-/// How many requests are open for each one that may wait: what is answered from the caches is soon
-/// done, and needs no other place.
-const OPEN: usize = 4;
 
 /// One request: who asks what, and until when an answer is of use.
 struct Asking {
@@ -98,6 +97,7 @@ impl Api {
             ids: RequestIds::new(),
             limits: config.limits.clone(),
             timeout: config.timeouts.request,
+            strangers: Semaphore::new(refused_at_once(config.limits.requests)),
             open: Semaphore::new(config.limits.requests.saturating_mul(OPEN)),
             places: Semaphore::new(config.limits.requests),
             bodies: Bodies::new(&config.limits),
@@ -187,8 +187,11 @@ impl Door {
     async fn admit(&self, request: Request, deadline: Instant) -> Result<Body, Rejection> {
         let (head, body) = request.into_parts();
         if let Err(refusal) = self.callers.admit(&head.headers, deadline).await {
-            // Whatever it is: it is thrown away, so that the client reads the answer.
-            let _ = body::read(body, 0, deadline).await;
+            // Whatever it is: it is thrown away, so that the client reads the answer. Of too many at
+            // once the rest are cut off.
+            if let Ok(_stranger) = self.api.strangers.try_acquire() {
+                let _ = body::read(body, 0, deadline).await;
+            }
             return Err(Rejection::caller(&refusal));
         }
         if let Some(activity) = head.extensions.get::<Arc<Activity>>() {

@@ -90,6 +90,16 @@ impl Rejection {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many_keys", message)
     }
 
+    /// The verdicts of one request have more bytes than an answer may have. None of them is left out
+    /// or cut: that would be another verdict.
+    pub(super) fn answer_too_large(found: usize, most: usize) -> Self {
+        let message = format!(
+            "the verdicts have {found} bytes, more than the {most} of limits.evidenceBytes: \
+             ask for fewer images at once"
+        );
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "answer_too_large", message)
+    }
+
     /// An image is undecided.
     ///
     /// Gatekeeper gets 200, as its protocol has it; who looks at the status gets 503.
@@ -130,7 +140,7 @@ impl Rejection {
         }
     }
 
-    /// The bodies of other requests, or answers with evidence, take all the room there is.
+    /// The bodies of other requests, or large answers, take all the room there is.
     pub(super) fn no_room() -> Self {
         Self {
             message: "no room in memory within limits.bodiesBytes and limits.evidenceBytes: \

@@ -71,6 +71,25 @@ mod tests {
     }
 
     #[test]
+    fn a_megabyte_of_separators_costs_little_adv_23() {
+        let began = std::time::Instant::now();
+        let long = 1 << 20;
+        assert_eq!(
+            read(&[&format!("Bearer {}", ".".repeat(long))])
+                .unwrap()
+                .len(),
+            long
+        );
+        let spaces = format!("Bearer{}", " ".repeat(long));
+        let found = "an empty token";
+        assert_eq!(read(&[&spaces]), Err(Refusal::NotBearer { found }));
+        let parts = format!("Bearer {}", "a ".repeat(long / 2));
+        assert!(read(&[&parts]).is_err());
+        let took = began.elapsed();
+        assert!(took < std::time::Duration::from_secs(20), "{took:?}");
+    }
+
+    #[test]
     fn exactly_one_token_is_read() {
         assert_eq!(read(&["Bearer a.b-c_d"]).unwrap(), "a.b-c_d");
         assert_eq!(read(&["bearer  a="]).unwrap(), "a=");

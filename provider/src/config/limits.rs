@@ -26,8 +26,8 @@ pub struct Timeouts {
     #[serde(with = "units::duration")]
     pub silence: Duration,
     /// How long a connection of which nothing is known may keep us waiting: for its TLS handshake (1 s
-    /// of it while more than half of the places are taken), for a first request whose sender may ask,
-    /// and, of any connection, to take some of an answer.
+    /// of it while more than half of the places are taken), from then on for a first request whose
+    /// sender may ask, however often it asks in vain, and, of any connection, to take some of an answer.
     #[serde(with = "units::duration")]
     pub handshake: Duration,
     /// A connection without a complete request header, idle or slow on purpose, after a request was
@@ -90,7 +90,8 @@ pub struct Limits {
     /// Bytes of the bodies of all requests at once.
     #[serde(with = "units::bytes")]
     pub bodies_bytes: u64,
-    /// Bytes of evidence packs in one answer of `/v1/evidence`, and in all of them at once.
+    /// Bytes of evidence packs in one answer of `/v1/evidence`, or of verdicts in one of the other
+    /// routes, and in all answers at once.
     #[serde(with = "units::bytes")]
     pub evidence_bytes: u64,
     /// Connections of one listener. When there are as many, the one that has been idle longest is

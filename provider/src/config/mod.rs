@@ -7,7 +7,7 @@
 mod check;
 mod limits;
 mod listener;
-mod memory;
+pub(crate) mod memory;
 mod print;
 mod registry;
 mod token_review;

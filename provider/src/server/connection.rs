@@ -23,13 +23,25 @@ use super::Serving;
 use super::certificates::Current;
 use super::places::{Activity, Place};
 use super::unread::Unread;
+use crate::config::memory::{HEADER_LIST_BYTES, WINDOW_BYTES};
 use crate::observe::metrics::Closed;
 
-/// Requests that one HTTP/2 connection may have open.
-const STREAMS: u32 = 128;
+/// Requests that one HTTP/2 connection may have open. Gatekeeper and Kyverno open another
+/// connection for more.
+const STREAMS: u32 = 64;
 
-/// Bytes of a request's head.
+/// Bytes of a request's head in HTTP/1.1, part of its connection's buffers.
 const HEADER_BYTES: u32 = 16 << 10;
+
+/// Bytes of an answer in HTTP/2 that wait for the peer to take them, beside the answer itself.
+const SEND_BYTES: usize = 16 << 10;
+
+/// Bytes of one frame: the least that RFC 9113, section 6.5.2, allows.
+const FRAME_BYTES: u32 = 16 << 10;
+
+/// Frames that a peer may have us cancel or answer with an error before the connection ends
+/// (CVE-2023-44487 and its kin).
+const RESETS: usize = 32;
 
 /// How long a connection that has to end may still take to say so, or to ask for the first
 /// time.
@@ -128,11 +140,12 @@ impl Served {
         let builder = self.builder(http2);
         let connection = builder.serve_connection(TokioIo::new(stream), service);
         tokio::pin!(connection);
+        let opened = Instant::now();
         // When it is closed, unless a request is being answered then.
         let mut end: Option<Instant> = None;
         let (mut stopped, mut old, mut said) = (false, false, false);
         loop {
-            let look = end.unwrap_or_else(|| self.idle_until(activity));
+            let look = end.unwrap_or_else(|| self.idle_until(opened, activity));
             tokio::select! {
                 biased;
                 ended = connection.as_mut() => return report(ended),
@@ -149,7 +162,7 @@ impl Served {
                 () = sleep_until(look) => match end {
                     Some(_) if activity.is_unfinished() => end = Some(Instant::now() + GRACE),
                     Some(_) => return,
-                    None if self.idle_until(activity) <= Instant::now() => {
+                    None if self.idle_until(opened, activity) <= Instant::now() => {
                         metrics.connection_closed(Closed::Silent);
                         end = Some(Instant::now() + GRACE);
                         said = true;
@@ -168,14 +181,16 @@ impl Served {
         }
     }
 
-    /// Until when it may be idle, as things are.
-    fn idle_until(&self, activity: &Activity) -> Instant {
-        let patience = match activity.was_admitted() {
-            true => self.patience.known,
-            false => self.patience.stranger,
-        };
+    /// Until when it may be open, as things are.
+    ///
+    /// Who has not been admitted yet gets no time by asking: being refused again and again is no
+    /// reason to stay.
+    fn idle_until(&self, opened: Instant, activity: &Activity) -> Instant {
+        if !activity.was_admitted() {
+            return opened + self.patience.stranger;
+        }
         // While a request is being answered, it is not idle: then it is looked at again.
-        activity.idle_since().unwrap_or_else(Instant::now) + patience
+        activity.idle_since().unwrap_or_else(Instant::now) + self.patience.known
     }
 
     /// Which HTTP it is was agreed on in the handshake: waiting for the first bytes to tell would
@@ -196,7 +211,14 @@ impl Served {
             .timer(TokioTimer::new())
             .keep_alive_interval(self.patience.known)
             .max_concurrent_streams(STREAMS)
-            .max_header_list_size(HEADER_BYTES);
+            .max_header_list_size(HEADER_LIST_BYTES)
+            .adaptive_window(false)
+            .initial_stream_window_size(WINDOW_BYTES)
+            .initial_connection_window_size(WINDOW_BYTES)
+            .max_frame_size(FRAME_BYTES)
+            .max_send_buf_size(SEND_BYTES)
+            .max_pending_accept_reset_streams(RESETS)
+            .max_local_error_reset_streams(RESETS);
         builder
     }
 }

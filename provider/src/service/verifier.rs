@@ -19,6 +19,9 @@ use crate::workers::{Panicked, Workers};
 
 /// Evidence up to this size never waits behind larger evidence.
 const SMALL: usize = 1 << 20;
+/// As what evidence counts whose statements conditions look at: a statement takes up to 48 bytes
+/// for each of its own then, and never more than [`HELD_BYTES`](sealgate_core::limits::HELD_BYTES).
+const AS_TREE: usize = 12;
 /// What bytes are counted in.
 const UNIT: usize = 1 << 10;
 
@@ -32,6 +35,7 @@ pub(crate) struct Verifier {
     metrics: Arc<Metrics>,
     threads: Arc<Shares>,
     bytes: Arc<Shares>,
+    most_bytes: usize,
     workers: Workers,
     longest_wait: Duration,
 }
@@ -77,6 +81,7 @@ impl Verifier {
                 SMALL / UNIT,
                 most.waiting,
             )),
+            most_bytes: most.bytes,
             workers: Workers::start("judge", threads)?,
             longest_wait: most.wait,
         })
@@ -114,6 +119,22 @@ impl Verifier {
         })
     }
 
+    /// As how many bytes evidence counts while it is judged by these rules.
+    fn takes(&self, bytes: usize, rules: &Rules) -> usize {
+        let policies = &rules.policies.policies;
+        let reads_statements = policies
+            .iter()
+            .any(|policy| !policy.attestations().is_empty());
+        match reads_statements && bytes > SMALL {
+            // The largest takes all there is.
+            true => bytes
+                .saturating_mul(AS_TREE)
+                .min(self.most_bytes)
+                .max(bytes),
+            false => bytes,
+        }
+    }
+
     /// Verifies evidence that was asked for at `at`. A panic is no verdict.
     pub(crate) async fn verify(
         &self,
@@ -122,7 +143,7 @@ impl Verifier {
         rules: &Arc<Rules>,
         at: Duration,
     ) -> Result<CachedVerdict, Undecided> {
-        let bytes = size(&evidence);
+        let bytes = self.takes(size(&evidence), rules);
         let rules = Arc::clone(rules);
         let clock = Arc::clone(&self.clock);
         let metrics = Arc::clone(&self.metrics);

@@ -8,6 +8,8 @@
     clippy::indexing_slicing
 )]
 
+mod soak;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
@@ -70,7 +72,9 @@ impl Program {
         });
         // JSON is YAML.
         let config = file("sealgate.yaml", &config.to_string());
-        let mut process = Command::new(env!("CARGO_BIN_EXE_sealgate"))
+        let program = std::env::var_os("SEALGATE_PROGRAM");
+        let program = program.unwrap_or_else(|| env!("CARGO_BIN_EXE_sealgate").into());
+        let mut process = Command::new(program)
             .args(["serve", "--config"])
             .arg(config)
             .stderr(Stdio::piped())
@@ -112,9 +116,14 @@ impl Program {
 
     /// The most memory that was ever resident, in bytes.
     fn most_memory(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    /// What the system says of its memory, in bytes.
+    fn memory(&self, field: &str) -> u64 {
         let status = format!("/proc/{}/status", self.process.id());
         let status = std::fs::read_to_string(status).expect("the program runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(field));
         let kilobytes = line.unwrap().trim().trim_end_matches(" kB");
         kilobytes.parse::<u64>().unwrap() << 10
     }

@@ -1,5 +1,6 @@
 //! Too much of everything: a clear answer each, and nothing lost.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, StatusCode};
@@ -93,6 +94,68 @@ async fn a_connection_without_a_further_request_is_closed() {
     tokio::time::timeout(Duration::from_secs(30), closed)
         .await
         .unwrap();
+}
+
+/// What the server says of itself in HTTP/2 (RFC 9113, section 6.5.2), before anybody has asked.
+#[tokio::test]
+async fn an_http_2_connection_has_bounds_of_its_own_atk_32() {
+    let world = World::new().await;
+    let mut tls = (*world.tls()).clone();
+    tls.alpn_protocols = vec![b"h2".to_vec()];
+    let tcp = TcpStream::connect(world.address()).await.unwrap();
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(tls));
+    let name = "localhost".try_into().unwrap();
+    let mut stream = connector.connect(name, tcp).await.unwrap();
+    stream
+        .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")
+        .await
+        .unwrap();
+    let mut head = [0; 9];
+    stream.read_exact(&mut head).await.unwrap();
+    assert_eq!(head[3], 4, "a SETTINGS frame");
+    let mut settings = vec![0; usize::from(u16::from_be_bytes([head[1], head[2]]))];
+    stream.read_exact(&mut settings).await.unwrap();
+    let setting = |id: u16| {
+        let mut all = settings.chunks(6);
+        let found = all.find(|one| one[..2] == id.to_be_bytes());
+        found.map(|one| u32::from_be_bytes(one[2..].try_into().unwrap()))
+    };
+    let (streams, window, frame, head) = (setting(3), setting(4), setting(5), setting(6));
+    assert_eq!(streams, Some(64));
+    assert_eq!(window.unwrap_or(65_535), 65_535);
+    assert_eq!(frame.unwrap_or(16_384), 16_384);
+    assert_eq!(head, Some(8 << 10));
+    // And the connection's own window is never raised: what follows is the acknowledgement.
+    let mut next = [0; 9];
+    stream.read_exact(&mut next).await.unwrap();
+    assert_eq!((next[3], next[4]), (4, 1));
+}
+
+/// Verdicts are complete or they are none.
+#[tokio::test]
+async fn verdicts_beyond_the_bytes_of_an_answer_are_none_adv_48() {
+    let world = World::with(|config| {
+        config.limits.evidence_bytes = 48 << 10;
+    })
+    .await;
+    let images: Vec<_> = (0..100)
+        .map(|n| world.signed(&format!("app{n}"), "1.0").tagged("1.0"))
+        .collect();
+    let images: Vec<_> = images.iter().map(String::as_str).collect();
+    let one = world.validate(&images[..1]).await.items()[0].to_string();
+    let fitting = (48 << 10) / one.len() - 2;
+    assert!((2..100).contains(&fitting), "{} bytes each", one.len());
+    assert_eq!(
+        world.validate(&images[..fitting]).await.items().len(),
+        fitting
+    );
+    let reply = world.validate(&images).await;
+    assert_eq!(reply.status, StatusCode::PAYLOAD_TOO_LARGE);
+    let error = reply.system_error();
+    assert!(error.contains("limits.evidenceBytes"), "{error}");
+    // Pinned names are short.
+    let reply = world.post("/v1/mutate", provider_request(&images)).await;
+    assert_eq!(reply.items().len(), images.len());
 }
 
 #[tokio::test]

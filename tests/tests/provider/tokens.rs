@@ -367,6 +367,43 @@ async fn strangers_whose_bodies_never_end_take_no_room_of_those_who_may_ask_f9()
     }
 }
 
+/// Each refusal would have been a new beginning.
+#[tokio::test]
+async fn a_refused_stranger_who_keeps_asking_has_an_end_f9() {
+    let cluster = Cluster::with(|config| {
+        config.timeouts.handshake = Duration::from_secs(1);
+        config.timeouts.idle = Duration::from_secs(600);
+    })
+    .await;
+    let tls = https::client_config(&cluster.world.server_ca.pem, None).unwrap();
+    let mut stranger = Https::connect(cluster.world.address(), tls.clone())
+        .await
+        .unwrap();
+    let mut known = Https::connect(cluster.world.address(), tls).await.unwrap();
+    let images = json!({"images": ["UPPER"]}).to_string();
+    let ask = |token: &str| {
+        Request::post("/v1/verify")
+            .header("host", "localhost")
+            .header("authorization", format!("Bearer {token}"))
+            .body(Full::new(Bytes::from(images.clone())))
+            .unwrap()
+    };
+    assert_eq!(known.send(ask(TOKEN)).await.unwrap().status(), 200);
+    let mut refused = 0;
+    let asking = async {
+        while let Ok(answer) = stranger.send(ask("nobody's")).await {
+            assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+            refused += 1;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), asking)
+        .await
+        .expect("the connection is closed, however often it asks");
+    assert!(refused > 0);
+    // Who was admitted once stays.
+    assert_eq!(known.send(ask(TOKEN)).await.unwrap().status(), 200);
+}
+
 #[tokio::test]
 async fn no_token_is_seen_in_logs_metrics_or_the_audit_log() {
     let logged = Logged::default();
