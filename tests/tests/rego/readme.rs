@@ -22,7 +22,7 @@ fn recipe_denies_unless_proven_in_both_dialects() {
     let github = "https://token.actions.githubusercontent.com";
     let acme = json!({"issuer": github, "subject": "https://github.com/acme/app/.github/workflows/release.yml@refs/tags/v1"});
     let other = json!({"issuer": github, "subject": "https://github.com/acme-evil/app"});
-    for template in recipes() {
+    for template in recipes("<!-- More than verified. -->") {
         let violations =
             |image: &str, source: fn(&[String], &Value) -> ProviderAnswer, signer: &Value| {
                 let signer = signer.clone();
@@ -59,8 +59,10 @@ fn signed_by(keys: &[String], signer: &Value) -> ProviderAnswer {
     answer(200, &items, "")
 }
 
-fn recipes() -> [String; 2] {
-    let rego = README.split("```rego\n").nth(1).unwrap();
+/// The recipe that follows this mark, for both dialects.
+pub(crate) fn recipes(mark: &str) -> [String; 2] {
+    let rego = README.split(mark).nth(1).unwrap();
+    let rego = rego.split("```rego\n").nth(1).unwrap();
     let rego = rego.split("```").next().unwrap();
     [
         (Dialect::V0, VERIFIED_IMAGES),

@@ -4,11 +4,11 @@ use sealgate_core::policy::NoMatch;
 use sealgate_core::policy::file::{self, PolicyFile};
 use sealgate_core::{Policies, TrustMaterial, UnixTime};
 use sealgate_testkit::pack::Pack;
-use sealgate_testkit::rego::{Review, Violation};
+use sealgate_testkit::rego::{ExternalData, Review, Violation};
 use sealgate_testkit::sign::{self, Kind, SigningKey};
 use serde_json::{Value, json};
 
-use crate::harness::{GOOD, answer, item, pod, review};
+use crate::harness::{GOOD, answer, item, pod, review, review_with};
 
 #[test]
 fn verified_image_is_admitted_also_by_the_policy_it_is_asked_under() {
@@ -75,6 +75,49 @@ fn image_that_no_policy_covers_is_refused_unless_the_provider_is_told_to_admit_i
     assert_eq!(through(verdict)[0].details["situation"], "no_policy");
     let lenient = judge(&elsewhere, &policies(&key, NoMatch::DangerAllowUnverified));
     assert_eq!(through(lenient), []);
+}
+
+/// What a policy lets in without proof is admitted by the template, as by the policy; a template of
+/// one's own that demands proof, as the README has it, does not.
+#[test]
+fn what_passes_unproven_is_admitted_unless_proof_is_demanded_rt_10() {
+    let document = json!({
+        "version": "1.0",
+        "trustPolicies": [{
+            "name": "all",
+            "registryScopes": ["*"],
+            "signatureVerification": {"level": "skip"},
+        }],
+    });
+    let file = PolicyFile {
+        name: "trustpolicy.json".to_owned(),
+        text: document.to_string(),
+    };
+    let policies = file::load(&[file], NoMatch::Deny, &file::only_inline_keys).unwrap();
+    let unproven = judge(&Pack::image(GOOD, "a"), &policies);
+    assert_eq!(unproven["outcome"], "unproven");
+    assert_eq!(unproven["verified"], true);
+    assert_eq!(unproven["signers"], json!([]));
+    assert_eq!(reviewed(&unproven, json!({})), []);
+
+    let key = SigningKey::generate(Kind::P256);
+    let pack = signed(&key, Pack::image(GOOD, "a"));
+    let proven = judge(&pack, &self::policies(&key, NoMatch::Deny));
+    assert_eq!(proven["outcome"], "verified");
+    let mut warned = proven.clone();
+    warned["outcome"] = "warned".into();
+    let mut without = proven.clone();
+    without.as_object_mut().unwrap().remove("outcome");
+    for template in crate::readme::recipes("<!-- Proof alone. -->") {
+        for (verdict, violations) in [(&proven, 0), (&unproven, 1), (&warned, 1), (&without, 1)] {
+            let verdict = verdict.clone();
+            let client = ExternalData::new().provider("sealgate", move |keys| {
+                answer(200, &[item(&keys[0], verdict.clone())], "")
+            });
+            let found = review_with(&template, &Review::create(pod(GOOD)), &client);
+            assert_eq!(found.len(), violations, "{found:?}");
+        }
+    }
 }
 
 /// The verdict of core as the provider sends it.
