@@ -32,6 +32,51 @@ fn a_megabyte_of_separators_costs_little_adv_23() {
     assert!(began.elapsed() < LONG, "{:?}", began.elapsed());
 }
 
+/// The same in whatever else has separators: subjects, stores, media types, object identifiers.
+#[test]
+fn a_megabyte_of_separators_costs_little_in_every_carrier_adv_23() {
+    use sealgate_core::policy::TrustedIdentities;
+    use sealgate_core::trust::{StoreKind, StoreName, TrustStore};
+    use sealgate_core::{Manifest, PublicKey};
+    use serde_json::json;
+
+    let began = Instant::now();
+    for separator in [
+        ".", "/", ",", ";", "=", "+", ":", "\\", "CN=,", "1.", "a/", "\n",
+    ] {
+        let text = separator.repeat((1 << 20) / separator.len());
+        assert!(TrustedIdentities::parse(&[format!("x509.subject: {text}")]).is_err());
+        assert!(format!("ca:{text}").parse::<StoreName>().is_err());
+        let armored = format!("-----BEGIN PUBLIC KEY-----{text}-----END PUBLIC KEY-----");
+        assert!(PublicKey::from_pem(armored.as_bytes()).is_err());
+        assert!(TrustStore::read(StoreKind::Ca, [armored.as_bytes()]).is_err());
+        // A media type is compared, and never taken apart.
+        let manifest = json!({
+            "schemaVersion": 2,
+            "mediaType": text,
+            "artifactType": text,
+            "config": {"mediaType": text, "digest": Digest::sha256(b"{}"), "size": 2},
+            "layers": [],
+        });
+        let manifest = Manifest::parse(manifest.to_string().as_bytes());
+        assert!(manifest.is_err() || manifest.is_ok_and(|manifest| manifest.kind() == text));
+    }
+    // The object identifier of a key: every byte below 128 is a part of it.
+    let length = 60_000_usize;
+    let sized = |tag: u8, content: &[u8]| {
+        let size = u16::try_from(content.len()).unwrap().to_be_bytes();
+        [&[tag, 0x82], &size[..], content].concat()
+    };
+    let oid = sized(0x06, &vec![1; length]);
+    let key = sized(
+        0x30,
+        &[sized(0x30, &oid), vec![0x03, 0x02, 0x00, 0x01]].concat(),
+    );
+    assert!(PublicKey::from_der(&key).is_err());
+    assert!(TrustStore::read(StoreKind::Ca, [key.as_slice()]).is_err());
+    assert!(began.elapsed() < LONG, "{:?}", began.elapsed());
+}
+
 /// All texts of up to `length` of these parts.
 fn texts(parts: &[&str], length: usize) -> Vec<String> {
     let mut all = vec![String::new()];
