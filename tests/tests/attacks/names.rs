@@ -46,7 +46,9 @@ fn a_megabyte_of_separators_costs_little_in_every_carrier_adv_23() {
     ] {
         let text = separator.repeat((1 << 20) / separator.len());
         assert!(TrustedIdentities::parse(&[format!("x509.subject: {text}")]).is_err());
-        assert!(format!("ca:{text}").parse::<StoreName>().is_err());
+        // Dots and digits are letters of such a name.
+        let store = format!("ca:{text}").parse::<StoreName>();
+        assert_eq!(store.is_ok(), [".", "1."].contains(&separator));
         let armored = format!("-----BEGIN PUBLIC KEY-----{text}-----END PUBLIC KEY-----");
         assert!(PublicKey::from_pem(armored.as_bytes()).is_err());
         assert!(TrustStore::read(StoreKind::Ca, [armored.as_bytes()]).is_err());

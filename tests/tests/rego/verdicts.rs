@@ -85,7 +85,7 @@ fn what_passes_unproven_is_admitted_unless_proof_is_demanded_rt_10() {
         "version": "1.0",
         "trustPolicies": [{
             "name": "all",
-            "registryScopes": ["*"],
+            "registryScopes": ["registry.example.com/prod/app"],
             "signatureVerification": {"level": "skip"},
         }],
     });
