@@ -8,19 +8,36 @@ use futures::future::join_all;
 
 use tokio::time::Instant;
 
-use super::images::UNIT;
 use super::reply::Rejection;
 use super::{Api, Asking};
+use crate::config::Limits;
 use crate::observe::audit::{Asked, Became};
 use crate::question::{KeyError, Question};
 use crate::service::{Decision, Key, NoDecision};
-use crate::shares::{Crowded, Party, Share};
+use crate::shares::{Bounds, Crowded, Party, Share, Shares};
 
 /// How many undecided images a message names.
 const NAMED: usize = 10;
 
 /// Bytes of verdicts in an answer that needs no room of its own.
 const SMALL: usize = 32 << 10;
+
+/// What bytes of answers are counted in.
+pub(super) const UNIT: usize = 1 << 10;
+
+/// Room for the packs and the verdicts of all answers: as much as one may have.
+pub(super) fn room(limits: &Limits) -> Arc<Shares> {
+    let total = usize::try_from(limits.evidence_bytes).unwrap_or(usize::MAX) / UNIT;
+    let total = total.max(1);
+    Shares::new(Bounds {
+        total,
+        share: total,
+        strangers: total,
+        small: total,
+        large: (total, total),
+        waiting: limits.waiting,
+    })
+}
 
 /// A decided key, or one that is wrong in itself.
 pub(super) struct Answered<'a> {

@@ -9,7 +9,6 @@
 //! `{"error": {"code", "message"}}` alone.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::http::StatusCode;
@@ -19,13 +18,12 @@ use sealgate_core::json;
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::answers::{Answered, Form};
+use super::answers::{Answered, Form, UNIT};
 use super::reply::{Rejection, Reply};
 use super::{Api, Asking};
-use crate::config::Limits;
 use crate::question::{KeyError, Question};
 use crate::service::{NoDecision, size};
-use crate::shares::{Bounds, Crowded, Party, Share, Shares};
+use crate::shares::{Crowded, Party, Share};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -162,23 +160,6 @@ impl Api {
         let pack = self.service.pack(question, evidence, rooms).await;
         Ok(pack.map(|pack| (pack, share)).map_err(NoDecision::from))
     }
-}
-
-/// What bytes of answers are counted in.
-pub(super) const UNIT: usize = 1 << 10;
-
-/// Room for the packs and the verdicts of all answers: as much as one may have.
-pub(super) fn room(limits: &Limits) -> Arc<Shares> {
-    let total = usize::try_from(limits.evidence_bytes).unwrap_or(usize::MAX) / UNIT;
-    let total = total.max(1);
-    Shares::new(Bounds {
-        total,
-        share: total,
-        strangers: total,
-        small: total,
-        large: (total, total),
-        waiting: limits.waiting,
-    })
 }
 
 /// `{"name":[…]}` of JSON that is written already.

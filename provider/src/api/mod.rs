@@ -101,7 +101,7 @@ impl Api {
             open: Semaphore::new(config.limits.requests.saturating_mul(OPEN)),
             places: Semaphore::new(config.limits.requests),
             bodies: Bodies::new(&config.limits),
-            packs: images::room(&config.limits),
+            packs: answers::room(&config.limits),
         }
     }
 
