@@ -427,6 +427,38 @@ mod tests {
     }
 
     #[test]
+    fn what_is_remembered_is_bounded_by_its_bytes() {
+        /// How often checks of so many bytes are made if each is asked for twice.
+        fn calls(sizes: &[usize]) -> usize {
+            let mut calls = 0;
+            metered(|| {
+                for bytes in sizes.iter().chain(sizes) {
+                    let (key, signature) = (b"k", b"si");
+                    let message = vec![0; bytes - key.len() - signature.len()];
+                    let asked = SignatureCheck {
+                        scheme: "one",
+                        cost: 1,
+                        key,
+                        message: &message,
+                        signature,
+                    };
+                    assert!(check_signature(asked, || {
+                        calls += 1;
+                        true
+                    }));
+                }
+            });
+            calls
+        }
+        let all = limits::REMEMBERED_BYTES;
+        assert_eq!(calls(&[all]), 1);
+        assert_eq!(calls(&[all + 1]), 2);
+        assert_eq!(calls(&[all, 10]), 3);
+        assert_eq!(calls(&[all - 10, 10]), 2);
+        assert_eq!(calls(&[all - 10, 11]), 3);
+    }
+
+    #[test]
     fn one_signature_cannot_take_what_others_need() {
         let each = limits::PATH_STEPS_EACH;
         metered(|| {

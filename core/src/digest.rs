@@ -165,6 +165,7 @@ fn shorten(text: &str) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -174,6 +175,21 @@ mod tests {
             assert_eq!(digest.to_string().parse(), Ok(digest));
             assert!(digest.matches(b"x"));
             assert!(!digest.matches(b"y"));
+            assert_eq!(format!("{digest:?}"), digest.to_string());
+        }
+    }
+
+    #[test]
+    fn a_message_shows_the_beginning_of_what_is_no_digest() {
+        let hostile = "f".repeat(5000);
+        for text in [
+            hostile.clone(),
+            format!("{hostile}:00"),
+            format!("sha256:{hostile}"),
+        ] {
+            let said = text.parse::<Digest>().unwrap_err().to_string();
+            let shown = said.bytes().filter(|byte| *byte == b'f').count();
+            assert!((80..100).contains(&shown), "{said}");
         }
     }
 

@@ -375,6 +375,7 @@ fn check_tag(tag: &str) -> Result<(), ReferenceError> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::digest::Algorithm;
 
     fn normal(text: &str) -> String {
         text.parse::<Reference>().unwrap().to_string()
@@ -386,6 +387,7 @@ mod tests {
         for (given, expected) in [
             ("nginx", "docker.io/library/nginx:latest"),
             ("nginx:1.2", "docker.io/library/nginx:1.2"),
+            ("nginx:_1-a.B", "docker.io/library/nginx:_1-a.B"),
             ("acme/app", "docker.io/acme/app:latest"),
             ("index.docker.io/nginx", "docker.io/library/nginx:latest"),
             ("localhost/app", "localhost/app:latest"),
@@ -471,6 +473,25 @@ mod tests {
             }
             assert_eq!(normal(expected), expected, "normal forms stay");
         }
+    }
+
+    #[test]
+    fn the_longest_names_are_read_and_longer_ones_are_not() {
+        let repository = format!("r.example.com/{}", "a".repeat(255 - "r.example.com/".len()));
+        let tag = "t".repeat(128);
+        let digest = Digest::of(Algorithm::Sha512, b"x");
+        let longest = format!("{repository}:{tag}@{digest}");
+        assert_eq!(longest.len(), limits::REFERENCE_BYTES);
+        assert_eq!(normal(&longest), longest);
+        for (text, bytes) in [
+            (format!("{repository}a"), 256),
+            (format!("r.example.com/{longest}"), longest.len() + 14),
+        ] {
+            let refused = text.parse::<Reference>().unwrap_err();
+            assert!(matches!(refused, ReferenceError::TooLong(n) if n == bytes));
+        }
+        let refused = format!("{repository}:{tag}t").parse::<Reference>();
+        assert!(matches!(refused, Err(ReferenceError::Tag(_))));
     }
 
     /// `xn--example-` is `example` to some readers of names, and a name of its own to others.
@@ -567,6 +588,8 @@ mod tests {
             "user@r.example.com/app",
             "nginx:",
             "nginx:-x",
+            "nginx:.x",
+            "nginx:x+y",
             "nginx@sha256:abc",
             "https://r.example.com/app",
             &format!("nginx:{}", "a".repeat(129)),

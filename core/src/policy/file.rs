@@ -187,6 +187,17 @@ attestations:
     }
 
     #[test]
+    fn policies_ask_for_the_namespace_if_one_of_them_names_any() {
+        let plain = policy(KEYLESS);
+        let bound = plain.replace("{name: p}", "{name: q}");
+        let bound = bound.replace("spec:\n", "spec:\n  namespaces: [prod]\n");
+        let by_namespace = |text: &str| load_one(text).unwrap().by_namespace();
+        assert!(!by_namespace(&plain));
+        assert!(by_namespace(&bound));
+        assert!(by_namespace(&format!("{plain}---\n{bound}")));
+    }
+
+    #[test]
     fn every_problem_is_reported_with_its_line_and_field() {
         let text = policy(
             "mode: enforced
