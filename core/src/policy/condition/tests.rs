@@ -225,6 +225,37 @@ fn whatever_may_cost_much_is_counted_rt_14() {
 }
 
 #[test]
+fn what_cannot_be_evaluated_says_why() {
+    let predicate = json!({"n": 3, "l": [1], "m": {"a": 1}, "most": i64::MAX});
+    for (source, why) in [
+        (
+            "predicate.absent == 1",
+            "a field or key that it asks for is absent",
+        ),
+        (
+            "predicate.l[7] == 1",
+            "a list has no element at an index that it asks for",
+        ),
+        ("predicate.n / 0u == 1u", "it divides by zero"),
+        ("predicate.n % 0u == 1u", "it divides by zero"),
+        (
+            "-9223372036854775807 - predicate.l.size() - 1 < 0",
+            "a number grows beyond what it can hold",
+        ),
+        ("{'a': 1, 'a': 2} == {}", "a map has a key twice"),
+        ("absent == 1", "there is no \"absent\""),
+        (
+            "predicate.n",
+            "expected true or false, found a value of type",
+        ),
+    ] {
+        let reason = holds(source, &predicate).unwrap_err();
+        assert_eq!(reason.code, Code::ConditionError, "{source}: {reason}");
+        assert!(reason.message.contains(why), "{source}: {reason}");
+    }
+}
+
+#[test]
 fn expressions_are_bounded_in_size_and_depth() {
     let nested = |n: usize| format!("{}true{}", "(".repeat(n), ")".repeat(n));
     let chained = |n: usize| format!("predicate{} == 1", ".a".repeat(n));
