@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use sealgate_core::Digest;
 use sealgate_core::trust::{StoreKind, TrustStore};
 use sealgate_testkit::certificate::{purpose, usage};
 use sealgate_testkit::der;
@@ -80,6 +81,19 @@ fn a_leaf_must_not_be_an_authority() {
     leaf_refused("certificate_profile", |p| {
         p.basic_constraints = Some((true, true, None))
     });
+}
+
+/// So that one knows which one of a chain to replace: by its name and the beginning of its hash.
+#[test]
+fn a_message_says_which_certificate_breaks_a_rule() {
+    let signer = Signer::with(nothing, nothing, |p| p.key_usage = None);
+    let verdict = judge(&signer.signed(Format::Jws), &strict(), &signer.trust());
+    let hash = Digest::sha256(&signer.leaf.der).to_string();
+    let hash = &hash["sha256:".len()..][..16];
+    let message = &verdict.reasons[0].message;
+    let certificate =
+        format!("the certificate \"CN=release,O=acme,ST=WA,C=US\" (sha256 {hash}…): ");
+    assert!(message.contains(&certificate), "{message}");
 }
 
 #[test]
