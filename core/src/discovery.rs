@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::digest::Digest;
 use crate::evidence::{Artifact, Blob, Evidence};
-use crate::formats::{self, Carrier, Found};
+use crate::formats::{self, Carrier, Found, SignedBy};
 use crate::judgement::Part;
 use crate::limits;
 use crate::manifest::{Manifest, ManifestError};
@@ -19,6 +19,8 @@ pub(crate) struct Discovered {
     pub(crate) broken: Vec<Reason>,
     /// What is not for us, and why.
     pub(crate) ignored: Vec<Reason>,
+    /// How the candidates that could be read are signed. None before they are read.
+    pub(crate) kinds: BTreeSet<SignedBy>,
 }
 
 /// What is being found.

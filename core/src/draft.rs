@@ -6,13 +6,19 @@ use crate::evidence::Evidence;
 use crate::judged::Judged;
 use crate::limits;
 use crate::policy::{Mode, NoMatch, Policies, Policy};
-use crate::reason::{self, Code, Reason};
+use crate::reason::{self, Class, Code, Reason};
 use crate::time::earliest;
 use crate::verdict::{Asked, CheckResult, Image, Outcome, Passed, SCHEMA_VERSION, Verdict};
 
 /// A verdict in the making.
 pub(crate) struct Draft {
     verdict: Verdict,
+    /// What the policies themselves say against the image.
+    own: Vec<Reason>,
+    /// What the authorities say whose part is missing.
+    failures: Vec<Reason>,
+    /// The class of the most telling reason of a policy that refuses the image.
+    refused: Option<Class>,
     enforced_failed: bool,
     warned: bool,
     unproven: bool,
@@ -55,6 +61,9 @@ impl Draft {
                 trust_revision,
                 valid_until: None,
             },
+            own: Vec::new(),
+            failures: Vec::new(),
+            refused: None,
             enforced_failed: false,
             warned: false,
             unproven: false,
@@ -98,6 +107,14 @@ impl Draft {
             (Passed::Failed, Mode::Enforce) => self.enforced_failed = true,
             (Passed::Failed, Mode::Warn) => self.warned = true,
         }
+        if judged.report.outcome == Passed::Failed {
+            let reasons = || judged.report.reasons.iter().chain(&judged.failures);
+            if policy.mode() == Mode::Enforce {
+                self.refused = self.refused.max(most_telling(reasons()));
+            }
+            self.own.extend(judged.report.reasons.iter().cloned());
+            self.failures.extend(judged.failures);
+        }
         let verdict = &mut self.verdict;
         verdict.policies.push(judged.report);
         verdict.signers.extend(judged.signers);
@@ -106,7 +123,6 @@ impl Draft {
             verdict.attestations.push(attestation);
         }
         verdict.checks.extend(judged.checks);
-        verdict.reasons.extend(judged.reasons);
         verdict.valid_until = earliest(verdict.valid_until, judged.valid_until);
     }
 
@@ -122,12 +138,13 @@ impl Draft {
         verdict.checks.dedup();
         verdict.checks.truncate(limits::CHECKS);
         if self.enforced_failed || self.warned {
-            verdict.reasons.extend(found.broken.iter().cloned());
-            verdict.reasons.extend(found.ignored.iter().cloned());
+            let beside = || found.broken.iter().chain(&found.ignored);
+            self.refused = self.refused.max(most_telling(beside()));
+            self.failures.extend(beside().cloned());
         }
-        verdict.reasons = reason::most_specific(std::mem::take(&mut verdict.reasons));
+        verdict.reasons = reason::most_specific_of(self.own, self.failures);
         verdict.outcome = match (self.enforced_failed, self.warned, self.unproven) {
-            (true, _, _) => refusal(&verdict.reasons),
+            (true, _, _) => self.refused.map_or(Outcome::Untrusted, Outcome::from),
             (false, true, _) => Outcome::Warned,
             (false, false, true) => Outcome::Unproven,
             (false, false, false) => Outcome::Verified,
@@ -138,10 +155,6 @@ impl Draft {
 }
 
 /// The class of the most telling reason.
-fn refusal(reasons: &[Reason]) -> Outcome {
-    reasons
-        .iter()
-        .map(|reason| reason.code.class())
-        .max()
-        .map_or(Outcome::Untrusted, Outcome::from)
+fn most_telling<'a>(reasons: impl Iterator<Item = &'a Reason>) -> Option<Class> {
+    reasons.map(|reason| reason.code.class()).max()
 }

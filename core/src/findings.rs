@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::budget::{self, Exceeded};
 use crate::digest::Digest;
 use crate::discovery::Discovered;
-use crate::formats::{Found, Judge, Memory};
+use crate::formats::{Found, Judge, Memory, SignedBy};
 use crate::judgement::{Context, Judgement, Says, Unproven, Verified};
 use crate::policy::{Authority, Policy};
 use crate::reason::{Code, Reason};
@@ -23,14 +23,32 @@ pub(crate) struct Findings {
     /// Signatures that a level lets in whoever made them.
     pub(crate) unproven: Vec<Unproven>,
     /// Why others do not count.
-    pub(crate) failures: Vec<Reason>,
-    /// The checks of the signatures that failed.
-    pub(crate) failed_checks: Vec<Check>,
+    failures: Vec<Failure>,
+    /// The places of the candidates that are known to be its own.
+    own: BTreeSet<usize>,
     /// It lets in without looking at signatures, and says so by these checks.
     pub(crate) unseen: Option<Vec<Check>>,
 }
 
+/// A candidate that does not count.
+struct Failure {
+    /// Its place among the candidates.
+    candidate: usize,
+    reasons: Vec<Reason>,
+    checks: Vec<Check>,
+}
+
 impl Findings {
+    /// Why what was found does not count for this authority.
+    pub(crate) fn failures(&self) -> impl Iterator<Item = &Reason> {
+        self.failures.iter().flat_map(|failure| &failure.reasons)
+    }
+
+    /// The checks of what does not count.
+    pub(crate) fn failed_checks(&self) -> impl Iterator<Item = &Check> {
+        self.failures.iter().flat_map(|failure| &failure.checks)
+    }
+
     /// Whether the authority lets in without proof.
     pub(crate) fn passes_unproven(&self) -> bool {
         self.unseen.is_some() || !self.unproven.is_empty()
@@ -75,22 +93,42 @@ pub(crate) fn judge_authorities<'a>(
         mut judgements,
         unread,
         broken,
+        kinds,
         ..
     } = judge_candidates(&found.candidates, &asked)?;
     judgements.sort_by_key(|(index, asked, _)| (asked.place, *index));
-    for (_, asked, judgement) in judgements {
+    for (candidate, asked, judgement) in judgements {
         let (policy, authority) = asked.place;
         let of_policy = findings.get_mut(policy);
         if let Some(findings) = of_policy.and_then(|f| f.get_mut(authority)) {
-            findings.add(asked.authority, judgement);
+            findings.add(asked.authority, candidate, judgement);
         }
     }
+    findings.iter_mut().for_each(|policy| forget_others(policy));
     let mut index = 0..;
     found
         .candidates
         .retain(|_| index.next().is_none_or(|index| !unread.contains(&index)));
     found.broken.extend(broken);
+    found.kinds = kinds;
     Ok(findings)
+}
+
+/// That a signature is not an authority's says nothing where it is known to be another's of the
+/// same policy.
+fn forget_others(policy: &mut [Findings]) {
+    let mut owners = BTreeMap::<usize, Vec<usize>>::new();
+    for (authority, findings) in policy.iter().enumerate() {
+        for candidate in &findings.own {
+            owners.entry(*candidate).or_default().push(authority);
+        }
+    }
+    for (authority, findings) in policy.iter_mut().enumerate() {
+        findings.failures.retain(|failure| {
+            let owners = owners.get(&failure.candidate);
+            owners.is_none_or(|owners| owners.contains(&authority))
+        });
+    }
 }
 
 /// An authority that judges.
@@ -110,6 +148,8 @@ struct Judgements<'a, 'p, 'c> {
     /// The places of those that cannot be read.
     unread: BTreeSet<usize>,
     broken: Vec<Reason>,
+    /// How those that can be read are signed.
+    kinds: BTreeSet<SignedBy>,
     /// What statements say, by their digests: each is held once, however many envelopes carry it.
     statements: BTreeMap<Digest, Statement>,
 }
@@ -154,6 +194,7 @@ impl<'a, 'p, 'c> Judgements<'a, 'p, 'c> {
                 return Ok(Ok(()));
             }
         };
+        self.kinds.insert(read.signed_by());
         for asked in asked {
             let judged = budget::share(|| read.judge(&asked.judge, &asked.context, memory));
             let judgement = match judged {
@@ -188,29 +229,41 @@ fn not_judged(exceeded: Exceeded, left: usize) -> Reason {
 }
 
 impl Findings {
-    fn add(&mut self, authority: &Authority, judgement: Judgement) {
+    fn add(&mut self, authority: &Authority, candidate: usize, judgement: Judgement) {
         match judgement {
             Judgement::NotApplicable => {}
-            Judgement::Failed { reasons, checks } => {
-                self.failures.extend(reasons);
-                self.failed_checks.extend(checks);
-            }
+            Judgement::Failed { reasons, checks } => self.failures.push(Failure {
+                candidate,
+                reasons,
+                checks,
+            }),
             Judgement::Unproven(unproven) => {
                 match missing_annotation(authority, unproven.annotations()) {
-                    Some(reason) => self.failures.push(reason),
+                    Some(reason) => self.fail(candidate, reason),
                     None => self.unproven.push(unproven),
                 }
             }
-            Judgement::Passed(verified) => match verified.says() {
-                Says::ImageSignature => {
-                    match missing_annotation(authority, verified.annotations()) {
-                        Some(reason) => self.failures.push(reason),
-                        None => self.signatures.push(*verified),
+            Judgement::Passed(verified) => {
+                self.own.insert(candidate);
+                match verified.says() {
+                    Says::ImageSignature => {
+                        match missing_annotation(authority, verified.annotations()) {
+                            Some(reason) => self.fail(candidate, reason),
+                            None => self.signatures.push(*verified),
+                        }
                     }
+                    Says::Attestation(_) => self.attestations.push(*verified),
                 }
-                Says::Attestation(_) => self.attestations.push(*verified),
-            },
+            }
         }
+    }
+
+    fn fail(&mut self, candidate: usize, reason: Reason) {
+        self.failures.push(Failure {
+            candidate,
+            reasons: vec![reason],
+            checks: Vec::new(),
+        });
     }
 }
 

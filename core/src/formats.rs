@@ -27,6 +27,37 @@ pub(crate) enum Candidate {
     Notation(notation::SignedEnvelope),
 }
 
+/// How something is signed, before anything of it is verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum SignedBy {
+    /// By a managed key, in a Sigstore signature.
+    Key,
+    /// By a certificate, in a Sigstore signature.
+    Certificate,
+    /// In an envelope of the Notary Project.
+    Notation,
+}
+
+impl SignedBy {
+    /// What an authority accepts.
+    pub(crate) fn accepted_by(authority: &Authority) -> Self {
+        match &authority.trust {
+            AuthorityKind::Key(_) => Self::Key,
+            AuthorityKind::Keyless(_) => Self::Certificate,
+            AuthorityKind::Notation(_) => Self::Notation,
+        }
+    }
+
+    /// In words, after "made".
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Key => "with a managed key",
+            Self::Certificate => "with a Sigstore certificate",
+            Self::Notation => "with a Notary Project certificate",
+        }
+    }
+}
+
 /// How an authority judges.
 pub(crate) enum Judge<'a> {
     /// Sigstore signatures.
@@ -58,6 +89,15 @@ pub(crate) struct Memory {
 }
 
 impl Candidate {
+    /// How it is signed.
+    pub(crate) fn signed_by(&self) -> SignedBy {
+        match self {
+            Self::Sigstore(entity) if entity.has_certificate() => SignedBy::Certificate,
+            Self::Sigstore(_) => SignedBy::Key,
+            Self::Notation(_) => SignedBy::Notation,
+        }
+    }
+
     /// Judges this candidate as an authority does.
     pub(crate) fn judge(
         &self,

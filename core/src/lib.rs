@@ -32,6 +32,7 @@ pub mod verdict;
 mod bound;
 mod budget;
 mod crypto;
+mod demanded;
 mod discovery;
 mod draft;
 mod dsse;

@@ -88,19 +88,19 @@ codes! {
     // Nothing to judge.
     /// No policy covers the image.
     NoPolicy = "no_policy" in NoPolicy;
+    /// An artifact of a type sealgate does not know: no signature, for all that is known.
+    ArtifactUnknown = "artifact_unknown" in Unsigned;
     /// No artifact that sealgate understands belongs to the image.
     NoSignatures = "no_signatures" in Unsigned;
-    /// Attestations were found, but no image signature.
+    /// Attestations by authorities of the policy were found, and none of them signed the image.
     NoImageSignature = "no_image_signature" in Unsigned;
     /// No attestation of the predicate type that the policy lists.
     NoMatchingAttestation = "no_matching_attestation" in Unsigned;
 
     // Somebody else's.
-    /// An artifact of a type sealgate does not know.
-    ArtifactUnknown = "artifact_unknown" in Untrusted;
     /// A signature of another kind than the authority accepts (a key, say, for a keyless authority).
     SignatureKindMismatch = "signature_kind_mismatch" in Untrusted;
-    /// Fewer authorities passed than the policy requires.
+    /// Fewer distinct signers signed the image than the policy requires.
     ThresholdNotMet = "threshold_not_met" in Untrusted;
     /// No key of the authority verifies the signature: another key made it, or it was altered.
     SignatureInvalid = "signature_invalid" in Untrusted;
@@ -246,6 +246,17 @@ pub(crate) fn most_specific(mut reasons: Vec<Reason>) -> Vec<Reason> {
     reasons.dedup();
     reasons.truncate(limits::REASONS);
     reasons
+}
+
+/// As [`most_specific`], but reasons about what was demanded (`demands`) keep half of the places.
+pub(crate) fn most_specific_of(demands: Vec<Reason>, others: Vec<Reason>) -> Vec<Reason> {
+    let mut demands = most_specific(demands);
+    let mut others = most_specific(others);
+    others.retain(|reason| !demands.contains(reason));
+    demands.truncate(limits::REASONS - others.len().min(limits::REASONS / 2));
+    others.truncate(limits::REASONS - demands.len());
+    demands.extend(others);
+    most_specific(demands)
 }
 
 /// Bounds a message and takes control characters out of it.

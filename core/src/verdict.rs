@@ -5,6 +5,8 @@
 //! Everything it shows of signatures and attestations was verified. Numbers that may
 //! exceed 2^53 are strings, because Gatekeeper reads numbers as floating point.
 
+mod demand;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -17,6 +19,8 @@ use crate::limits;
 use crate::policy::{Action, Mode, SubjectType};
 use crate::reason::{Class, Reason};
 use crate::time::UnixTime;
+
+pub use demand::{Demand, Did, Missing, Signs};
 
 /// The version of the verdict's schema.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -47,7 +51,8 @@ pub struct Verdict {
     /// What was enforced, logged or skipped, of the signatures that count; of the others only
     /// where a policy failed. The failed first, at most [`CHECKS`](crate::limits::CHECKS).
     pub checks: Vec<Check>,
-    /// Why not, the most telling first; the warnings of a policy in warn mode.
+    /// Why not, the most telling first; the warnings of a policy in warn mode. They are about what
+    /// was demanded and not met: nothing that was not needed is among them.
     pub reasons: Vec<Reason>,
     /// The digest of the trust material that was judged by.
     pub trust_revision: Digest,
@@ -184,9 +189,13 @@ pub struct PolicyReport {
     pub mode: Mode,
     /// Whether it passed.
     pub outcome: Passed,
+    /// What it demands: image signatures, unless attestations suffice, and each attestation rule.
+    #[serde(default)]
+    pub demands: Vec<Demand>,
     /// Its authorities.
     pub authorities: Vec<AuthorityReport>,
-    /// Why it failed beyond its authorities: thresholds and attestation rules.
+    /// Why it failed beyond its authorities: one reason if image signatures are missing, and why
+    /// an attestation rule is not met.
     pub reasons: Vec<Reason>,
 }
 
@@ -198,7 +207,8 @@ pub struct AuthorityReport {
     pub name: String,
     /// Whether it vouches: for the image by a signature, or by an attestation the policy lists.
     pub outcome: Passed,
-    /// Why not, the most telling first.
+    /// Why what was found is not its own, the most telling first. Nothing about what another
+    /// authority of the policy made.
     pub reasons: Vec<Reason>,
 }
 

@@ -106,6 +106,13 @@ pub(crate) enum Material {
     },
 }
 
+impl SignedEntity {
+    /// Whether a certificate came with the signature.
+    pub(crate) fn has_certificate(&self) -> bool {
+        matches!(self.material, Material::Certificate { .. })
+    }
+}
+
 impl Content {
     /// The signature's bytes, which log entries and timestamps witness.
     pub(crate) fn signature(&self) -> &[u8] {

@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal as _;
 
-use sealgate_core::verdict::{Outcome, Passed, PolicyReport, Signer, SignerKind};
+use sealgate_core::verdict::{Did, Outcome, Passed, PolicyReport, Signer, SignerKind, Signs};
 use sealgate_core::{Reason, Verdict};
 
 use super::no_verdict::NoVerdict;
@@ -117,9 +117,13 @@ fn policy(report: &PolicyReport, verdict: &Verdict, style: Style) -> Vec<String>
     for authority in &report.authorities {
         let name = format!("{}/{}", report.name, authority.name);
         let mut branch = vec![format!(
-            "{} {}",
+            "{} {}{}",
             style.mark(authority.outcome),
-            authority.name
+            authority.name,
+            match attests_only(report, &authority.name) {
+                true => " (attestation only)",
+                false => "",
+            }
         )];
         let signers = verdict
             .signers
@@ -141,6 +145,13 @@ fn policy(report: &PolicyReport, verdict: &Verdict, style: Style) -> Vec<String>
     branches.extend(report.reasons.iter().map(|reason| vec![reason.to_string()]));
     lines.extend(leaves(branches));
     lines
+}
+
+/// Whether an authority attested where its signature of the image is asked for.
+fn attests_only(report: &PolicyReport, authority: &str) -> bool {
+    let signatures = report.demands.iter().filter(|d| d.signs == Signs::Image);
+    let mut missing = signatures.flat_map(|demand| &demand.missing);
+    missing.any(|one| one.authority == authority && one.did == Did::Attested)
 }
 
 fn signer_lines(signer: &Signer) -> Vec<String> {

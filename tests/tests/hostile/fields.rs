@@ -367,7 +367,7 @@ fn rows(world: &World) -> Vec<Row> {
             "keyless",
             "/require/atLeast/of",
             json!(["second"]),
-            "signature_kind_mismatch",
+            "threshold_not_met",
         ),
         row(
             "keyless",

@@ -2,6 +2,8 @@
 //! wasm, which must give the same bytes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+mod demands;
+
 use sealgate_core::evidence::Request;
 use sealgate_core::policy::NoMatch;
 use sealgate_core::policy::file::PolicyFile;

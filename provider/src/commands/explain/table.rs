@@ -135,6 +135,13 @@ const UNSIGNED: &[Row] = &[
         Platform,
     ),
     row(
+        "artifact_unknown",
+        "Something is attached that is of no type that sealgate verifies.",
+        "A software bill of materials or a scan report that is attached as it is, unsigned.",
+        "Nothing, if a signature is there too; otherwise sign, or attest it with cosign attest.",
+        Signer,
+    ),
+    row(
         "no_signatures",
         "Nothing that sealgate understands is attached to the image.",
         "It was not signed, or was copied without its signatures, or the digest changed after signing.",
@@ -143,7 +150,7 @@ const UNSIGNED: &[Row] = &[
     ),
     row(
         "no_image_signature",
-        "Attestations were verified, but nobody signed the image itself.",
+        "Attestations were verified, but no authority of the policy signed the image itself.",
         "Pipelines that only attest, as GitHub's artifact attestations do.",
         "Sign the image as well, or set require: attestationsOnly if attestations are enough.",
         Platform,
@@ -158,13 +165,6 @@ const UNSIGNED: &[Row] = &[
 ];
 
 const UNTRUSTED: &[Row] = &[
-    row(
-        "artifact_unknown",
-        "Something is attached that is of no type that sealgate verifies.",
-        "A software bill of materials or a scan report that is attached as it is, unsigned.",
-        "Nothing, if a signature is there too; otherwise sign, or attest it with cosign attest.",
-        Signer,
-    ),
     row(
         "signature_kind_mismatch",
         "The signature is of another kind than the authority accepts.",

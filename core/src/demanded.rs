@@ -1,0 +1,416 @@
+//! What a policy demands, one by one: who does it, or from whom it is missing and what he did do.
+
+use std::collections::BTreeSet;
+
+use crate::budget;
+use crate::discovery::Discovered;
+use crate::findings::Findings;
+use crate::formats::SignedBy;
+use crate::judgement::Says;
+use crate::policy::{AttestationRule, Authority, Policy, Require, Threshold};
+use crate::reason::{self, Code, Reason};
+use crate::threshold::{Met, Vouching};
+use crate::verdict::{Attestation, Demand, Did, Missing, Passed, Signs};
+
+/// Authorities that a message names; the verdict has them all.
+const NAMED: usize = 8;
+
+/// What became of something that a policy demands.
+pub(crate) struct Demanded {
+    /// How it was met, or not.
+    pub(crate) demand: Demand,
+    /// Why not, in the policy's own words.
+    pub(crate) reasons: Vec<Reason>,
+    /// The places of the authorities whose part is missing.
+    pub(crate) lacking: Vec<usize>,
+}
+
+/// An authority of a policy and what it found.
+#[derive(Clone, Copy)]
+struct Part<'a> {
+    place: usize,
+    authority: &'a Authority,
+    findings: &'a Findings,
+}
+
+impl Part<'_> {
+    /// What it did where its signature of the image is missing.
+    fn did_not_sign(self) -> Did {
+        match self.findings {
+            findings if !findings.attestations.is_empty() => Did::Attested,
+            findings if findings.failures().next().is_some() => Did::Failed,
+            _ => Did::Nothing,
+        }
+    }
+
+    /// What it did where its attestation is missing.
+    fn did_not_attest(self) -> Did {
+        match self.findings {
+            findings if !findings.attestations.is_empty() => Did::Attested,
+            findings if findings.failures().next().is_some() => Did::Failed,
+            findings if !findings.signatures.is_empty() => Did::Signed,
+            _ => Did::Nothing,
+        }
+    }
+}
+
+fn parts<'a>(policy: &'a Policy, findings: &'a [Findings], of: &[usize]) -> Vec<Part<'a>> {
+    let part = |place: &usize| {
+        Some(Part {
+            place: *place,
+            authority: policy.authority(*place)?,
+            findings: findings.get(*place)?,
+        })
+    };
+    of.iter().filter_map(part).collect()
+}
+
+/// The image signatures that a policy demands; none if it asks for attestations only, of which
+/// there is one rule at least.
+pub(crate) fn signatures(
+    policy: &Policy,
+    findings: &[Findings],
+    found: &Discovered,
+) -> Option<Demanded> {
+    let threshold = match policy.require() {
+        Require::AttestationsOnly => return None,
+        Require::AtLeast(threshold) => threshold,
+    };
+    let listed = parts(policy, findings, threshold.of());
+    let vouching: Vec<_> = listed
+        .iter()
+        .map(|part| Vouching {
+            signatures: &part.findings.signatures,
+            lets_in_unproven: part.findings.passes_unproven(),
+        })
+        .collect();
+    let met = Met::of(threshold, &vouching);
+    let outcome = match met {
+        Ok(met) if met.is_proven() => Passed::Passed,
+        Ok(_) => Passed::Unproven,
+        Err(_) => Passed::Failed,
+    };
+    let (mut by, mut lacking) = (Vec::new(), Vec::new());
+    for part in listed {
+        let signed = !part.findings.signatures.is_empty();
+        let lets_in = outcome != Passed::Passed && part.findings.passes_unproven();
+        match signed || lets_in {
+            true => by.push(part),
+            false => lacking.push(part),
+        }
+    }
+    let mut demanded = Demanded {
+        demand: Demand {
+            signs: Signs::Image,
+            rule: None,
+            count: threshold.count(),
+            outcome,
+            by: by.iter().map(|part| part.authority.name.clone()).collect(),
+            missing: Vec::new(),
+        },
+        reasons: Vec::new(),
+        lacking: Vec::new(),
+    };
+    if let Err(vouching) = met {
+        let tally = Tally {
+            threshold,
+            vouching,
+            by: &by,
+            lacking: &lacking,
+        };
+        demanded.reasons.push(tally.reason(policy, findings, found));
+        demanded.lack(lacking.iter().map(|part| (*part, part.did_not_sign())));
+    }
+    Some(demanded)
+}
+
+/// Who did his part of a threshold that is not met.
+struct Tally<'a> {
+    threshold: &'a Threshold,
+    /// How many distinct signers there are.
+    vouching: usize,
+    by: &'a [Part<'a>],
+    lacking: &'a [Part<'a>],
+}
+
+impl Tally<'_> {
+    /// The one reason of a threshold that is not met: who is missing, and what he did do.
+    fn reason(&self, policy: &Policy, findings: &[Findings], found: &Discovered) -> Reason {
+        let signed = findings.iter().any(|f| !f.signatures.is_empty());
+        let attested = findings.iter().any(|f| !f.attestations.is_empty());
+        let failed = self
+            .lacking
+            .iter()
+            .any(|part| part.findings.failures().next().is_some());
+        let expected = self.expected(policy);
+        if signed || failed {
+            Reason::new(
+                Code::ThresholdNotMet,
+                format!(
+                    "{expected}{}{}",
+                    self.counted(),
+                    match self.deeds() {
+                        none if none.is_empty() => others_signed(policy, findings),
+                        deeds => deeds,
+                    }
+                ),
+            )
+        } else if attested {
+            Reason::new(
+                Code::NoImageSignature,
+                format!(
+                    "{expected}{}; where attestations are enough, the policy can say \
+                     `require: attestationsOnly`",
+                    match self.deeds() {
+                        none if none.is_empty() => "; there are attestations only".to_owned(),
+                        deeds => deeds,
+                    }
+                ),
+            )
+        } else if found.kinds.is_empty() {
+            let nothing = match found.broken.is_empty() {
+                true => "the image has no signature",
+                false => "the image has no signature that can be read",
+            };
+            Reason::new(Code::NoSignatures, format!("{nothing}; {expected}"))
+        } else {
+            let accepted = self.lacking.iter().map(|part| part.authority);
+            Reason::new(
+                Code::SignatureKindMismatch,
+                format!(
+                    "{expected}, made {}; found {} signature(s), made {}",
+                    kinds(accepted.map(SignedBy::accepted_by).collect()),
+                    found.candidates.len(),
+                    kinds(found.kinds.clone()),
+                ),
+            )
+        }
+    }
+
+    fn expected(&self, policy: &Policy) -> String {
+        let count = self.threshold.count();
+        let of = self.threshold.of().iter();
+        let names: Vec<_> = of
+            .filter_map(|index| policy.authority(*index))
+            .map(|authority| authority.name.as_str())
+            .collect();
+        let listed = few(&names, ", ");
+        match count {
+            1 => format!(
+                "expected an image signature by {} (1 of {listed})",
+                few(&names, " or ")
+            ),
+            _ => format!(
+                "expected image signatures by at least {count} distinct signers ({count} of {listed})"
+            ),
+        }
+    }
+
+    /// How many there are, where more than one is asked for.
+    fn counted(&self) -> String {
+        match (self.threshold.count(), self.by.len(), self.vouching) {
+            (1, ..) => String::new(),
+            (_, signed, vouching) if signed > vouching => format!(
+                ", found {vouching}: what {signed} of the authorities accept was made by fewer \
+                 signers than that"
+            ),
+            (_, _, vouching) => format!(", found {vouching}"),
+        }
+    }
+
+    /// Who did what.
+    fn deeds(&self) -> String {
+        let mut deeds = Vec::new();
+        let names = |of: &dyn Fn(Did) -> bool| -> Vec<&str> {
+            let lacking = self.lacking.iter();
+            lacking
+                .filter(|part| of(part.did_not_sign()))
+                .map(|part| part.authority.name.as_str())
+                .collect()
+        };
+        let by: Vec<_> = self.by.iter().map(|p| p.authority.name.as_str()).collect();
+        let attested = names(&|did| did == Did::Attested);
+        let failed = names(&|did| did == Did::Failed);
+        let nothing = names(&|did| did == Did::Nothing);
+        if !by.is_empty() {
+            deeds.push(format!("; {} signed", few(&by, " and ")));
+        }
+        if !attested.is_empty() {
+            let names = few(&attested, " and ");
+            deeds.push(format!(
+                "; {names} made an attestation, but did not sign the image"
+            ));
+        }
+        if !failed.is_empty() {
+            let names = few(&failed, " or ");
+            deeds.push(format!("; nothing there passes as a signature by {names}"));
+        }
+        if !nothing.is_empty() && self.lacking.len() + self.by.len() > 1 {
+            let names = few(&nothing, " and ");
+            deeds.push(format!("; {names} did not sign"));
+        }
+        deeds.concat()
+    }
+}
+
+/// Who signed, where nobody did who is asked for.
+fn others_signed(policy: &Policy, findings: &[Findings]) -> String {
+    let authorities = policy.authorities().iter().zip(findings);
+    let signed: Vec<_> = authorities
+        .filter(|(_, findings)| !findings.signatures.is_empty())
+        .map(|(authority, _)| authority.name.as_str())
+        .collect();
+    format!("; only {} signed", few(&signed, " and "))
+}
+
+/// An attestation that a policy demands, and what meets it.
+pub(crate) fn attestation(
+    policy: &Policy,
+    rule: &AttestationRule,
+    findings: &[Findings],
+) -> (Demanded, Option<Attestation>) {
+    let listed = parts(policy, findings, &rule.from);
+    let found = find_attestation(policy, rule, &listed);
+    let mut demanded = Demanded {
+        demand: Demand {
+            signs: Signs::Attestation,
+            rule: Some(rule.name.clone()),
+            count: 1,
+            outcome: Passed::Failed,
+            by: Vec::new(),
+            missing: Vec::new(),
+        },
+        reasons: Vec::new(),
+        lacking: Vec::new(),
+    };
+    match found {
+        Ok((part, attestation)) => {
+            demanded.demand.outcome = Passed::Passed;
+            demanded.demand.by.push(part.authority.name.clone());
+            (demanded, Some(attestation))
+        }
+        Err(reasons) => {
+            demanded.reasons = reasons;
+            demanded.lack(listed.iter().map(|part| (*part, part.did_not_attest())));
+            // Whoever did attest this is no longer looked for among what failed.
+            let attests = |place: &usize| {
+                let findings = findings.get(*place);
+                findings.is_some_and(|findings| {
+                    let says = findings.attestations.iter().map(|verified| verified.says());
+                    says.into_iter().any(|says| is_of_type(says, rule))
+                })
+            };
+            demanded.lacking.retain(|place| !attests(place));
+            (demanded, None)
+        }
+    }
+}
+
+fn is_of_type(says: &Says, rule: &AttestationRule) -> bool {
+    match says {
+        Says::Attestation(statement) => statement.predicate_type() == rule.predicate_type,
+        Says::ImageSignature => false,
+    }
+}
+
+/// Finds an attestation that meets the rule, or says why there is none.
+fn find_attestation<'a>(
+    policy: &Policy,
+    rule: &AttestationRule,
+    listed: &[Part<'a>],
+) -> Result<(Part<'a>, Attestation), Vec<Reason>> {
+    let mut reasons = Vec::new();
+    let mut other_types = BTreeSet::new();
+    let mut seen = BTreeSet::new();
+    for (part, verified) in listed
+        .iter()
+        .flat_map(|part| part.findings.attestations.iter().map(move |v| (part, v)))
+    {
+        let Says::Attestation(statement) = verified.says() else {
+            continue;
+        };
+        if statement.predicate_type() != rule.predicate_type {
+            other_types.insert(statement.predicate_type().to_owned());
+            continue;
+        }
+        // Anybody can make copies of an envelope. What it says is looked at once.
+        if !seen.insert(statement.digest()) {
+            continue;
+        }
+        let name = format!("{}/{}", policy.name(), rule.name);
+        let met = budget::share(|| {
+            statement.meets(&rule.conditions)?;
+            statement.report(name, verified.signer().clone())
+        });
+        match met {
+            Ok(Ok(attestation)) => return Ok((*part, attestation)),
+            Ok(Err(reason)) => reasons.push(reason),
+            Err(exceeded) => reasons.push(Reason::new(
+                Code::LimitExceeded,
+                format!("the attestation rule {:?}: {exceeded}", rule.name),
+            )),
+        }
+    }
+    if reasons.is_empty() {
+        reasons.push(none_matches(rule, listed, other_types));
+    }
+    Err(reason::most_specific(reasons))
+}
+
+fn none_matches(
+    rule: &AttestationRule,
+    listed: &[Part<'_>],
+    other_types: BTreeSet<String>,
+) -> Reason {
+    let names: Vec<_> = listed.iter().map(|p| p.authority.name.as_str()).collect();
+    let signed: Vec<_> = listed
+        .iter()
+        .filter(|part| part.did_not_attest() == Did::Signed)
+        .map(|part| part.authority.name.as_str())
+        .collect();
+    let mut deeds = String::new();
+    if !signed.is_empty() {
+        let names = few(&signed, " and ");
+        deeds.push_str(&format!("; {names} signed the image, and attested nothing"));
+    }
+    if !other_types.is_empty() {
+        let types = other_types.into_iter().collect::<Vec<_>>().join(", ");
+        deeds.push_str(&format!("; verified attestations have the types {types}"));
+    }
+    Reason::new(
+        Code::NoMatchingAttestation,
+        format!(
+            "the rule {:?} expects a verified attestation of type {} by {}{deeds}",
+            rule.name,
+            rule.predicate_type,
+            few(&names, " or "),
+        ),
+    )
+}
+
+impl Demanded {
+    /// Notes whose part is missing.
+    fn lack<'a>(&mut self, parts: impl Iterator<Item = (Part<'a>, Did)>) {
+        for (part, did) in parts {
+            self.lacking.push(part.place);
+            self.demand.missing.push(Missing {
+                authority: part.authority.name.clone(),
+                did,
+            });
+        }
+    }
+}
+
+fn kinds(of: BTreeSet<SignedBy>) -> String {
+    let words: Vec<_> = of.into_iter().map(SignedBy::words).collect();
+    words.join(" or ")
+}
+
+/// The first few names.
+fn few(names: &[&str], between: &str) -> String {
+    let shown: Vec<_> = names.iter().take(NAMED).copied().collect();
+    match names.len().checked_sub(NAMED) {
+        None | Some(0) => shown.join(between),
+        Some(more) => format!("{} and {more} more", shown.join(", ")),
+    }
+}

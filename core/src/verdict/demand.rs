@@ -1,0 +1,61 @@
+//! The proof tree of a policy: what it demands, by whom that is met, and from whom it is missing.
+
+use serde::{Deserialize, Serialize};
+
+use super::Passed;
+
+/// Something that a policy demands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Demand {
+    /// What must be signed: the image itself (`require`), or an attestation of it.
+    pub signs: Signs,
+    /// The attestation rule that demands it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// By how many distinct signers.
+    pub count: usize,
+    /// Whether it is met.
+    pub outcome: Passed,
+    /// The authorities that do their part, as the policy names them.
+    pub by: Vec<String>,
+    /// Where it is not met: those whose part is missing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<Missing>,
+}
+
+/// What a signature is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Signs {
+    /// The image.
+    Image,
+    /// A statement about the image.
+    Attestation,
+}
+
+/// An authority whose part is missing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Missing {
+    /// The authority, as the policy names it.
+    pub authority: String,
+    /// What it did instead.
+    pub did: Did,
+}
+
+/// What an authority did that does not do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Did {
+    /// Nothing that is known to be its own, and nothing that might be.
+    Nothing,
+    /// Something that no other authority of the policy made does not pass as its own: see the
+    /// authority's reasons.
+    Failed,
+    /// It signed the image.
+    Signed,
+    /// It attested something.
+    Attested,
+}

@@ -1,0 +1,497 @@
+//! The right reason: what a policy demanded, from whom it is missing, and what he did do. For two
+//! keys, two workflows and two signers of the Notary Project.
+
+use sealgate_core::Verdict;
+use sealgate_core::verdict::{Did, Outcome, Passed, Signs};
+use sealgate_testkit::notation::envelope::{artifact, payload};
+use sealgate_testkit::notation::{Certificate, Envelope, Format, Key, Profile};
+use sealgate_testkit::pack::Pack;
+use sealgate_testkit::sign::{self, Kind, SigningKey};
+use sealgate_testkit::sigstore::certificate::{Holder, San};
+use sealgate_testkit::sigstore::{ISSUER, Signed, Sigstore, log};
+use sealgate_tests::parity::{self, TrustDocuments};
+use serde_json::{Value, json};
+
+use super::{IMAGE, NOW, document, load};
+
+const PROVENANCE: &str = "https://slsa.dev/provenance/v1";
+
+/// Somebody whom an authority of a policy stands for.
+enum Who {
+    Key(SigningKey),
+    Workflow(Box<Holder>),
+    Notary(Box<Notary>),
+}
+
+struct Notary {
+    root: Certificate,
+    leaf: Certificate,
+}
+
+impl Notary {
+    fn new(name: &str) -> Self {
+        let root = Profile::authority(&format!("C=US, ST=WA, O=acme, CN={name} root"));
+        let root = Certificate::self_signed(&root);
+        let leaf = Profile::signer(&format!("C=US, ST=WA, O=acme, CN={name}"));
+        let leaf = root.issue(&leaf);
+        Self { root, leaf }
+    }
+}
+
+/// Two authorities of one kind, `release` and `ci`, and a stranger of that kind.
+struct World {
+    sigstore: Sigstore,
+    release: Who,
+    ci: Who,
+    stranger: Who,
+}
+
+fn workflow(name: &str) -> String {
+    format!("https://github.com/acme/app/.github/workflows/{name}.yml@refs/heads/main")
+}
+
+impl World {
+    fn of_keys() -> Self {
+        let key = || Who::Key(SigningKey::generate(Kind::P256));
+        Self {
+            sigstore: Sigstore::new("private"),
+            release: key(),
+            ci: key(),
+            stranger: key(),
+        }
+    }
+
+    fn of_workflows() -> Self {
+        let sigstore = Sigstore::new("private");
+        let who = |name: &str| {
+            let mut leaf = sigstore.leaf();
+            leaf.names = vec![San::Uri(workflow(name))];
+            // A key of its own: with one key in common, two workflows are one signer.
+            let key = Key::new(Kind::P256, name);
+            let logs = [&sigstore.ct_log];
+            let holder = log::issue_logged(&leaf, key, &sigstore.intermediate, &logs, &[]);
+            Who::Workflow(Box::new(holder))
+        };
+        Self {
+            release: who("release"),
+            ci: who("ci"),
+            stranger: who("stranger"),
+            sigstore,
+        }
+    }
+
+    fn of_notaries() -> Self {
+        let who = |name: &str| Who::Notary(Box::new(Notary::new(name)));
+        Self {
+            sigstore: Sigstore::new("private"),
+            release: who("release"),
+            ci: who("ci"),
+            stranger: who("stranger"),
+        }
+    }
+
+    /// Those whose signers can attest: the Notary Project has no attestations.
+    fn attesting() -> [Self; 2] {
+        [Self::of_keys(), Self::of_workflows()]
+    }
+
+    fn all() -> [Self; 3] {
+        [Self::of_keys(), Self::of_workflows(), Self::of_notaries()]
+    }
+
+    fn sign(&self, who: &Who, pack: Pack) -> Pack {
+        let statement = sign::simple_signing(&pack.repository(), &pack.digest(), &Value::Null);
+        match who {
+            Who::Key(key) => pack.with_cosign(&[sign::cosign_layer(key, statement)]),
+            Who::Workflow(holder) => {
+                pack.with_cosign(&[self.sigstore.cosign_layer(holder, &statement)])
+            }
+            Who::Notary(notary) => {
+                let subject = &pack.evidence().subject;
+                let size = subject.manifest.bytes().len();
+                let payload = payload(&subject.media_type, &pack.digest(), size, &Value::Null);
+                let chain = [&notary.leaf, &notary.root];
+                let envelope = Envelope::x509(Format::Jws, &chain, payload).sign(&notary.leaf.key);
+                let artifact = artifact(&pack.digest(), Format::Jws, &envelope);
+                pack.with(artifact)
+            }
+        }
+    }
+
+    fn attest(&self, who: &Who, pack: Pack) -> Pack {
+        let statement = sign::statement(&pack.digest(), PROVENANCE, &json!({"builder": "b"}));
+        let bundle = match who {
+            Who::Key(key) => sign::bundle(key, &statement),
+            Who::Workflow(holder) => {
+                let signed = Signed::statement(&holder.key, &statement);
+                let bundle = self.sigstore.bundle_v1(&signed, holder);
+                serde_json::to_vec(&bundle).unwrap()
+            }
+            Who::Notary(_) => panic!("the Notary Project has no attestations"),
+        };
+        pack.with_bundle(&bundle)
+    }
+
+    fn authority(&self, name: &str, who: &Who) -> Value {
+        match who {
+            Who::Key(key) => json!({"name": name, "key": {"data": key.public_pem(), "name": name}}),
+            Who::Workflow(_) => json!({"name": name, "keyless": {
+                "trustRoot": "private",
+                "identities": [{"issuer": ISSUER, "subject": workflow(name)}],
+            }}),
+            Who::Notary(_) => json!({"name": name, "notation": {
+                "trustStores": [format!("ca:{name}")],
+                "trustedIdentities": ["*"],
+                "level": "strict",
+            }}),
+        }
+    }
+
+    /// Judges by the policy `production` of both authorities, natively and in wasm.
+    fn judge(&self, pack: &Pack, demands: Value) -> Verdict {
+        let mut spec = json!({
+            "images": [{"glob": "registry.example.com/**"}],
+            "authorities": [self.authority("release", &self.release), self.authority("ci", &self.ci)],
+        });
+        let fields = spec.as_object_mut().unwrap();
+        fields.extend(demands.as_object().unwrap().clone());
+        let mut trust = TrustDocuments::default();
+        trust = trust.with_root("private", &self.sigstore.trusted_root());
+        for (name, who) in [("release", &self.release), ("ci", &self.ci)] {
+            if let Who::Notary(notary) = who {
+                trust = trust.with_store(&format!("ca:{name}"), vec![notary.root.pem()]);
+            }
+        }
+        let policies = load(&[document("production", &spec)]).unwrap();
+        parity::judge(pack.evidence(), &policies, &trust, NOW)
+    }
+}
+
+fn image() -> Pack {
+    Pack::image(IMAGE, "a")
+}
+
+fn require(count: usize, of: &[&str]) -> Value {
+    json!({"require": {"atLeast": {"count": count, "of": of}}})
+}
+
+fn with_provenance(mut demands: Value, from: &[&str]) -> Value {
+    demands["attestations"] = json!([{
+        "name": "provenance", "predicateType": PROVENANCE, "from": from,
+    }]);
+    demands
+}
+
+/// The outcome, and the codes and words of the reasons.
+#[track_caller]
+fn says(verdict: &Verdict, outcome: Outcome, reasons: &[(&str, &str)]) {
+    let found: Vec<_> = verdict
+        .reasons
+        .iter()
+        .map(|reason| (reason.code.as_str(), reason.message.as_str()))
+        .collect();
+    assert!(!verdict.verified);
+    assert_eq!(found, reasons);
+    assert_eq!(verdict.outcome, outcome);
+}
+
+#[track_caller]
+fn codes(verdict: &Verdict, outcome: Outcome, expected: &[&str]) {
+    let found: Vec<_> = verdict.reasons.iter().map(|r| r.code.as_str()).collect();
+    assert_eq!(found, expected, "{:?}", verdict.reasons);
+    assert_eq!(verdict.outcome, outcome);
+    assert!(!verdict.verified);
+}
+
+/// What the first demand of the policy lacks.
+fn lacks(verdict: &Verdict) -> Vec<(&str, Did)> {
+    let demand = &verdict.policies[0].demands[0];
+    assert_eq!(demand.outcome, Passed::Failed);
+    let missing = demand.missing.iter();
+    missing
+        .map(|one| (one.authority.as_str(), one.did))
+        .collect()
+}
+
+/// What is missing is a signature by `ci`; `release` signed, and nobody is told that `release`
+/// is not `ci`.
+#[test]
+fn a_good_signature_of_another_authority_is_no_reason() {
+    for world in World::all() {
+        let signed = world.sign(&world.release, image());
+        let verdict = world.judge(&signed, require(1, &["ci"]));
+        says(
+            &verdict,
+            Outcome::Untrusted,
+            &[(
+                "threshold_not_met",
+                "expected an image signature by ci (1 of ci)",
+            )],
+        );
+        assert_eq!(lacks(&verdict), [("ci", Did::Nothing)]);
+        let reports = &verdict.policies[0].authorities;
+        assert_eq!(reports[0].outcome, Passed::Passed);
+        assert!(reports[1].reasons.is_empty(), "{:?}", reports[1].reasons);
+        assert!(world.judge(&signed, require(1, &["release"])).verified);
+        assert!(world.judge(&signed, json!({})).verified);
+    }
+}
+
+#[test]
+fn one_of_two_says_who_is_missing() {
+    for world in World::all() {
+        let signed = world.sign(&world.release, image());
+        let verdict = world.judge(&signed, require(2, &["release", "ci"]));
+        says(
+            &verdict,
+            Outcome::Untrusted,
+            &[(
+                "threshold_not_met",
+                "expected image signatures by at least 2 distinct signers (2 of release, ci), found \
+                 1; release signed; ci did not sign",
+            )],
+        );
+        assert_eq!(lacks(&verdict), [("ci", Did::Nothing)]);
+        assert_eq!(verdict.policies[0].demands[0].by, ["release"]);
+        assert_eq!(verdict.policies[0].reasons, verdict.reasons);
+        let both = world.sign(&world.ci, signed);
+        assert!(world.judge(&both, require(2, &["release", "ci"])).verified);
+    }
+}
+
+/// Beside the good one, a stranger's: it might be meant for `ci`, and is his reason alone.
+#[test]
+fn a_strangers_signature_is_a_reason_for_whoever_is_missing() {
+    for world in World::all() {
+        let signed = world.sign(&world.release, image());
+        let signed = world.sign(&world.stranger, signed);
+        let verdict = world.judge(&signed, require(2, &["release", "ci"]));
+        assert_eq!(lacks(&verdict), [("ci", Did::Failed)]);
+        let of_ci = &verdict.policies[0].authorities[1].reasons;
+        assert_eq!(of_ci.len(), 1, "{of_ci:?}");
+        assert_eq!(verdict.reasons.len(), 2, "{:?}", verdict.reasons);
+        assert_eq!(verdict.reasons[0], of_ci[0]);
+        assert_eq!(
+            verdict.reasons[1].message,
+            "expected image signatures by at least 2 distinct signers (2 of release, ci), found 1; \
+             release signed; nothing there passes as a signature by ci"
+        );
+        // Where `ci` is not needed, nothing of it is said.
+        let verdict = world.judge(&signed, require(1, &["release"]));
+        assert!(verdict.verified && verdict.reasons.is_empty());
+    }
+}
+
+#[test]
+fn nobody_signed_is_one_reason_that_names_who_should() {
+    for world in World::all() {
+        for (demands, expected) in [
+            (
+                require(1, &["ci"]),
+                "the image has no signature; expected an image signature by ci (1 of ci)",
+            ),
+            (
+                require(1, &["release", "ci"]),
+                "the image has no signature; expected an image signature by release or ci (1 of \
+                 release, ci)",
+            ),
+            (
+                require(2, &["release", "ci"]),
+                "the image has no signature; expected image signatures by at least 2 distinct \
+                 signers (2 of release, ci)",
+            ),
+        ] {
+            let verdict = world.judge(&image(), demands);
+            says(&verdict, Outcome::Unsigned, &[("no_signatures", expected)]);
+        }
+        // Both are reasons: nothing by either could have been meant for the other.
+        let verdict = world.judge(&world.sign(&world.stranger, image()), require(1, &["ci"]));
+        assert_eq!(verdict.reasons.len(), 2);
+        assert_eq!(verdict.reasons[1].code.as_str(), "threshold_not_met");
+        assert_eq!(
+            verdict.reasons[1].message,
+            "expected an image signature by ci (1 of ci); nothing there passes as a signature by ci"
+        );
+        assert_eq!(verdict.outcome, Outcome::Untrusted);
+    }
+}
+
+/// `ci` attested, which is something else than to sign.
+#[test]
+fn an_attestation_is_told_from_a_missing_signature() {
+    for world in World::attesting() {
+        let attested = world.attest(&world.ci, image());
+        let verdict = world.judge(&attested, require(1, &["ci"]));
+        says(
+            &verdict,
+            Outcome::Unsigned,
+            &[(
+                "no_image_signature",
+                "expected an image signature by ci (1 of ci); ci made an attestation, but did not \
+                 sign the image; where attestations are enough, the policy can say `require: \
+                 attestationsOnly`",
+            )],
+        );
+        assert_eq!(lacks(&verdict), [("ci", Did::Attested)]);
+        // With the image signed by another, and the provenance that is asked for.
+        let both = world.sign(&world.release, attested);
+        let verdict = world.judge(&both, with_provenance(require(1, &["ci"]), &["ci"]));
+        says(
+            &verdict,
+            Outcome::Untrusted,
+            &[(
+                "threshold_not_met",
+                "expected an image signature by ci (1 of ci); ci made an attestation, but did not \
+                 sign the image",
+            )],
+        );
+        let demands = &verdict.policies[0].demands;
+        assert_eq!(demands.len(), 2);
+        assert_eq!(
+            (demands[1].signs, demands[1].outcome),
+            (Signs::Attestation, Passed::Passed)
+        );
+        assert_eq!(demands[1].rule.as_deref(), Some("provenance"));
+        assert_eq!(demands[1].by, ["ci"]);
+        let reports = &verdict.policies[0].authorities;
+        assert!(reports.iter().all(|one| one.reasons.is_empty()));
+    }
+}
+
+/// Signed as it should be, and without the provenance: there is nothing, so nobody is a stranger.
+#[test]
+fn missing_provenance_of_a_signed_image_is_unsigned() {
+    for world in World::attesting() {
+        let signed = world.sign(&world.release, image());
+        let demands = with_provenance(require(1, &["release"]), &["ci"]);
+        let verdict = world.judge(&signed, demands.clone());
+        says(
+            &verdict,
+            Outcome::Unsigned,
+            &[(
+                "no_matching_attestation",
+                "the rule \"provenance\" expects a verified attestation of type \
+                 https://slsa.dev/provenance/v1 by ci",
+            )],
+        );
+        let own = world.judge(
+            &signed,
+            with_provenance(require(1, &["release"]), &["release"]),
+        );
+        assert_eq!(
+            own.reasons[0].message,
+            "the rule \"provenance\" expects a verified attestation of type \
+             https://slsa.dev/provenance/v1 by release; release signed the image, and attested \
+             nothing"
+        );
+        // One by whom the rule does not list is no reason, a stranger's is.
+        let others = world.attest(&world.release, signed.clone());
+        codes(
+            &world.judge(&others, demands.clone()),
+            Outcome::Unsigned,
+            &["no_matching_attestation"],
+        );
+        let strangers = world.attest(&world.stranger, signed.clone());
+        let verdict = world.judge(&strangers, demands.clone());
+        assert_eq!(verdict.outcome, Outcome::Untrusted);
+        assert_eq!(verdict.reasons.len(), 2, "{:?}", verdict.reasons);
+        assert_eq!(verdict.reasons[1].code.as_str(), "no_matching_attestation");
+        assert!(
+            world
+                .judge(&world.attest(&world.ci, signed), demands)
+                .verified
+        );
+    }
+}
+
+/// A bill of materials that lies beside the image is no signature: it decides nothing.
+#[test]
+fn what_is_no_signature_leaves_an_image_unsigned() {
+    let world = World::of_keys();
+    let beside = |pack: Pack| {
+        let digest = pack.digest();
+        let bill = sealgate_testkit::pack::referrer(&digest, "application/spdx+json", b"{}");
+        pack.with(bill)
+    };
+    let verdict = world.judge(&beside(image()), require(1, &["ci"]));
+    codes(
+        &verdict,
+        Outcome::Unsigned,
+        &["no_signatures", "artifact_unknown"],
+    );
+    let signed = beside(world.sign(&world.release, image()));
+    let demands = with_provenance(require(1, &["release"]), &["ci"]);
+    codes(
+        &world.judge(&signed, demands),
+        Outcome::Unsigned,
+        &["no_matching_attestation", "artifact_unknown"],
+    );
+}
+
+/// What the policy accepts, and what is there.
+#[test]
+fn a_signature_of_another_kind_says_which_is_expected() {
+    let (keys, workflows) = (World::of_keys(), World::of_workflows());
+    let verdict = keys.judge(&workflows.sign(&workflows.ci, image()), require(1, &["ci"]));
+    says(
+        &verdict,
+        Outcome::Untrusted,
+        &[(
+            "signature_kind_mismatch",
+            "expected an image signature by ci (1 of ci), made with a managed key; found 1 \
+             signature(s), made with a Sigstore certificate",
+        )],
+    );
+    let verdict = workflows.judge(&keys.sign(&keys.ci, image()), json!({}));
+    says(
+        &verdict,
+        Outcome::Untrusted,
+        &[(
+            "signature_kind_mismatch",
+            "expected an image signature by release or ci (1 of release, ci), made with a Sigstore \
+             certificate; found 1 signature(s), made with a managed key",
+        )],
+    );
+}
+
+/// Whatever fails for an authority that is not needed decides nothing; nor does a policy that
+/// only warns.
+#[test]
+fn a_reason_of_what_was_not_demanded_decides_nothing() {
+    let world = World::of_keys();
+    let Who::Key(ci) = &world.ci else {
+        unreachable!()
+    };
+    // A signature of `ci` for another image is broken for `ci`, which is not asked.
+    let other = Pack::image(IMAGE, "b");
+    let payload = sign::simple_signing(&other.repository(), &other.digest(), &Value::Null);
+    let pack = image().with_cosign(&[sign::cosign_layer(ci, payload)]);
+    let verdict = world.judge(&pack, require(1, &["ci"]));
+    codes(
+        &verdict,
+        Outcome::Invalid,
+        &["subject_mismatch", "threshold_not_met"],
+    );
+    let verdict = world.judge(&pack, require(1, &["release"]));
+    codes(
+        &verdict,
+        Outcome::Untrusted,
+        &["signature_invalid", "threshold_not_met"],
+    );
+    let spec = |who: &Who, mode: &str| {
+        json!({
+            "mode": mode,
+            "images": [{"glob": "registry.example.com/**"}],
+            "authorities": [world.authority("it", who)],
+        })
+    };
+    let texts = [
+        document("enforced", &spec(&world.release, "enforce")),
+        document("warning", &spec(&world.ci, "warn")),
+    ];
+    let policies = load(&texts).unwrap();
+    let trust = TrustDocuments::default();
+    let verdict = parity::judge(pack.evidence(), &policies, &trust, NOW);
+    assert_eq!(verdict.outcome, Outcome::Untrusted);
+    assert_eq!(verdict.reasons[0].code.as_str(), "subject_mismatch");
+}
