@@ -12,7 +12,7 @@ use crate::statement::Statement;
 use crate::target::Target;
 use crate::time::UnixTime;
 use crate::trust::TrustMaterial;
-use crate::verdict::{Check, Signer};
+use crate::verdict::{Check, Signer, Signs};
 
 /// A part of an artifact, as its format finds it.
 pub(crate) enum Part<T> {
@@ -56,6 +56,16 @@ pub enum Says {
     ImageSignature,
     /// "I attest this of the image."
     Attestation(Statement),
+}
+
+impl Says {
+    /// What was signed.
+    pub(crate) fn signs(&self) -> Signs {
+        match self {
+            Self::ImageSignature => Signs::Image,
+            Self::Attestation(_) => Signs::Attestation,
+        }
+    }
 }
 
 /// A candidate that an authority accepts: what it says is signed, and bound to the image.

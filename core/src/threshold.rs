@@ -175,12 +175,13 @@ mod tests {
     use super::*;
     use crate::crypto::Scheme;
     use crate::digest::Digest;
-    use crate::verdict::{SignatureFormat, SignerKind};
+    use crate::verdict::{SignatureFormat, SignerKind, Signs};
 
     fn signer(key: Option<&str>, identity: Option<(&str, &str)>) -> Signer {
         Signer {
             kind: SignerKind::Key,
             authority: String::new(),
+            signs: Signs::Image,
             format: SignatureFormat::CosignSignature,
             artifact: Digest::sha256(b""),
             scheme: Scheme::EcdsaP256Sha256,

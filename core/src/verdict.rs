@@ -190,7 +190,6 @@ pub struct PolicyReport {
     /// Whether it passed.
     pub outcome: Passed,
     /// What it demands: image signatures, unless attestations suffice, and each attestation rule.
-    #[serde(default)]
     pub demands: Vec<Demand>,
     /// Its authorities.
     pub authorities: Vec<AuthorityReport>,
@@ -233,6 +232,8 @@ pub struct Signer {
     pub kind: SignerKind,
     /// The policy and the authority that accepted the signature, as `policy/authority`.
     pub authority: String,
+    /// What the signature is over. Who signed the image and attested as well is here twice.
+    pub signs: Signs,
     /// The format of the signature.
     pub format: SignatureFormat,
     /// The digest of the artifact (its manifest) that carries the signature.

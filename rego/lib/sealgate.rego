@@ -61,6 +61,13 @@ proven(answer, image, asked) := about(answer, "responses", image, asked)[0] if {
 	allowed(answer, image, asked)
 }
 
+# image_signers are those of a verdict who signed the image itself. The others among its
+# signers attested something of it, which is less: the image may be of anybody's making.
+image_signers(verdict) := [signer |
+	some signer in elements(verdict, "signers")
+	signer.signs == "image"
+]
+
 # --- the question ---
 
 # images are those to verify; what stands for an image and is no name stays in.

@@ -46,6 +46,16 @@ test_verified_image_passes if {
 	count(sealgate.violations(pod(app), {}, proven)) == 0
 }
 
+test_image_signers_leave_out_who_only_attested if {
+	release := {"kind": "key", "authority": "production/release", "signs": "image"}
+	ci := {"kind": "key", "authority": "production/ci", "signs": "attestation"}
+	sealgate.image_signers(object.union(verified, {"signers": [ci, release]})) == [release]
+	sealgate.image_signers(object.union(verified, {"signers": [ci]})) == []
+	sealgate.image_signers(verified) == []
+	sealgate.image_signers(object.union(verified, {"signers": null})) == []
+	sealgate.image_signers({}) == []
+}
+
 test_cached_answer_has_status_0 if {
 	count(sealgate.violations(pod(app), {}, object.union(proven, {"status_code": 0}))) == 0
 }

@@ -33,7 +33,7 @@ use crate::reason::{Code, Reason};
 use crate::time::UnixTime;
 use crate::trust::StoreKind;
 use crate::undecided::Undecided;
-use crate::verdict::{Check, Signer, SignerKind, TimeSource, VerifiedTime};
+use crate::verdict::{Check, Signer, SignerKind, Signs, TimeSource, VerifiedTime};
 use crate::x509::Certificate;
 
 pub use revocation::{RevocationRequest, revocation_requests};
@@ -280,6 +280,7 @@ fn signer(
     Signer {
         kind: SignerKind::Notation,
         authority: context.authority_name.clone(),
+        signs: Signs::Image,
         format: signed.envelope.format.of_signature(),
         artifact: signed.artifact,
         scheme: signed.envelope.algorithm,

@@ -63,6 +63,7 @@ fn verify(
     let signer = Signer {
         kind: SignerKind::Key,
         authority: case.authority_name.clone(),
+        signs: bound.says().signs(),
         format: entity.format.of_signature(),
         artifact: entity.artifact,
         scheme: signed.scheme(),

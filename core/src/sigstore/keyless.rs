@@ -85,6 +85,7 @@ fn verify(
     let signer = Signer {
         kind: SignerKind::Keyless,
         authority: case.authority_name.clone(),
+        signs: bound.says().signs(),
         format: entity.format.of_signature(),
         artifact: entity.artifact,
         scheme: signed.scheme(),

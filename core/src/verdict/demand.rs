@@ -28,9 +28,9 @@ pub struct Demand {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Signs {
-    /// The image.
+    /// The image itself.
     Image,
-    /// A statement about the image.
+    /// A statement about the image. Whoever made it need not have signed the image.
     Attestation,
 }
 

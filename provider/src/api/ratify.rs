@@ -147,6 +147,7 @@ mod tests {
             "outcome": "verified",
             "policies": [{
                 "name": "prod", "revision": digest, "mode": "enforce", "outcome": "passed",
+                "demands": [{"signs": "image", "count": 1, "outcome": "passed", "by": ["notary"]}],
                 "authorities": [
                     {"name": "notary", "outcome": "passed", "reasons": []},
                     {"name": "key", "outcome": "failed", "reasons": [
@@ -156,7 +157,7 @@ mod tests {
                 "reasons": [],
             }],
             "signers": [{
-                "kind": "notation", "authority": "prod/notary", "format": "notation_jws",
+                "kind": "notation", "authority": "prod/notary", "signs": "image", "format": "notation_jws",
                 "artifact": digest, "scheme": "rsa-pss-sha256",
                 "x509Subject": "CN=signer,O=acme",
             }],

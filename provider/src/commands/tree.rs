@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal as _;
 
-use sealgate_core::verdict::{Did, Outcome, Passed, PolicyReport, Signer, SignerKind, Signs};
+use sealgate_core::verdict::{Outcome, Passed, PolicyReport, Signer, SignerKind, Signs};
 use sealgate_core::{Reason, Verdict};
 
 use super::no_verdict::NoVerdict;
@@ -116,20 +116,20 @@ fn policy(report: &PolicyReport, verdict: &Verdict, style: Style) -> Vec<String>
     let mut branches: Vec<Vec<String>> = Vec::new();
     for authority in &report.authorities {
         let name = format!("{}/{}", report.name, authority.name);
+        let signers = verdict.signers.iter();
+        let signers: Vec<_> = signers.filter(|one| one.authority == name).collect();
+        let attests_only =
+            !signers.is_empty() && signers.iter().all(|one| one.signs == Signs::Attestation);
         let mut branch = vec![format!(
             "{} {}{}",
             style.mark(authority.outcome),
             authority.name,
-            match attests_only(report, &authority.name) {
+            match attests_only {
                 true => " (attestation only)",
                 false => "",
             }
         )];
-        let signers = verdict
-            .signers
-            .iter()
-            .filter(|signer| signer.authority == name);
-        let mut details: Vec<Vec<String>> = signers.map(signer_lines).collect();
+        let mut details: Vec<_> = signers.into_iter().map(signer_lines).collect();
         details.extend(
             authority
                 .reasons
@@ -145,13 +145,6 @@ fn policy(report: &PolicyReport, verdict: &Verdict, style: Style) -> Vec<String>
     branches.extend(report.reasons.iter().map(|reason| vec![reason.to_string()]));
     lines.extend(leaves(branches));
     lines
-}
-
-/// Whether an authority attested where its signature of the image is asked for.
-fn attests_only(report: &PolicyReport, authority: &str) -> bool {
-    let signatures = report.demands.iter().filter(|d| d.signs == Signs::Image);
-    let mut missing = signatures.flat_map(|demand| &demand.missing);
-    missing.any(|one| one.authority == authority && one.did == Did::Attested)
 }
 
 fn signer_lines(signer: &Signer) -> Vec<String> {

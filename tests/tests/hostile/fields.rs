@@ -427,7 +427,7 @@ fn rows(world: &World) -> Vec<Row> {
             "attested",
             "/attestations/0/from",
             json!(["second"]),
-            "signature_invalid",
+            "no_matching_attestation",
         ),
         row(
             "attested",

@@ -86,7 +86,7 @@ pub(crate) fn verified(image: &str) -> Value {
             "outcome": "passed",
             "authorities": [{"name": "release-key", "outcome": "passed", "reasons": []}],
         }],
-        "signers": [{"kind": "key", "name": "release-key"}],
+        "signers": [{"kind": "key", "signs": "image", "name": "release-key"}],
         "attestations": [],
         "checks": [],
         "reasons": [],

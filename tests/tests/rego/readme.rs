@@ -20,8 +20,12 @@ spec:
 #[test]
 fn recipe_denies_unless_proven_in_both_dialects() {
     let github = "https://token.actions.githubusercontent.com";
-    let acme = json!({"issuer": github, "subject": "https://github.com/acme/app/.github/workflows/release.yml@refs/tags/v1"});
-    let other = json!({"issuer": github, "subject": "https://github.com/acme-evil/app"});
+    let acme = json!({"signs": "image", "issuer": github, "subject": "https://github.com/acme/app/.github/workflows/release.yml@refs/tags/v1"});
+    let other =
+        json!({"signs": "image", "issuer": github, "subject": "https://github.com/acme-evil/app"});
+    // Acme attested something of an image that another signed.
+    let mut attested = acme.clone();
+    attested["signs"] = json!("attestation");
     for template in recipes("<!-- More than verified. -->") {
         let violations =
             |image: &str, source: fn(&[String], &Value) -> ProviderAnswer, signer: &Value| {
@@ -32,6 +36,7 @@ fn recipe_denies_unless_proven_in_both_dialects() {
             };
         assert_eq!(violations(GOOD, signed_by, &acme), 0);
         assert_eq!(violations(GOOD, signed_by, &other), 1);
+        assert_eq!(violations(GOOD, signed_by, &attested), 1);
         assert_eq!(violations(GOOD, signed_by, &json!({})), 1);
         assert_eq!(violations(BAD, signed_by, &acme), 2, "by either rule");
         assert_eq!(violations(GOOD, |_, _| answer(200, &[], "down"), &acme), 2);

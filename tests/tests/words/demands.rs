@@ -225,7 +225,7 @@ fn a_good_signature_of_another_authority_is_no_reason() {
             Outcome::Untrusted,
             &[(
                 "threshold_not_met",
-                "expected an image signature by ci (1 of ci)",
+                "expected an image signature by ci (1 of ci); only release signed",
             )],
         );
         assert_eq!(lacks(&verdict), [("ci", Did::Nothing)]);
@@ -356,6 +356,46 @@ fn an_attestation_is_told_from_a_missing_signature() {
         let reports = &verdict.policies[0].authorities;
         assert!(reports.iter().all(|one| one.reasons.is_empty()));
     }
+}
+
+/// Who signed the image is told from whoever attested something of it; who did both is there
+/// twice.
+#[test]
+fn each_signer_says_what_it_signed() {
+    for world in World::attesting() {
+        let pack = world.attest(&world.ci, world.sign(&world.release, image()));
+        let demands = with_provenance(require(1, &["release"]), &["ci"]);
+        let signed = |pack: &Pack| -> Vec<(String, Signs)> {
+            let verdict = world.judge(pack, demands.clone());
+            assert_eq!(verdict.outcome, Outcome::Verified);
+            assert_eq!(verdict.attestations[0].signer.signs, Signs::Attestation);
+            let signers = verdict.signers.iter();
+            signers
+                .map(|one| (one.authority.clone(), one.signs))
+                .collect()
+        };
+        let [release, ci] = ["production/release", "production/ci"].map(str::to_owned);
+        assert_eq!(
+            signed(&pack),
+            [
+                (ci.clone(), Signs::Attestation),
+                (release.clone(), Signs::Image)
+            ]
+        );
+        assert_eq!(
+            signed(&world.sign(&world.ci, pack)),
+            [
+                (ci.clone(), Signs::Image),
+                (ci, Signs::Attestation),
+                (release, Signs::Image)
+            ]
+        );
+    }
+    // Nothing else is there to be signed in the Notary Project.
+    let world = World::of_notaries();
+    let verdict = world.judge(&world.sign(&world.ci, image()), require(1, &["ci"]));
+    assert_eq!(verdict.signers.len(), 1);
+    assert_eq!(verdict.signers[0].signs, Signs::Image);
 }
 
 /// Signed as it should be, and without the provenance: there is nothing, so nobody is a stranger.
