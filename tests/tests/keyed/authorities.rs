@@ -91,8 +91,8 @@ fn a_threshold_says_how_many_distinct_signers_were_found() {
         .unwrap();
     assert_eq!(
         said.message,
-        "expected image signatures by at least 2 distinct signers, each for another of the \
-         authorities a, b, c, found 1"
+        "expected image signatures by at least 2 distinct signers (2 of a, b, c), found 1; a signed; \
+         b and c did not sign"
     );
     // One signed, so nobody is told that there is no signature.
     for code in codes(&verdict) {
@@ -139,13 +139,13 @@ fn an_authority_passes_by_the_attestation_that_was_used() {
         (
             &others,
             "the rule \"built\" expects a verified attestation of type \
-             https://slsa.dev/provenance/v1; verified attestations have the types \
+             https://slsa.dev/provenance/v1 by a; verified attestations have the types \
              https://cyclonedx.org/bom, https://spdx.dev/Document",
         ),
         (
             &pack,
             "the rule \"built\" expects a verified attestation of type \
-             https://slsa.dev/provenance/v1",
+             https://slsa.dev/provenance/v1 by a",
         ),
     ] {
         let verdict = judge(pack, &policies);
