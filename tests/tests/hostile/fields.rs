@@ -435,7 +435,7 @@ fn rows(world: &World) -> Vec<Row> {
             json!("predicate.n == 2"),
             "condition_failed",
         ),
-        row("attested", "/require", Value::Null, "signature_invalid"),
+        row("attested", "/require", Value::Null, "no_image_signature"),
         row(
             "notary",
             "/authorities/0/notation/trustStores/0",
