@@ -52,6 +52,11 @@ impl Kind {
         Self::Rsa4096,
     ];
 
+    /// Whether it is RSA, of any size.
+    pub fn is_rsa(self) -> bool {
+        matches!(self, Self::Rsa2048 | Self::Rsa3072 | Self::Rsa4096)
+    }
+
     /// The algorithm's name in JWS.
     pub fn jws(self) -> &'static str {
         match self {

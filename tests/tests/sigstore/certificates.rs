@@ -19,6 +19,11 @@ fn certificate_logs_count_once_each_cve_2026_49834() {
     let (twice, both) = (bench.by_holder(&twice), bench.by_holder(&both));
     bench.refuses(&twice, "sct_threshold_not_met");
     bench.refuses(&both, "sct_log_unknown");
+    // A log that nobody knows takes nothing from one that is enough.
+    let usual = keyless(&[exact(ISSUER, SUBJECT)], USUAL);
+    let two = std::mem::replace(&mut bench.authority, usual);
+    bench.passes(&both);
+    bench.authority = two;
     bench.root["ctlogs"]
         .as_array_mut()
         .unwrap()
@@ -65,6 +70,34 @@ fn scts_with_extensions_count_and_broken_ones_do_not_atk_26() {
     ] {
         let holder = log::embed(&leaf, key(), intermediate, &scts);
         bench.refuses(&bench.by_holder(&holder), code);
+    }
+}
+
+/// RFC 6962 section 2.1.4 knows two algorithms, and a log has the key of one.
+#[test]
+fn an_sct_names_the_algorithm_of_its_logs_key() {
+    for kind in [Kind::P256, Kind::Rsa2048] {
+        let mut bench = Bench::new();
+        let ct = Log::new(kind, "https://ct.of-another-kind.example");
+        bench.root["ctlogs"] = json!([ct.trust(START)]);
+        let leaf = bench.sigstore.leaf();
+        let key = || Key::new(Kind::P256, "leaf");
+        let intermediate = &bench.sigstore.intermediate;
+        let tbs = leaf.tbs(&key(), intermediate.name(), &intermediate.key);
+        let good = ct.sct(&tbs, intermediate.key.spki(), SIGNED, &[]);
+        // Version, log, time and extensions; then the hash and the algorithm.
+        let at = 1 + 32 + 8 + 2;
+        for (hash, algorithm) in [(4, 1), (4, 3), (4, 2), (4, 0), (1, 1), (2, 3), (0, 3)] {
+            let mut sct = good.clone();
+            let named = &mut sct[at..at + 2];
+            let fits = named == [hash, algorithm];
+            named.copy_from_slice(&[hash, algorithm]);
+            let bundle = bench.by_holder(&log::embed(&leaf, key(), intermediate, &[sct]));
+            match fits {
+                true => drop(bench.passes(&bundle)),
+                false => bench.refuses(&bundle, "sct_invalid"),
+            }
+        }
     }
 }
 

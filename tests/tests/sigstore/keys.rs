@@ -100,6 +100,11 @@ fn a_managed_keys_entry_is_bound_to_it_without_any_trust_root() {
             .entry(&other.body(&key.public_pem()), SIGNED),
     );
     bench.refuses(&spliced, "log_entry_mismatch");
+    // Logged for a certificate.
+    let mut for_another = bundle(&signed, &Verifier::Key(&key));
+    let body = signed.body(&bench.signer.pem());
+    add_entry(&mut for_another, bench.sigstore.rekor.entry(&body, SIGNED));
+    bench.refuses(&for_another, "log_entry_mismatch");
     let stranger = Key::new(Kind::P256, "stranger");
     bench.authority = by_key(&stranger, Window::ALWAYS, false, none);
     bench.refuses(&logged, "signature_invalid");

@@ -54,6 +54,79 @@ fn a_spliced_entry_is_refused_even_where_no_log_is_wanted_tob_3_tob_101() {
     bench.refuses(&forged, "set_invalid");
 }
 
+/// Bundles v0.1 have the log's promise, later ones its proof.
+#[test]
+fn an_entry_has_what_its_version_of_the_bundle_needs() {
+    let bench = Bench::new();
+    let chain = |bundle: &mut Value| {
+        let material = &mut bundle["verificationMaterial"];
+        let certificate = material["certificate"].take();
+        remove(material, "certificate");
+        material["x509CertificateChain"] = json!({"certificates": [certificate]});
+    };
+    for (version, needed) in [
+        ("+json;version=0.1", "inclusionPromise"),
+        ("+json;version=0.2", "inclusionProof"),
+        (".v0.3+json", "inclusionProof"),
+    ] {
+        let mut bundle = bench.v1();
+        bundle["mediaType"] = format!("application/vnd.dev.sigstore.bundle{version}").into();
+        if needed == "inclusionPromise" || version.contains("0.2") {
+            chain(&mut bundle);
+        }
+        bench.passes(&bundle);
+        let mut lacking = bundle.clone();
+        remove(entry(&mut lacking), needed);
+        bench.refuses(&lacking, "inclusion_missing");
+    }
+    let mut empty = bench.v1();
+    empty["mediaType"] = "application/vnd.dev.sigstore.bundle+json;version=0.1".into();
+    chain(&mut empty);
+    entry(&mut empty)["inclusionPromise"]["signedEntryTimestamp"] = "".into();
+    bench.refuses(&empty, "inclusion_missing");
+}
+
+/// What a log of the second generation signs for another place is no checkpoint of its own.
+#[test]
+fn a_checkpoint_is_in_the_name_of_its_log() {
+    let bench = Bench::new();
+    let mut bundle = bench.v2();
+    let proof = &entry(&mut bundle)["inclusionProof"];
+    let root = STANDARD
+        .decode(proof["rootHash"].as_str().unwrap())
+        .unwrap();
+    let log = &bench.sigstore.rekor_v2;
+    for (origin, fits) in [(log.host(), true), ("log2026.private.example", false)] {
+        let note = log.checkpoint(origin, 5, &root);
+        let mut bundle = bench.v2();
+        entry(&mut bundle)["inclusionProof"]["checkpoint"]["envelope"] = note.into();
+        match fits {
+            true => drop(bench.passes(&bundle)),
+            false => bench.refuses(&bundle, "checkpoint_invalid"),
+        }
+    }
+}
+
+/// What cosign wrote at first.
+#[test]
+fn a_rekord_entry_proves_signatures_of_the_format_x509_alone() {
+    let bench = Bench::new();
+    let signed = bench.message();
+    for (format, fits) in [(None, true), (Some("x509"), true), (Some("pgp"), false)] {
+        let mut body = signed.body(&bench.signer.pem());
+        body["kind"] = "rekord".into();
+        if let Some(format) = format {
+            body["spec"]["signature"]["format"] = format.into();
+        }
+        let mut bundle = bundle(&signed, &Verifier::Certificate(&bench.signer));
+        add_entry(&mut bundle, bench.sigstore.rekor.entry(&body, SIGNED));
+        match fits {
+            true => drop(bench.passes(&bundle)),
+            false => bench.refuses(&bundle, "log_entry_malformed"),
+        }
+    }
+}
+
 #[test]
 fn every_entry_must_be_for_this_signature_cve_2024_51746() {
     let bench = Bench::new();

@@ -69,7 +69,7 @@ impl Log {
         sct.extend(&self.id);
         sct.extend(millis);
         sct.extend(vector(extensions));
-        sct.extend([4, 3]);
+        sct.extend([4, if self.key.kind().is_rsa() { 1 } else { 3 }]);
         sct.extend(vector(&self.key.sign(&signed)));
         sct
     }
