@@ -49,6 +49,8 @@ pub struct Token {
     pub identified: Option<Vec<u8>>,
     /// The serial number that they name beside its hash.
     pub identified_serial: Option<u64>,
+    /// The key identifier that names the signer, instead of issuer and serial number.
+    pub key_id: Option<Vec<u8>>,
     /// Whether the digest in the signed attributes is another.
     pub wrong_digest: bool,
     /// Whether the signature is over something else.
@@ -75,6 +77,7 @@ impl Token {
             certificates: Vec::new(),
             identified: None,
             identified_serial: None,
+            key_id: None,
             wrong_digest: false,
             forged: false,
             signers: 1,
@@ -126,7 +129,10 @@ impl Token {
         let attributes = [&[0xa0], attributes.get(1..).unwrap_or_default()].concat();
         let signer_info = der::sequence(&[
             der::number(self.signer_version),
-            der::sequence(&[signer.issuer.to_vec(), der::integer(signer.serial)]),
+            match &self.key_id {
+                Some(id) => der::tlv(0x80, id),
+                None => der::sequence(&[signer.issuer.to_vec(), der::integer(signer.serial)]),
+            },
             algorithm_identifier(SHA_256),
             attributes,
             algorithm,

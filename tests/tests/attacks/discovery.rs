@@ -150,6 +150,29 @@ fn artifacts_and_layers_beyond_their_bounds_are_counted() {
     }
 }
 
+/// Real ones have some hundred bytes.
+#[test]
+fn a_payload_of_simple_signing_has_64_kib_and_not_a_byte_more() {
+    let (image, key) = (Pack::image(IMAGE, "a"), key());
+    let payload = |padding: usize| {
+        let annotations = json!({"note": "x".repeat(padding)});
+        sign::simple_signing(&image.repository(), &image.digest(), &annotations)
+    };
+    let fits = (64 << 10) - payload(0).len();
+    let signed = |padding| {
+        let layer = sign::cosign_layer(&key, payload(padding));
+        image.clone().with_cosign(&[layer])
+    };
+    accepted(&signed(fits), &policies(&key, ""));
+    let verdict = judge(&signed(fits + 1), &policies(&key, ""));
+    assert!(!verdict.verified);
+    let said = messages(&verdict, "limit_exceeded");
+    assert!(
+        said[0].ends_with("has 65537 bytes, more than the 65536 allowed"),
+        "{said:?}"
+    );
+}
+
 #[test]
 fn what_is_of_no_known_kind_is_said_to_be_left_alone() {
     let (image, key) = (Pack::image(IMAGE, "a"), key());

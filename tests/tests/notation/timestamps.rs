@@ -241,6 +241,27 @@ fn broken_tokens_are_refused() {
     }
 }
 
+/// RFC 5652 section 5.3: by issuer and serial number in version 1, by a key identifier in version 3.
+#[test]
+fn a_token_may_name_its_signer_by_a_key_identifier() {
+    let id = b"the key of the authority";
+    let stamped = Stamped::with(|tsa| {
+        let extension = ("2.5.29.14".into(), false, der::octets(id));
+        tsa.extensions.push(extension);
+    });
+    let named = |id: &[u8], version| {
+        stamped.token().with(|token| {
+            token.key_id = Some(id.to_vec());
+            token.signer_version = version;
+        })
+    };
+    accepted(&stamped.judge(&named(id, 3)));
+    refused(&stamped.judge(&named(id, 1)), "timestamp_invalid");
+    refused(&stamped.judge(&named(b"another", 3)), "timestamp_invalid");
+    let nameless = Stamped::new();
+    refused(&nameless.judge(&named(id, 3)), "timestamp_invalid");
+}
+
 #[test]
 fn a_token_signed_by_another_key_is_refused() {
     let stamped = Stamped::new();
