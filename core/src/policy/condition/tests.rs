@@ -224,6 +224,87 @@ fn whatever_may_cost_much_is_counted_rt_14() {
     }
 }
 
+/// The fewest steps with which a condition can be evaluated.
+fn steps(source: &str, predicate: &Value) -> u64 {
+    let condition = [Condition::new(source).unwrap()];
+    let suffices = |steps| {
+        let others = limits::CONDITION_STEPS - steps;
+        let judged = check_after(others, &condition, predicate);
+        !judged.is_err_and(|reason| reason.code == Code::LimitExceeded)
+    };
+    let (mut too_few, mut enough) = (0, 4096);
+    assert!(suffices(enough), "{source}");
+    while enough - too_few > 1 {
+        match suffices((too_few + enough) / 2) {
+            true => enough = (too_few + enough) / 2,
+            false => too_few = (too_few + enough) / 2,
+        }
+    }
+    enough
+}
+
+/// Each costs one at least, so that none is free in a loop; sixteen bytes of text are one more.
+#[test]
+fn the_steps_of_operations_are_what_they_look_at() {
+    let predicate = json!({"n": 3, "l": [1, 2, 3], "none": [], "m": {"a": 1}});
+    let long = "x".repeat(160);
+    for (source, expected) in [
+        ("predicate.n == 3".to_owned(), 1),
+        ("predicate.n != 4".to_owned(), 1),
+        ("predicate.l == [1, 2, 3]".to_owned(), 4),
+        ("predicate.m == {'a': 1}".to_owned(), 2),
+        (format!("'{long}' == '{long}'"), 11),
+        (format!("b'{long}' == b'{long}'"), 11),
+        (format!("'{long}' != 'x'"), 1),
+        ("3 in predicate.l".to_owned(), 3),
+        ("'a' in predicate.m".to_owned(), 1),
+        (format!("!('{long}' in predicate.m)"), 11),
+        ("predicate.none.all(x, true)".to_owned(), 2),
+        ("predicate.l.all(x, true)".to_owned(), 5),
+        (format!("'{long}'.matches('x')"), 11),
+    ] {
+        assert_eq!(steps(&source, &predicate), expected, "{source}");
+    }
+}
+
+#[test]
+fn what_is_no_key_is_in_no_map_and_what_could_be_one_is_looked_for() {
+    let predicate = json!({"m": {"1": 1, "true": 2}});
+    for absent in ["1", "1u", "-1", "1.5", "true", "'z'"] {
+        assert_eq!(
+            code(&format!("{absent} in predicate.m"), &predicate),
+            "condition_failed"
+        );
+    }
+    for never in ["[1]", "null", "{}", "b'1'", "predicate.m"] {
+        assert_eq!(
+            code(&format!("{never} in predicate.m"), &predicate),
+            "condition_error"
+        );
+    }
+}
+
+/// What stands before the dot of such a function is a part of its name.
+#[test]
+fn functions_of_optional_values_are_found() {
+    let predicate = json!({"l": [1], "none": [], "m": {"a": 1}, "empty": {}, "n": 3});
+    for source in [
+        "optional.of(predicate.n).hasValue()",
+        "optional.of(predicate.n).value() == 3",
+        "optional.ofNonZeroValue(predicate.l).hasValue()",
+        "optional.ofNonZeroValue(predicate.m).hasValue()",
+        "!optional.ofNonZeroValue(predicate.none).hasValue()",
+        "!optional.ofNonZeroValue(predicate.empty).hasValue()",
+    ] {
+        assert_eq!(
+            code(source, &predicate),
+            "true",
+            "{source}: {:?}",
+            holds(source, &predicate)
+        );
+    }
+}
+
 #[test]
 fn what_cannot_be_evaluated_says_why() {
     let predicate = json!({"n": 3, "l": [1], "m": {"a": 1}, "most": i64::MAX});
