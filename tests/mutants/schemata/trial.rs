@@ -164,7 +164,7 @@ fn against(id: usize, run: &[&Test]) -> Result<Outcome, Failure> {
     };
     let names: Vec<&str> = run.iter().map(|test| test.name.as_str()).collect();
     let takes: Duration = run.iter().map(|test| test.takes).sum();
-    let limit = takes * 5 + Duration::from_secs(20);
+    let limit = takes * 2 + Duration::from_secs(20);
     let mut child = tests(first.binary, &names, limit)
         .env("MUTANT_CHOSEN", id.to_string())
         .stdout(Stdio::piped())
