@@ -33,6 +33,10 @@ e2e *suite:
 fuzz minutes="10":
     tests/fuzz/run.sh {{ minutes }}
 
+# The memory of the program under attack for so many minutes, as a curve: docs/memory.svg.
+soak minutes="10":
+    SEALGATE_SOAK_MINUTES={{ minutes }} SEALGATE_WRITE_DOCS=1 cargo test -p sealgate --test memory -- --ignored --nocapture soak
+
 # Mutation testing of what decides: all of it, or FILE of core, or `--draw N SEED`.
 mutants *what:
     tests/mutants/run {{ what }}
