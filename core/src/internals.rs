@@ -97,6 +97,19 @@ pub fn verify_at_cost(
     (verdict, costs.into())
 }
 
+/// As [`crate::verify`], without a budget: the difference is what counting costs.
+///
+/// # Errors
+/// As there.
+pub fn verify_uncounted(
+    evidence: &Evidence,
+    policies: &Policies,
+    trust: &TrustMaterial,
+    now: UnixTime,
+) -> Result<Verdict, Undecided> {
+    crate::verify::verify_uncounted(evidence, policies, trust, now)
+}
+
 /// As [`crate::notation::revocation_requests`], and what it cost.
 pub fn revocation_requests_at_cost(
     evidence: &Evidence,

@@ -55,6 +55,17 @@ pub(crate) fn verify_at_cost(
     budget::metered_at_cost(|| judge(evidence, policies, trust, now))
 }
 
+/// As [`verify`], without a budget: the difference is what counting costs.
+#[cfg(feature = "internals")]
+pub(crate) fn verify_uncounted(
+    evidence: &Evidence,
+    policies: &Policies,
+    trust: &TrustMaterial,
+    now: UnixTime,
+) -> Result<Verdict, Undecided> {
+    judge(evidence, policies, trust, now)
+}
+
 fn judge(
     evidence: &Evidence,
     policies: &Policies,

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::contest::Contest;
-use crate::keyless::{native, policies};
+use crate::keyless::{BUDGET, counters, native, policies};
 use crate::{raw, wasm};
 
 const STORE: &str = "ca:acme";
@@ -133,11 +133,12 @@ fn contest(signature: &Signature, go: Option<&Path>) {
         signature.kind,
         checks.len()
     );
-    let mut contest = Contest::new(title)
+    let mut contest = Contest::new(&title)
         .work("bare signature checks, aws-lc-rs", || raw::all_hold(checks))
         .work("sealgate", || {
             native(evidence, &policies, &trust, signature.now);
-        });
+        })
+        .budget(BUDGET);
     if let Some(program) = go {
         contest = contest.turns("notation-go 1.3.2", notation_go(program, signature));
     }
@@ -148,6 +149,7 @@ fn contest(signature: &Signature, go: Option<&Path>) {
         })
         .work("the same call in wasm", || wasm::verified(&request))
         .run();
+    counters(&title, evidence, &policies, &trust, signature.now);
 }
 
 /// The mean time of a verification by the Go libraries, which they measure themselves.
