@@ -68,16 +68,40 @@ impl Says {
     }
 }
 
-/// A candidate that an authority accepts: what it says is signed, and bound to the image.
+/// A candidate that an authority lets in: what it says is signed, and bound to the image.
+#[derive(Clone, Debug)]
+pub struct LetIn<Who, What> {
+    signer: Who,
+    bound: Bound<What>,
+    checks: Vec<Check>,
+    valid_until: Option<UnixTime>,
+}
+
+/// One that the authority accepts.
 ///
 /// That the signer is one whom the authority trusts, at a time at which it does, is what the
 /// formats have judged before they make one.
-#[derive(Clone, Debug)]
-pub struct Verified {
-    signer: Signer,
-    bound: Bound<Says>,
-    checks: Vec<Check>,
-    valid_until: Option<UnixTime>,
+pub type Verified = LetIn<Signer, Says>;
+
+/// An image signature that a level lets in although nobody trusted is known to have made it:
+/// so there is no signer to show.
+pub(crate) type Unproven = LetIn<(), ()>;
+
+impl<Who, What> LetIn<Who, What> {
+    /// The annotations under the signature.
+    pub(crate) fn annotations(&self) -> &BTreeMap<String, String> {
+        self.bound.annotations()
+    }
+
+    /// What was enforced, logged or skipped on the way.
+    pub(crate) fn checks(&self) -> &[Check] {
+        &self.checks
+    }
+
+    /// When this must be verified anew at the latest.
+    pub(crate) fn valid_until(&self) -> Option<UnixTime> {
+        self.valid_until
+    }
 }
 
 impl Verified {
@@ -117,55 +141,17 @@ impl Verified {
         });
         Self { bound, ..self }
     }
-
-    /// The annotations under the signature.
-    pub(crate) fn annotations(&self) -> &BTreeMap<String, String> {
-        self.bound.annotations()
-    }
-
-    /// What was enforced, logged or skipped on the way.
-    pub(crate) fn checks(&self) -> &[Check] {
-        &self.checks
-    }
-
-    /// When this must be verified anew at the latest.
-    pub(crate) fn valid_until(&self) -> Option<UnixTime> {
-        self.valid_until
-    }
-}
-
-/// An image signature that a level lets in although nobody trusted is known to have made it:
-/// so there is no signer to show.
-#[derive(Clone, Debug)]
-pub(crate) struct Unproven {
-    bound: Bound<()>,
-    checks: Vec<Check>,
-    valid_until: Option<UnixTime>,
 }
 
 impl Unproven {
     /// After these checks; to be verified anew at the latest at that time.
     pub(crate) fn new(bound: Bound<()>, checks: Vec<Check>, valid_until: Option<UnixTime>) -> Self {
         Self {
+            signer: (),
             bound,
             checks,
             valid_until,
         }
-    }
-
-    /// What stands under the signature.
-    pub(crate) fn annotations(&self) -> &BTreeMap<String, String> {
-        self.bound.annotations()
-    }
-
-    /// What was enforced, logged or skipped on the way.
-    pub(crate) fn checks(&self) -> &[Check] {
-        &self.checks
-    }
-
-    /// When this must be verified anew at the latest.
-    pub(crate) fn valid_until(&self) -> Option<UnixTime> {
-        self.valid_until
     }
 }
 
