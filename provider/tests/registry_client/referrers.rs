@@ -332,12 +332,12 @@ async fn an_endless_list_is_cut_off_adv_08() {
     let setup = paged(100).await;
     setup.attach(4_000, Listing::Api);
     let found = setup.referrers().await.unwrap();
-    assert_eq!(found.descriptors.len(), 1024);
+    assert_eq!(found.descriptors.len(), 256);
     assert_eq!(
         found.omitted,
         [
             "a list of referrers that is too long was not read to its end",
-            "2176 possible signatures were left out beside 1024 referrers",
+            "3488 possible signatures were left out beside 256 referrers",
         ]
     );
     // The pages of the list, and of those of the three kinds of signatures.
