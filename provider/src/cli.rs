@@ -1,6 +1,7 @@
 //! The command line.
 
 use clap::{Parser, Subcommand};
+use futures::future::LocalBoxFuture;
 
 use crate::commands;
 use crate::commands::exit::Exit;
@@ -45,7 +46,14 @@ pub enum Command {
 
 impl Cli {
     /// Does it.
-    pub async fn run(self) -> Exit {
+    ///
+    /// In a box, so that all that it waits for is compiled with the library alone, and not once
+    /// more with the program.
+    pub fn run(self) -> LocalBoxFuture<'static, Exit> {
+        Box::pin(self.done())
+    }
+
+    async fn done(self) -> Exit {
         match self.command {
             Command::Serve(serve) => serve.run().await,
             Command::Verify(verify) => verify.run().await,
