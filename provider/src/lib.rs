@@ -23,7 +23,7 @@
 //! | `files` | how files are read, and read again, without waiting for anybody |
 //! | [`config`] | the configuration file |
 //! | `question` | what a caller asks about |
-//! | `shares`, `flight`, `workers`, `clock` | fair shares, work done once, threads, time |
+//! | `shares`, `flight`, `remembered`, `workers`, `clock` | fair shares, work done once, what is kept for a while, threads, time |
 
 mod api;
 mod app;
@@ -44,6 +44,7 @@ mod net;
 mod observe;
 mod question;
 pub mod registry;
+mod remembered;
 mod rules;
 pub mod server;
 mod service;

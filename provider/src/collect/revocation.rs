@@ -13,12 +13,10 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures::future::join_all;
-use moka::Expiry;
-use moka::future::Cache;
 use reqwest::Client;
 use sealgate_core::evidence::{Blob, Evidence, RevocationAnswer, RevocationKind};
-use sealgate_core::{Digest, TrustMaterial, UnixTime, limits};
 use sealgate_core::{RevocationRequest, revocation_requests};
+use sealgate_core::{TrustMaterial, UnixTime, limits};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
@@ -26,6 +24,7 @@ use crate::net::body::{Body, BodyError};
 use crate::net::causes::root_cause;
 use crate::net::client::{SetupError, plain_client};
 use crate::net::guard::Guard;
+use crate::remembered::{Key, Remembered};
 
 /// Bytes of one OCSP response, as in notation-go.
 const OCSP_BYTES: usize = 20_480;
@@ -41,17 +40,16 @@ const ANSWER_LIFETIME: Duration = Duration::from_secs(600);
 const FAILURE_LIFETIME: Duration = Duration::from_secs(10);
 /// Bytes of answers kept.
 const CACHE_BYTES: u64 = 32 << 20;
+/// What one takes beside its bytes, roughly.
+const ENTRY: usize = 256;
 
 /// Fetches answers about revocation, and keeps them for a while.
 #[derive(Clone, Debug)]
 pub struct RevocationClient {
     http: Client,
     private_hosts: Arc<BTreeSet<String>>,
-    cache: Cache<Question, Answer>,
+    cache: Remembered<Answer>,
 }
-
-/// What was asked.
-type Question = (RevocationKind, String, Digest);
 
 /// The bytes, or why there are none, and when that was.
 #[derive(Clone, Debug)]
@@ -73,11 +71,11 @@ impl RevocationClient {
         Ok(Self {
             http: plain_client(Guard::allowing(private_hosts.iter().cloned()))?,
             private_hosts: Arc::new(private_hosts),
-            cache: Cache::builder()
-                .max_capacity(CACHE_BYTES)
-                .weigher(|question: &Question, answer: &Answer| weight(question, answer))
-                .expire_after(Lifetime)
-                .build(),
+            cache: Remembered::for_lifetimes(
+                CACHE_BYTES,
+                |question, answer| ENTRY + question.len() + answer.bytes(),
+                Answer::lifetime,
+            ),
         })
     }
 
@@ -121,9 +119,10 @@ impl RevocationClient {
         now: UnixTime,
         deadline: Instant,
     ) -> RevocationAnswer {
-        let question = (request.kind, request.url.clone(), request.certificate);
-        // Who gives up does not take the answer from those who wait for the same.
-        let fetch = self.cache.get_with(question, self.fetch(&request, now));
+        let question = question(&request);
+        let fetch = self
+            .cache
+            .get_with(&question, Box::pin(self.fetch(&request, now)));
         let answer = timeout_at(deadline, fetch)
             .await
             .unwrap_or_else(|_| Answer {
@@ -196,29 +195,29 @@ impl RevocationClient {
     }
 }
 
-/// How long answers are kept.
-struct Lifetime;
-
-impl Expiry<Question, Answer> for Lifetime {
-    fn expire_after_create(
-        &self,
-        _: &Question,
-        answer: &Answer,
-        _: std::time::Instant,
-    ) -> Option<Duration> {
-        Some(match answer.outcome {
-            Ok(_) => ANSWER_LIFETIME,
-            Err(_) => FAILURE_LIFETIME,
-        })
-    }
+/// What an answer is remembered by.
+fn question(request: &RevocationRequest) -> Key {
+    let kind = match request.kind {
+        RevocationKind::Crl => "crl",
+        RevocationKind::Ocsp => "ocsp",
+    };
+    Key::new([kind, &request.url, &request.certificate.to_string()])
 }
 
-fn weight((_, url, _): &Question, answer: &Answer) -> u32 {
-    let bytes = match &answer.outcome {
-        Ok(blob) => blob.bytes().len(),
-        Err(why) => why.len(),
-    };
-    u32::try_from(bytes + url.len() + 256).unwrap_or(u32::MAX)
+impl Answer {
+    fn lifetime(&self) -> Duration {
+        match self.outcome {
+            Ok(_) => ANSWER_LIFETIME,
+            Err(_) => FAILURE_LIFETIME,
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match &self.outcome {
+            Ok(blob) => blob.bytes().len(),
+            Err(why) => why.len(),
+        }
+    }
 }
 
 /// The URL of a request that is small enough to be cached on its way.

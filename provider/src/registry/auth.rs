@@ -1,11 +1,9 @@
 //! Showing credentials to a registry, and to nobody else.
 
 use std::fmt::Display;
-use std::time::{Duration, Instant as StdInstant};
+use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, StatusCode};
-use moka::Expiry;
-use moka::future::Cache;
 use sealgate_core::reference::Repository;
 use sealgate_core::{Digest, json};
 use serde::Deserialize;
@@ -20,6 +18,7 @@ use super::error::{Cause, RegistryError};
 use super::exchange::{Answer, Ask};
 use super::peer::{Peer, RealmTrust, origin};
 use super::transport::Transport;
+use crate::remembered::{Key, Remembered};
 
 /// Bytes of a token endpoint's answer.
 const TOKEN_BYTES: usize = 64 << 10;
@@ -42,8 +41,8 @@ const CHALLENGE_LIFETIME: Duration = Duration::from_secs(600);
 /// Knows how each registry wants to be shown credentials, and keeps the tokens.
 pub(crate) struct Authenticator {
     credentials: Credentials,
-    challenges: Cache<String, Challenge>,
-    tokens: Cache<TokenKey, Token>,
+    challenges: Remembered<Challenge>,
+    tokens: Remembered<Token>,
 }
 
 /// A request that may need credentials.
@@ -58,16 +57,7 @@ pub(crate) struct Purpose<'a> {
 pub(crate) struct Shown {
     pub(crate) header: HeaderValue,
     /// Of a token: where it is kept, and the issuer that was not shown the credentials there are.
-    token: Option<(TokenKey, Option<String>)>,
-}
-
-/// A token is good for one repository, one credential and one issuer.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct TokenKey {
-    host: String,
-    path: String,
-    realm: Digest,
-    credential: Option<Digest>,
+    token: Option<(Key, Option<String>)>,
 }
 
 #[derive(Clone)]
@@ -82,21 +72,16 @@ impl Authenticator {
     pub(crate) fn new(registries: &Registries) -> Self {
         Self {
             credentials: Credentials::new(registries),
-            challenges: Cache::builder()
-                .max_capacity(CHALLENGES_BYTES)
-                .weigher(|host: &String, challenge: &Challenge| {
-                    weight(host.len() + challenge.bytes())
-                })
-                .time_to_live(CHALLENGE_LIFETIME)
-                .build(),
-            tokens: Cache::builder()
-                .max_capacity(TOKENS_BYTES)
-                .weigher(|key: &TokenKey, token: &Token| {
-                    let withheld = token.withheld.as_ref().map_or(0, String::len);
-                    weight(key.host.len() + key.path.len() + token.header.len() + withheld)
-                })
-                .expire_after(AsIssued)
-                .build(),
+            challenges: Remembered::for_lifetimes(
+                CHALLENGES_BYTES,
+                |host, challenge| ENTRY + host.len() + challenge.bytes(),
+                |_| CHALLENGE_LIFETIME,
+            ),
+            tokens: Remembered::for_lifetimes(
+                TOKENS_BYTES,
+                |key, token| ENTRY + key.len() + token.bytes(),
+                Token::use_for,
+            ),
         }
     }
 
@@ -106,7 +91,7 @@ impl Authenticator {
         transport: &Transport,
         purpose: &Purpose<'_>,
     ) -> Result<Option<Shown>, RegistryError> {
-        match self.challenges.get(purpose.peer.host()).await {
+        match self.challenges.get(&Key::new([purpose.peer.host()])).await {
             None => Ok(None),
             Some(challenge) => self.meet(transport, purpose, &challenge).await,
         }
@@ -114,7 +99,7 @@ impl Authenticator {
 
     /// Forgets how the registry wanted it before.
     pub(crate) async fn forget_challenge(&self, host: &str) {
-        self.challenges.invalidate(host).await;
+        self.challenges.forget(&Key::new([host])).await;
     }
 
     /// What to show after a 401 to `shown`.
@@ -127,7 +112,7 @@ impl Authenticator {
     ) -> Result<Shown, RegistryError> {
         let challenge = purpose.challenge(&answer.headers)?;
         self.challenges
-            .insert(purpose.peer.host().to_owned(), challenge.clone())
+            .insert(Key::new([purpose.peer.host()]), challenge.clone())
             .await;
         if let Some(shown) = shown {
             self.forget(purpose, shown).await;
@@ -169,7 +154,7 @@ impl Authenticator {
             // Somebody else may have a newer one by now.
             let same = |token: &Token| token.header == shown.header;
             if self.tokens.get(key).await.is_some_and(|token| same(&token)) {
-                self.tokens.invalidate(key).await;
+                self.tokens.forget(key).await;
             }
         }
     }
@@ -211,12 +196,7 @@ impl Authenticator {
             .map_err(|why| purpose.error(Cause::TokenRefused, why))?;
         let withheld = credential.is_some() && trust == RealmTrust::AnonymousOnly;
         let credential = credential.filter(|_| trust == RealmTrust::Credentials);
-        let key = TokenKey {
-            host: purpose.peer.host().to_owned(),
-            path: purpose.repository.path().to_owned(),
-            realm: Digest::sha256(realm.as_bytes()),
-            credential: credential.as_ref().map(Credential::fingerprint),
-        };
+        let key = token_key(purpose, realm, credential.as_ref());
         let request = TokenRequest {
             url,
             service,
@@ -225,7 +205,7 @@ impl Authenticator {
         };
         let token = self
             .tokens
-            .try_get_with_by_ref(&key, request.send(transport, purpose))
+            .try_get_with(&key, Box::pin(request.send(transport, purpose)))
             .await;
         match token {
             Ok(token) => Ok(Shown {
@@ -251,8 +231,26 @@ impl Shown {
     }
 }
 
-fn weight(bytes: usize) -> u32 {
-    u32::try_from(bytes + ENTRY).unwrap_or(u32::MAX)
+/// A token is good for one repository, one credential and one issuer.
+fn token_key(purpose: &Purpose<'_>, realm: &str, credential: Option<&Credential>) -> Key {
+    let credential = credential.map(|known| known.fingerprint().to_string());
+    Key::new([
+        purpose.peer.host(),
+        purpose.repository.path(),
+        &Digest::sha256(realm.as_bytes()).to_string(),
+        credential.as_deref().unwrap_or_default(),
+    ])
+}
+
+impl Token {
+    fn bytes(&self) -> usize {
+        self.header.len() + self.withheld.as_ref().map_or(0, String::len)
+    }
+
+    /// Until a tenth of its lifetime is left, so that none expires on its way.
+    fn use_for(&self) -> Duration {
+        self.lifetime.min(LONGEST_LIFETIME).mul_f32(0.9)
+    }
 }
 
 impl Purpose<'_> {
@@ -405,15 +403,6 @@ fn read_token(
     })
 }
 
-/// Tokens are used until a tenth of their lifetime is left, so that none expires on its way.
-struct AsIssued;
-
-impl Expiry<TokenKey, Token> for AsIssued {
-    fn expire_after_create(&self, _: &TokenKey, token: &Token, _: StdInstant) -> Option<Duration> {
-        Some(token.lifetime.min(LONGEST_LIFETIME).mul_f32(0.9))
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -424,12 +413,8 @@ mod tests {
         let auth = Authenticator::new(&Registries::default());
         let header = secret_header(&"t".repeat(MOST_TOKEN)).unwrap();
         for number in 0..3000 {
-            let key = TokenKey {
-                host: "r.test".to_owned(),
-                path: format!("app{number}"),
-                realm: Digest::sha256(b"realm"),
-                credential: None,
-            };
+            let realm = Digest::sha256(b"realm").to_string();
+            let key = Key::new(["r.test", &format!("app{number}"), &realm, ""]);
             let token = Token {
                 header: header.clone(),
                 lifetime: LONGEST_LIFETIME,
@@ -440,14 +425,16 @@ mod tests {
                 realm: "r".repeat(MOST_NAMED),
                 service: None,
             };
-            let host = format!("r{number}.test");
+            let host = Key::new([&format!("r{number}.test")]);
             auth.challenges.insert(host, challenge).await;
         }
-        auth.tokens.run_pending_tasks().await;
-        auth.challenges.run_pending_tasks().await;
-        assert!(auth.tokens.weighted_size() <= TOKENS_BYTES);
-        assert!(auth.tokens.entry_count() <= 1024);
-        assert!(auth.challenges.weighted_size() <= CHALLENGES_BYTES);
-        assert!(auth.challenges.entry_count() <= 1024);
+        for (size, most) in [
+            (auth.tokens.size().await, TOKENS_BYTES),
+            (auth.challenges.size().await, CHALLENGES_BYTES),
+        ] {
+            let (entries, bytes) = size;
+            assert!((1..=1024).contains(&entries), "{entries}");
+            assert!(bytes <= most, "{bytes}");
+        }
     }
 }

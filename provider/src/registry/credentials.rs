@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use moka::future::Cache;
 use sealgate_core::reference::Repository;
 
 use super::config::{Auth, Registries};
@@ -13,6 +12,7 @@ use super::credential::Credential;
 use super::docker::{DockerConfig, Entry};
 use super::helper::{self, HelperError};
 use crate::files::kept::{EVERY_SECOND, Kept, ReadError};
+use crate::remembered::{Key, Remembered};
 
 /// How long the answer of a credential helper is good for; the shortest-lived of what they
 /// hand out (tokens of clouds) last an hour.
@@ -24,7 +24,7 @@ const HELPER_ANSWERS: u64 = 1024;
 pub(crate) struct Credentials {
     listed: HashMap<String, Source>,
     default: Vec<Arc<Kept<DockerConfig>>>,
-    helpers: Cache<(String, String), Option<Credential>>,
+    helpers: Remembered<Option<Credential>>,
 }
 
 enum Source {
@@ -64,10 +64,7 @@ impl Credentials {
         Self {
             listed: listed.collect(),
             default: registries.docker_configs.iter().map(docker).collect(),
-            helpers: Cache::builder()
-                .max_capacity(HELPER_ANSWERS)
-                .time_to_live(HELPER_LIFETIME)
-                .build(),
+            helpers: Remembered::for_lifetimes(HELPER_ANSWERS, |_, _| 1, |_| HELPER_LIFETIME),
         }
     }
 
@@ -104,11 +101,9 @@ impl Credentials {
             None => Ok(None),
             Some(Entry::Credential(credential)) => Ok(Some(credential)),
             Some(Entry::Helper { program, server }) => {
-                let key = (program.clone(), server.clone());
-                let answer = self
-                    .helpers
-                    .try_get_with(key, helper::ask(&program, &server));
-                Ok(answer.await?)
+                let key = Key::new([&program, &server]);
+                let answer = Box::pin(helper::ask(&program, &server));
+                Ok(self.helpers.try_get_with(&key, answer).await?)
             }
         }
     }
@@ -126,7 +121,7 @@ impl Credentials {
             // What cannot be read is reported when it is needed.
             let entry = config.read().await.ok().and_then(|c| c.find(repository));
             if let Some(Entry::Helper { program, server }) = entry {
-                self.helpers.invalidate(&(program, server)).await;
+                self.helpers.forget(&Key::new([&program, &server])).await;
             }
             config.doubt();
         }

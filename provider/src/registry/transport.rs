@@ -9,7 +9,6 @@ use futures::future::select_ok;
 use http::StatusCode;
 use reqwest::Response;
 use sealgate_core::limits;
-use sealgate_core::reference::Repository;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use url::Url;
@@ -22,6 +21,7 @@ use super::peer::{Peer, listed_peer, origin};
 use crate::net::body::Pace;
 use crate::net::client::{Clients, SetupError, public_clients};
 use crate::net::guard::Guard;
+use crate::remembered::{Key, Remembered};
 use crate::shares::{Bounds, Crowded, Share, Shares, Standing};
 
 /// Redirects of one request that are followed.
@@ -32,6 +32,7 @@ const BACKOFF: Duration = Duration::from_millis(50);
 const MOST_REPETITIONS: usize = 2;
 /// Registries are remembered only as long as they are spoken to, and no more than these.
 const MOST_HOSTS: u64 = 1024;
+const SPOKEN_TO: Duration = Duration::from_secs(600);
 /// What bytes are counted in.
 const UNIT: usize = 1 << 10;
 /// Bytes of all manifests of one image, its own included.
@@ -45,9 +46,9 @@ const MOST_WAITING: usize = 4096;
 pub(crate) struct Transport {
     listed: HashMap<String, Arc<Peer>>,
     public: Clients,
-    hosts: moka::future::Cache<String, Arc<HostState>>,
+    hosts: Remembered<Arc<HostState>>,
     /// Repositories that failed or refused lately.
-    ill: moka::future::Cache<(String, Repository), Arc<Health>>,
+    ill: Remembered<Arc<Health>>,
     memory: Arc<Shares>,
     standing: Arc<Standing>,
     limits: Limits,
@@ -82,14 +83,8 @@ impl Transport {
         Ok(Self {
             listed,
             public: public_clients()?,
-            hosts: moka::future::Cache::builder()
-                .max_capacity(MOST_HOSTS)
-                .time_to_idle(Duration::from_secs(600))
-                .build(),
-            ill: moka::future::Cache::builder()
-                .max_capacity(MOST_HOSTS)
-                .time_to_idle(Duration::from_secs(600))
-                .build(),
+            hosts: Remembered::while_used(MOST_HOSTS, SPOKEN_TO),
+            ill: Remembered::while_used(MOST_HOSTS, SPOKEN_TO),
             memory: Shares::new(Bounds::bytes(
                 limits.bytes_in_flight / UNIT,
                 limits.bytes_per_image.saturating_add(MANIFESTS) / UNIT,
@@ -228,7 +223,7 @@ impl Transport {
         health: &Health,
     ) -> Result<Vec<Turn>, RegistryError> {
         let mut turns = vec![health.admit(ask, &origin(url)).await?];
-        if let Some(ill) = self.ill.get(&(origin(url), ask.repository.clone())).await {
+        if let Some(ill) = self.ill.get(&repository_at(url, ask)).await {
             let who = format!("{} at {}", ask.repository, origin(url));
             turns.push(ill.admit(ask, &who).await?);
         }
@@ -252,13 +247,19 @@ impl Transport {
                 health: Health::new(Cause::Unreachable),
             })
         };
-        self.hosts.get_with(origin(url), state).await
+        let host = Key::new([&origin(url)]);
+        self.hosts.get_with(&host, Box::pin(state)).await
     }
 }
 
 /// Why there is no answer although the registry gave one.
 pub(crate) fn no_room(bytes: usize) -> String {
     format!("no room for {bytes} bytes in memory within limits.fetchBytes")
+}
+
+/// What a repository is remembered by: redirected, it is one of another host.
+fn repository_at(url: &Url, ask: &Ask<'_>) -> Key {
+    Key::new([&origin(url), ask.repository.host(), ask.repository.path()])
 }
 
 /// One request, made again if the registry hangs.
@@ -378,7 +379,7 @@ impl Patient<'_> {
     /// Others at the same host have no part in what one repository does.
     async fn note_repository(&self, began: Instant, status: StatusCode, wait: Option<Duration>) {
         let ill = &self.transport.ill;
-        let key = (origin(self.url), self.ask.repository.clone());
+        let key = repository_at(self.url, self.ask);
         if !status.is_server_error() {
             if status != StatusCode::TOO_MANY_REQUESTS
                 && let Some(ill) = ill.get(&key).await
@@ -388,7 +389,7 @@ impl Patient<'_> {
             return;
         }
         let new = async { Arc::new(Health::new(Cause::ServerError)) };
-        let health = ill.get_with(key, new).await;
+        let health = ill.get_with(&key, Box::pin(new)).await;
         health.failed(began);
         if status == StatusCode::SERVICE_UNAVAILABLE && wait.is_some() {
             health.refused(wait);

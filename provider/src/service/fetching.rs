@@ -140,7 +140,7 @@ impl Inner {
     fn heard<T>(&self, host: &str, found: Result<T, CollectError>) -> Result<T, CollectError> {
         match &found {
             Err(CollectError::Undecided(error)) if error.cause().is_silence() => {
-                self.silent.insert(host.into(), ());
+                self.silent.insert(host.to_owned(), ());
             }
             _ => self.silent.invalidate(host),
         }

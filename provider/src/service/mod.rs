@@ -74,7 +74,7 @@ struct Inner {
     longest_wait: Duration,
     turns: Arc<Shares>,
     /// Registries that did not answer the last time.
-    silent: Cache<Arc<str>, ()>,
+    silent: Cache<String, ()>,
     tags: TagCache,
     evidence: EvidenceCache,
     verdicts: VerdictCache,
@@ -207,7 +207,7 @@ impl Service {
         let found = match tokio::time::timeout_at(deadline, self.find(question, &rules)).await {
             Ok(found) => found,
             Err(_) => {
-                self.0.silent.insert(host.into(), ());
+                self.0.silent.insert(host.to_owned(), ());
                 Err(Undecided::Deadline.into())
             }
         };
