@@ -49,6 +49,14 @@ impl Envelope {
         signatures: Vec<Vec<u8>>,
     ) -> Result<Self, Reason> {
         let count = signatures.len();
+        if count > 1 {
+            return Err(Reason::new(
+                Code::FormUnsupported,
+                format!(
+                    "the DSSE envelope has {count} signatures, and sealgate takes envelopes with one"
+                ),
+            ));
+        }
         let Ok([signature]) = <[Vec<u8>; 1]>::try_from(signatures) else {
             return Err(malformed(format!(
                 "expected a DSSE envelope with exactly one signature, found {count}"
@@ -181,11 +189,11 @@ mod tests {
 
     #[test]
     fn only_one_signature_is_representable_tob_9() {
-        for count in [0, 2] {
+        for (count, code) in [(0, Code::EnvelopeMalformed), (2, Code::FormUnsupported)] {
             let signatures = vec![r#"{"sig":"AA=="}"#; count].join(",");
             let text = format!(r#"{{"payloadType":"t","payload":"","signatures":[{signatures}]}}"#);
             let reason = Envelope::parse(&Blob::new(text.into_bytes())).unwrap_err();
-            assert_eq!(reason.code, Code::EnvelopeMalformed);
+            assert_eq!(reason.code, code);
         }
     }
 }

@@ -102,6 +102,9 @@ codes! {
     SignatureKindMismatch = "signature_kind_mismatch" in Untrusted;
     /// Fewer distinct signers signed the image than the policy requires.
     ThresholdNotMet = "threshold_not_met" in Untrusted;
+    /// Well-formed, and in a form that sealgate does not take: several signatures in one envelope, a
+    /// root in a bundle's chain, an unknown kind of log entry or version of a bundle.
+    FormUnsupported = "form_unsupported" in Untrusted;
     /// No key of the authority verifies the signature: another key made it, or it was altered.
     SignatureInvalid = "signature_invalid" in Untrusted;
     /// The certificate does not chain to a trusted root.
@@ -170,9 +173,9 @@ codes! {
     SignatureMalformed = "signature_malformed" in Invalid;
     /// The signed payload is malformed.
     PayloadMalformed = "payload_malformed" in Invalid;
-    /// The bundle is malformed, or of a version sealgate does not accept.
+    /// The bundle is malformed.
     BundleMalformed = "bundle_malformed" in Invalid;
-    /// The DSSE envelope is malformed, or has not exactly one signature.
+    /// The DSSE envelope is malformed, or has no signature.
     EnvelopeMalformed = "envelope_malformed" in Invalid;
     /// The in-toto statement is malformed.
     StatementMalformed = "statement_malformed" in Invalid;
@@ -198,7 +201,7 @@ codes! {
     TimestampMismatch = "timestamp_mismatch" in Invalid;
     /// A signed certificate timestamp is malformed or does not verify.
     SctInvalid = "sct_invalid" in Invalid;
-    /// A log entry is malformed or of an unknown kind.
+    /// A log entry is malformed.
     LogEntryMalformed = "log_entry_malformed" in Invalid;
     /// A signed entry timestamp (SET) does not verify.
     SetInvalid = "set_invalid" in Invalid;

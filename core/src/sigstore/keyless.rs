@@ -20,8 +20,9 @@ use crate::x509::path::{PathError, VerifiedPath};
 
 /// Judges a signature by the identities of the authority.
 ///
-/// 1. The certificate must name one of the identities, and be signed by an authority of the trust
-///    root, directly or through those that came with it. Whatever follows costs more.
+/// 1. The certificate must be signed by an authority of the trust root, directly or through those
+///    that came with it, and name one of the identities. Nothing is read from one that does not
+///    even name an authority of the root as its issuer; the signatures come last, for they cost.
 /// 2. The signature must be the certificate holder's.
 /// 3. Logs and timestamp authorities must have seen this signature by this certificate,
 ///    as many as the authority asks for, and at least one must tell the time.
@@ -53,7 +54,7 @@ fn verify(
     case: &Case<'_>,
 ) -> Result<Verified, Reason> {
     // (1) the identity
-    let identity = CertificateIdentity::read(leaf)?;
+    let identity = identity_of(leaf, others, root)?;
     identity.matches_any(&authority.identities)?;
     check_issued(leaf, others, root)?;
     // (2) the signature
@@ -102,6 +103,23 @@ fn verify(
         logs: witnessed.logs().iter().cloned().collect(),
     };
     Ok(Verified::new(bound, signer, Vec::new(), None))
+}
+
+/// Whom the certificate names. What is wrong with it is of interest only if an authority of the
+/// trust root issued it: a stranger's certificates may be as he likes.
+fn identity_of(
+    leaf: &Certificate,
+    others: &[Certificate],
+    root: &SigstoreRoot,
+) -> Result<CertificateIdentity, Reason> {
+    let mut authorities = root.authorities.iter();
+    if !authorities.any(|authority| authority.chain.is_named_by(leaf, others)) {
+        return Err(untrusted());
+    }
+    CertificateIdentity::read(leaf).map_err(|reason| {
+        let issued = check_issued(leaf, others, root);
+        issued.err().unwrap_or(reason)
+    })
 }
 
 /// Whether the certificate leads to the trust root by signatures. What else a path must keep

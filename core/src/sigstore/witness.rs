@@ -130,7 +130,11 @@ impl Witnessed {
 
     fn unless_untrusted(&mut self, seen: Result<(), Reason>) -> Result<(), Reason> {
         match seen {
-            Err(reason) if reason.code.class() == Class::Untrusted => {
+            // What cannot be read may be anything. Nobody honest adds it.
+            Err(reason)
+                if reason.code.class() == Class::Untrusted
+                    && reason.code != Code::FormUnsupported =>
+            {
                 self.not_counted.push(reason);
                 Ok(())
             }

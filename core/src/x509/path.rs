@@ -108,6 +108,13 @@ impl TrustedChain {
         Err(failure)
     }
 
+    /// Whether `leaf`, or one of `intermediates`, says that a certificate of this chain issued it.
+    /// Without that, nothing leads from it to this chain.
+    pub(crate) fn is_named_by(&self, leaf: &Certificate, intermediates: &[Certificate]) -> bool {
+        let mut named = intermediates.iter().chain([leaf]);
+        named.any(|certificate| self.names(certificate.issuer_name()))
+    }
+
     /// Whether a certificate of this chain signed `leaf`, directly or through `intermediates`.
     /// Nothing else that a path must keep is looked at.
     pub(crate) fn leads_down_to(&self, leaf: &Certificate, intermediates: &[Certificate]) -> bool {

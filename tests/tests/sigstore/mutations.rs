@@ -47,7 +47,7 @@ const TO_V1: &[Change] = &[
     (
         "media type of a version to come",
         |b| b["mediaType"] = "application/vnd.dev.sigstore.bundle.v0.4+json".into(),
-        "bundle_malformed",
+        "form_unsupported",
     ),
     (
         "unknown field",
@@ -86,7 +86,7 @@ const TO_V1: &[Change] = &[
             b["verificationMaterial"]["x509CertificateChain"] =
                 json!({"certificates": [certificate]});
         },
-        "bundle_malformed",
+        "form_unsupported",
     ),
     (
         "certificate is not DER",
@@ -172,7 +172,7 @@ const TO_V1: &[Change] = &[
             entry(b)["kindVersion"]["kind"] = "rpm".into();
             rewrite(entry(b), |body| body["kind"] = "rpm".into());
         },
-        "log_entry_malformed",
+        "form_unsupported",
     ),
     (
         "entry without a body",
@@ -552,7 +552,7 @@ const TO_DSSE: &[Change] = &[
                 .unwrap()
                 .push(one);
         },
-        "envelope_malformed",
+        "form_unsupported",
     ),
     (
         "signature altered",

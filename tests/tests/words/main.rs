@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod demands;
+mod strangers;
 
 use sealgate_core::evidence::Request;
 use sealgate_core::policy::NoMatch;

@@ -107,9 +107,15 @@ fn version(media_type: &str) -> Result<BundleVersion, Reason> {
         "application/vnd.dev.sigstore.bundle+json;version=0.2" => Ok(BundleVersion::V02),
         "application/vnd.dev.sigstore.bundle+json;version=0.3"
         | "application/vnd.dev.sigstore.bundle.v0.3+json" => Ok(BundleVersion::V03),
-        other => Err(malformed(format!(
-            "expected the media type of a Sigstore bundle v0.1, v0.2 or v0.3, found {other:?}"
-        ))),
+        other => {
+            let why = format!(
+                "expected the media type of a Sigstore bundle v0.1, v0.2 or v0.3, found {other:?}"
+            );
+            Err(match other.starts_with(MEDIA_TYPE_PREFIX) {
+                true => unsupported(why),
+                false => malformed(why),
+            })
+        }
     }
 }
 
@@ -170,7 +176,7 @@ fn read_material(
     match (key, certificate, chain) {
         (Some(key), None, None) => Ok(Material::KeyHint(key.hint)),
         (None, Some(certificate), None) => Material::chain(vec![read_certificate(&certificate)?]),
-        (None, None, Some(_)) if version == BundleVersion::V03 => Err(malformed(
+        (None, None, Some(_)) if version == BundleVersion::V03 => Err(unsupported(
             "a bundle v0.3 has one certificate, and no x509CertificateChain".to_owned(),
         )),
         (None, None, Some(chain)) => {
@@ -180,7 +186,9 @@ fn read_material(
                 .collect::<Result<Vec<_>, _>>()?;
             // protobuf-specs: a chain must not include the root.
             if certificates.iter().skip(1).any(Certificate::is_self_issued) {
-                return Err(malformed("the bundle's certificate chain includes a root".to_owned()));
+                return Err(unsupported(
+                    "the bundle's certificate chain includes a root".to_owned(),
+                ));
             }
             Material::chain(certificates)
         }
@@ -296,6 +304,10 @@ fn too_many(what: &str, found: usize, most: usize) -> Reason {
         Code::LimitExceeded,
         format!("found {found} {what}, more than the {most} allowed"),
     )
+}
+
+fn unsupported(why: String) -> Reason {
+    Reason::new(Code::FormUnsupported, why)
 }
 
 fn malformed(why: String) -> Reason {

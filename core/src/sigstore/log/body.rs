@@ -68,8 +68,8 @@ pub(super) fn bind(body: &[u8], claim: &Claim<'_>) -> Result<Kind, Reason> {
         ("intoto", "0.0.2") => Kind::IntotoV002,
         ("rekord", "0.0.1") => Kind::RekordV001,
         (kind, version) => {
-            return Err(malformed(format!(
-                "is of the unknown kind {kind:?} {version:?}"
+            return Err(unsupported(&format!(
+                "is of the kind {kind:?} {version:?}, which sealgate does not read"
             )));
         }
     };
@@ -143,7 +143,7 @@ impl Claim<'_> {
 
 fn bind_hashedrekord(spec: RekordWire, claim: &Claim<'_>) -> Result<(), Reason> {
     if spec.signature.format.is_some_and(|format| format != "x509") {
-        return Err(malformed("has a signature of another format than x509"));
+        return Err(unsupported("has a signature of another format than x509"));
     }
     claim.check_signature(&spec.signature.content.0)?;
     claim.check_pem(&spec.signature.public_key.content.0)?;
@@ -288,6 +288,10 @@ fn read<'a, T: Deserialize<'a>>(body: Document<'a>) -> Result<T, Reason> {
 
 fn spec<'a, T: Deserialize<'a>>(body: Document<'a>) -> Result<T, Reason> {
     read(body).map(|wire: BodyWire<T>| wire.spec)
+}
+
+fn unsupported(what: &str) -> Reason {
+    Reason::new(Code::FormUnsupported, format!("a log entry {what}"))
 }
 
 fn malformed(why: impl std::fmt::Display) -> Reason {

@@ -180,6 +180,13 @@ const UNTRUSTED: &[Row] = &[
         Signer,
     ),
     row(
+        "form_unsupported",
+        "Well-formed, and in a form that sealgate does not take.",
+        "Two signatures in one envelope (Google Cloud Build), a root in a bundle's chain, an unknown kind of log entry.",
+        "Sign with a current cosign; if it is by a stranger, nothing.",
+        Signer,
+    ),
+    row(
         "signature_invalid",
         "No key of the authority verifies the signature.",
         "Another key made it; less often the signature or its payload was altered.",
@@ -408,15 +415,15 @@ const INVALID: &[Row] = &[
     ),
     row(
         "bundle_malformed",
-        "The Sigstore bundle is malformed, or of a version that is not accepted.",
-        "A bundle that was altered, or is newer than this release.",
-        "Sign again with a current cosign, or update sealgate.",
+        "The Sigstore bundle is malformed.",
+        "A bundle that was altered, or made by a tool with a defect.",
+        "Sign again with a current cosign.",
         Signer,
     ),
     row(
         "envelope_malformed",
         "The envelope of the signature is malformed.",
-        "Altered on its way; a DSSE envelope with more or less than one signature.",
+        "Altered on its way; a DSSE envelope without a signature.",
         "Sign again.",
         Signer,
     ),
@@ -506,9 +513,9 @@ const INVALID: &[Row] = &[
     ),
     row(
         "log_entry_malformed",
-        "A log entry is malformed, or of a kind that is not known.",
-        "Altered on its way, or made by a newer log.",
-        "Sign again with a current tool, or update sealgate.",
+        "A log entry is malformed.",
+        "Altered on its way.",
+        "Sign again with a current tool.",
         Signer,
     ),
     row(
