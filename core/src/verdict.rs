@@ -138,8 +138,8 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// The stable name.
-    pub fn name(self) -> &'static str {
+    /// The stable spelling.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Verified => "verified",
             Self::Unproven => "unproven",

@@ -171,7 +171,7 @@ impl Api {
             let asked = Asked {
                 now: self.clock.now(),
                 request_id: &asking.id,
-                route: asking.route.name(),
+                route: asking.route.as_str(),
                 key,
             };
             self.audit.record(&asked, &became);
@@ -184,7 +184,7 @@ impl Api {
                 let judged = &decision.judged;
                 self.metrics.decision(judged.outcome, decision.status);
                 Became::Decided {
-                    cache: decision.status.name(),
+                    cache: decision.status.as_str(),
                     age: decision.age,
                     verdict: &judged.audit,
                 }

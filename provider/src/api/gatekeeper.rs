@@ -74,7 +74,7 @@ fn pinned<'a>(answered: &'a Answered<'_>) -> Item<'a> {
         (true, _) => &judged.reference,
         (false, outcome) => {
             let why = judged.message.as_deref().unwrap_or("no policy passed");
-            let outcome = outcome.name();
+            let outcome = outcome.as_str();
             return Item::Error(format!("{} is {outcome}: {why}", judged.reference));
         }
     };

@@ -118,7 +118,7 @@ impl Decision {
         let verdict = &self.judged.json;
         json.extend_from_slice(verdict.strip_suffix(b"}").unwrap_or(verdict));
         json.extend_from_slice(b",\"cache\":{\"status\":\"");
-        json.extend_from_slice(self.status.name().as_bytes());
+        json.extend_from_slice(self.status.as_str().as_bytes());
         // Writing into memory cannot fail.
         let _ = write!(json, "\",\"ageSeconds\":{}}}}}", self.age.as_secs());
     }

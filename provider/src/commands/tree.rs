@@ -55,8 +55,8 @@ pub(super) fn verdict(verdict: &Verdict, style: Style) -> String {
     let mut out = String::new();
     let word = match verdict.outcome {
         Outcome::Verified => style.good("verified"),
-        outcome if outcome.admits() => style.doubtful(&outcome.name().replace('_', " ")),
-        outcome => style.bad(&outcome.name().replace('_', " ")),
+        outcome if outcome.admits() => style.doubtful(&outcome.as_str().replace('_', " ")),
+        outcome => style.bad(&outcome.as_str().replace('_', " ")),
     };
     out.push_str(&format!("{}: {word}\n", verdict.image.requested));
     out.push_str(&format!("│ {}\n", verdict.image.reference));

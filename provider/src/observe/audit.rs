@@ -103,7 +103,7 @@ impl VerdictPart {
     ) -> Self {
         let wire = VerdictWire {
             verified: verdict.verified,
-            outcome: verdict.outcome.name(),
+            outcome: verdict.outcome.as_str(),
             reference: &verdict.image.reference,
             digest: verdict.image.digest,
             policies: verdict.policies.iter().map(|p| p.name.as_str()).collect(),

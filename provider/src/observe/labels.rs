@@ -16,14 +16,14 @@ macro_rules! labels {
 
         impl $name {
             /// The label value.
-            pub(crate) fn name(self) -> &'static str {
+            pub(crate) fn as_str(self) -> &'static str {
                 match self { $( Self::$variant => $text, )+ }
             }
         }
 
         impl EncodeLabelValue for $name {
             fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
-                EncodeLabelValue::encode(&self.name(), encoder)
+                EncodeLabelValue::encode(&self.as_str(), encoder)
             }
         }
     };
@@ -112,7 +112,7 @@ pub(crate) enum Loaded {
 
 impl Loaded {
     /// The label value.
-    pub(crate) fn name(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Policies => "policies",
             Self::Trust => "trust",
@@ -123,7 +123,7 @@ impl Loaded {
 
 impl fmt::Display for Loaded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())?;
+        f.write_str(self.as_str())?;
         match self {
             Self::Tls(listener) => write!(f, " of {listener}"),
             Self::Policies | Self::Trust => Ok(()),
@@ -133,7 +133,7 @@ impl fmt::Display for Loaded {
 
 impl EncodeLabelSet for Loaded {
     fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
-        ("what", self.name()).encode(encoder.encode_label())?;
+        ("what", self.as_str()).encode(encoder.encode_label())?;
         match self {
             Self::Tls(listener) => {
                 ("listener", listener.to_string()).encode(encoder.encode_label())

@@ -167,7 +167,7 @@ impl Metrics {
             decisions.and_then(|statuses| statuses.get(cache as usize)),
             || {
                 let labels = DecisionLabels {
-                    outcome: outcome.name(),
+                    outcome: outcome.as_str(),
                     cache,
                 };
                 self.decisions.get_or_create_owned(&labels)
@@ -226,7 +226,7 @@ impl Metrics {
     pub(crate) fn reload(&self, what: Loaded, result: ReloadResult) {
         self.reloads
             .get_or_create(&ReloadLabels {
-                what: what.name(),
+                what: what.as_str(),
                 result,
             })
             .inc();

@@ -212,7 +212,7 @@ fn accept<T>(look: Look<T, LoadError>, what: Loaded, metrics: &Metrics) -> Optio
             metrics.reload(what, ReloadResult::Broken);
             for error in error.0 {
                 tracing::error!(
-                    what = what.name(),
+                    what = what.as_str(),
                     error,
                     "cannot be used, the last good ones stay"
                 );

@@ -96,7 +96,7 @@ impl Service {
         inner.verdicts.insert(key, Arc::clone(&judged));
         tracing::info!(
             image = %judged.reference,
-            outcome = judged.outcome.name(),
+            outcome = judged.outcome.as_str(),
             reason = judged.reasons.first().map(|code| code.as_str()),
             "judged"
         );

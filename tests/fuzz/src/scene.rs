@@ -202,7 +202,7 @@ pub(crate) fn judge(evidence: &Evidence) -> Verdict {
     assert_eq!(verdict.verified, verdict.outcome.admits());
     if verdict.verified {
         assert!(!verdict.policies.is_empty(), "verified by no policy");
-        let unproven = verdict.outcome.name() == "unproven";
+        let unproven = verdict.outcome.as_str() == "unproven";
         assert!(
             unproven || !verdict.signers.is_empty(),
             "verified by nobody"
@@ -221,7 +221,7 @@ fn check_costs(evidence: &Evidence, verdict: &Verdict, costs: &Costs) {
     }
     if costs.limit_met && !verdict.verified {
         let reasons = &verdict.reasons;
-        assert_eq!(verdict.outcome.name(), "invalid", "{reasons:?}");
+        assert_eq!(verdict.outcome.as_str(), "invalid", "{reasons:?}");
     }
     let blobs = evidence.artifacts.iter().flat_map(|artifact| {
         let manifest = std::iter::once(&artifact.manifest);

@@ -57,7 +57,7 @@ pub(crate) fn policy(data: &[u8]) {
             let trust = TrustMaterial::new();
             if let Ok(verdict) = sealgate_core::verify(&nothing, &policies, &trust, NOW) {
                 assert!(
-                    verdict.outcome.name() != "verified",
+                    verdict.outcome.as_str() != "verified",
                     "verified without any evidence"
                 );
             }

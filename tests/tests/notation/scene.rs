@@ -169,7 +169,7 @@ pub(crate) fn judge_at(
 #[track_caller]
 pub(crate) fn accepted(verdict: &Verdict) {
     assert!(verdict.verified, "{:#?}", verdict.reasons);
-    assert_eq!(verdict.outcome.name(), "verified");
+    assert_eq!(verdict.outcome.as_str(), "verified");
 }
 
 #[track_caller]
@@ -183,7 +183,7 @@ pub(crate) fn refused(verdict: &Verdict, code: &str) {
 #[track_caller]
 pub(crate) fn unproven(verdict: &Verdict) {
     assert!(verdict.verified, "{:#?}", verdict.reasons);
-    assert_eq!(verdict.outcome.name(), "unproven");
+    assert_eq!(verdict.outcome.as_str(), "unproven");
     assert!(verdict.signers.is_empty());
 }
 
