@@ -426,6 +426,25 @@ mod tests {
         assert_eq!(calls, 4);
     }
 
+    /// Whatever becomes of a verdict, the thread goes on as it was before.
+    #[test]
+    fn a_budget_ends_with_its_verdict() {
+        let all = || charge(Work::HashedBytes, limits::HASHED_BYTES_EACH);
+        let cut_short = std::panic::catch_unwind(|| {
+            metered(|| {
+                assert!(all().is_ok() && all().is_err());
+                std::panic::resume_unwind(Box::new(()))
+            })
+        });
+        assert!(cut_short.is_err());
+        assert!(all().is_ok() && all().is_ok(), "nothing is counted here");
+        metered(|| {
+            assert!(all().is_ok());
+            assert!(metered(all).is_ok());
+            assert!(all().is_err());
+        });
+    }
+
     #[test]
     fn what_is_remembered_is_bounded_by_its_bytes() {
         /// How often checks of so many bytes are made if each is asked for twice.

@@ -550,6 +550,26 @@ mod tests {
         }
     }
 
+    /// By what there is of each, however it is nested.
+    #[test]
+    fn the_memory_of_a_document_is_counted_by_its_parts() {
+        for (text, containers, elements, keys) in [
+            ("1", 0, 0, 0),
+            ("[]", 1, 0, 0),
+            ("{}", 1, 0, 0),
+            ("[[],[1,2]]", 3, 4, 0),
+            (r#"{"a":{},"b":{"c":1}}"#, 3, 0, 3),
+            (r#"{"a":[{"b":[]},{"b":[1]}]}"#, 6, 3, 3),
+        ] {
+            let expected = u64::try_from(text.len()).unwrap()
+                + containers * limits::JSON_CONTAINER_BYTES
+                + elements * limits::JSON_ELEMENT_BYTES
+                + keys * limits::JSON_KEY_BYTES;
+            let document = Document::check(text.as_bytes()).unwrap();
+            assert_eq!(document.tree_bytes(), expected, "{text}");
+        }
+    }
+
     #[test]
     fn what_is_passed_on_is_what_a_tree_would_be() {
         for text in [

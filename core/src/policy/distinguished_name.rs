@@ -216,4 +216,25 @@ mod tests {
         assert_eq!(name("C=US,ST=WA,O=a=b")["O"], "a=b");
         assert_eq!(name(r"C=US,ST=WA,O=\C3\BC")["O"], "ü");
     }
+
+    #[test]
+    fn types_are_words_and_numbers_and_names_are_bounded() {
+        for kind in ["1.2.3.4", "x-y", "UID2"] {
+            let kinds = name(&format!("C=US,ST=WA,O=acme,{kind}=z"));
+            assert_eq!(kinds[&kind.to_uppercase()], "z");
+        }
+        for kind in ["", "a_b", "a b", "é"] {
+            let text = format!("C=US,ST=WA,O=acme,{kind}=z");
+            assert!(DistinguishedName::parse(&text).is_err(), "{text}");
+        }
+        let long = |bytes: usize| {
+            let head = "C=US,ST=WA,O=";
+            format!("{head}{}", "o".repeat(bytes - head.len()))
+        };
+        assert_eq!(name(&long(limits::NAME_BYTES)).len(), 3);
+        for bytes in [limits::NAME_BYTES + 1, 2 * limits::NAME_BYTES] {
+            let refused = DistinguishedName::parse(&long(bytes)).unwrap_err();
+            assert!(refused.to_string().contains("it is too long"), "{refused}");
+        }
+    }
 }

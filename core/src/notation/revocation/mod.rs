@@ -279,3 +279,35 @@ fn seconds(time: GeneralizedTime) -> UnixTime {
 fn malformed(error: der::Error) -> String {
     format!("malformed: {error}")
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::budget::Work;
+    use crate::limits;
+
+    /// Else a list of megabytes would be read as often as somebody attaches a signature.
+    #[test]
+    fn an_answer_is_looked_at_once_unless_a_limit_was_met_meanwhile() {
+        let known = KnownStatuses::default();
+        let mut looked = 0;
+        let mut ask = |name: &[u8], work| {
+            let key = (Digest::sha256(name), Digest::sha256(b"issuer"), None);
+            let status = known.get_or_insert_with(key, || {
+                looked += 1;
+                let _ = budget::charge(Work::DecodedBytes, work);
+                Ok(Some(Status::Revoked("for a test".to_owned())))
+            });
+            assert!(status.is_ok_and(|status| status.is_some()));
+            looked
+        };
+        let most = limits::DECODED_BYTES_EACH;
+        budget::metered(|| {
+            assert_eq!([ask(b"a", 1), ask(b"a", 1), ask(b"b", 1)], [1, 1, 2]);
+            assert!(budget::share(|| ask(b"c", most + 1)).is_err());
+            assert_eq!(budget::share(|| ask(b"c", 1)), Ok(4));
+            assert_eq!(budget::share(|| ask(b"c", 1)), Ok(4));
+        });
+    }
+}

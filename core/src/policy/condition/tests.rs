@@ -144,6 +144,8 @@ fn patterns_are_compiled_when_the_policy_is_read_rt_14() {
     for (source, expected) in [
         (large, "cannot be used"),
         ("predicate.s.matches('(')", "cannot be used"),
+        ("{'a': predicate.s.matches('(')}.a", "cannot be used"),
+        ("{predicate.s.matches('('): 1}[true] == 1", "cannot be used"),
         ("predicate.s.matches()", "takes a text and a pattern"),
         (
             "predicate.s.matches('a', 'b')",
@@ -154,6 +156,11 @@ fn patterns_are_compiled_when_the_policy_is_read_rt_14() {
         assert!(error.contains(expected), "{source}: {error}");
     }
     // Those of the data are bounded, and one that is none is no mere "false".
+    let most = limits::FOUND_PATTERN_BYTES;
+    for (bytes, expected) in [(most, "condition_failed"), (most + 1, "condition_error")] {
+        let found = json!({"s": "b", "p": "a".repeat(bytes)});
+        assert_eq!(code("predicate.s.matches(predicate.p)", &found), expected);
+    }
     let hostile = json!({"s": "abc", "p": ["x{1,1000}{1,100}", "a".repeat(300), "("]});
     for index in 0..3 {
         for source in [
@@ -188,10 +195,10 @@ fn what_a_condition_costs_is_bounded_rt_14() {
     let some = vec![one.clone(); 5];
     let many = vec![one; 40];
     assert_eq!(check_after(0, &some, &predicate), Ok(()));
-    assert_eq!(
-        check_after(0, &many, &predicate).unwrap_err().code,
-        Code::LimitExceeded
-    );
+    let refused = check_after(0, &many, &predicate).unwrap_err();
+    assert_eq!(refused.code, Code::LimitExceeded);
+    let words = "steps of conditions that the conditions on one attestation may take";
+    assert!(refused.message.contains(words), "{refused}");
 }
 
 #[test]
