@@ -307,6 +307,12 @@ pub fn distribution_points(urls: &[String]) -> Vec<u8> {
     der::sequence(&points)
 }
 
+/// `CRLDistributionPoints` with one point that has these fields behind its name.
+pub fn limited_point(url: &str, fields: &[Vec<u8>]) -> Vec<u8> {
+    let name = der::context(0, &der::context(0, &uri(url)));
+    der::sequence(&[der::sequence(&[vec![name], fields.to_vec()].concat())])
+}
+
 /// A URL as a general name.
 pub fn uri(url: &str) -> Vec<u8> {
     der::tlv(0x86, url.as_bytes())

@@ -141,6 +141,8 @@ fn digits(time: i64) -> String {
 /// If an attribute's type is not one of C, ST, L, O, OU, CN and EMAIL, or has no value.
 #[expect(clippy::panic, reason = "the names are the test's own")]
 pub fn name(text: &str) -> Vec<u8> {
+    const EMAIL: &str = "1.2.840.113549.1.9.1";
+    const COMPONENT: &str = "0.9.2342.19200300.100.1.25";
     let parts: Vec<_> = text
         .split(", ")
         .filter(|part| !part.is_empty())
@@ -155,10 +157,16 @@ pub fn name(text: &str) -> Vec<u8> {
                 "O" => "2.5.4.10",
                 "OU" => "2.5.4.11",
                 "CN" => "2.5.4.3",
-                "EMAIL" => "1.2.840.113549.1.9.1",
+                "EMAIL" => EMAIL,
+                "DC" => COMPONENT,
                 other => panic!("an attribute of an unknown type: {other}"),
             };
-            set(&[sequence(&[oid(kind), utf8(value)])])
+            let value = match kind {
+                // RFC 5280 appendix A.1.
+                EMAIL | COMPONENT => tlv(0x16, value.as_bytes()),
+                _ => utf8(value),
+            };
+            set(&[sequence(&[oid(kind), value])])
         })
         .collect();
     sequence(&parts)

@@ -4,7 +4,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sealgate_core::evidence::{Artifact, Blob, Source};
-use sealgate_core::{Manifest, Policies, TrustMaterial, UnixTime, Verdict, limits, signed_layers};
+use sealgate_core::{
+    Evidence, Manifest, ManifestError, Policies, TrustMaterial, UnixTime, Verdict, limits,
+    signed_layers,
+};
 use sealgate_testkit::pack::{Pack, referrer};
 use sealgate_testkit::sign::{self, Layer, SigningKey};
 use serde_json::{Value, json};
@@ -148,6 +151,35 @@ fn artifacts_and_layers_beyond_their_bounds_are_counted() {
         assert!(!verdict.verified);
         assert_eq!(messages(&verdict, "limit_exceeded"), said);
     }
+}
+
+/// Before anything of it is kept, also if somebody else has read the text already.
+#[test]
+fn a_pack_beyond_its_bytes_is_none_whoever_read_it() {
+    let most = limits::PACK_BYTES / 3 * 4;
+    let mut text = b"{}".to_vec();
+    text.resize(most + 1, b' ');
+    for refused in [
+        Evidence::from_pack(&text).map(|_| ()),
+        Evidence::from_document(sealgate_core::json::Document::check(&text).unwrap()).map(|_| ()),
+    ] {
+        let why = refused.unwrap_err().to_string();
+        assert!(
+            why.starts_with("the pack has 357913941 bytes, more than"),
+            "{why}"
+        );
+    }
+}
+
+#[test]
+fn a_manifest_has_4_mib_and_not_a_byte_more() {
+    let image = Pack::image(IMAGE, "a");
+    let mut text = image.evidence().subject.manifest.bytes().to_vec();
+    text.resize(limits::MANIFEST_BYTES, b' ');
+    assert!(Manifest::parse(&text).is_ok());
+    text.push(b' ');
+    let refused = Manifest::parse(&text).unwrap_err();
+    assert!(matches!(refused, ManifestError::TooLarge(bytes) if bytes == text.len()));
 }
 
 /// Real ones have some hundred bytes.

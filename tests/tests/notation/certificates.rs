@@ -444,6 +444,29 @@ fn trusted_identities_select_by_the_leafs_subject() {
     ));
 }
 
+/// Components of domains and mail addresses are IA5String, and no other text is (RFC 5280 appendix
+/// A.1).
+#[test]
+fn subjects_with_domains_and_mail_addresses_are_read() {
+    let signer = Signer::with(nothing, nothing, |p| {
+        p.subject = "C=US, ST=WA, O=acme, DC=example, EMAIL=r@example.org".to_owned();
+    });
+    for (more, fits) in [
+        ("DC=example", true),
+        ("EMAILADDRESS=r@example.org", true),
+        ("DC=example.org", false),
+        ("EMAILADDRESS=R@example.org", false),
+    ] {
+        let identity = format!("x509.subject: C=US, ST=WA, O=acme, {more}");
+        let policy = policy(&[("trustedIdentities", json!([identity]))]);
+        let verdict = judge(&signer.signed(Format::Cose), &policy, &signer.trust());
+        match fits {
+            true => accepted(&verdict),
+            false => refused(&verdict, "trusted_identity_mismatch"),
+        }
+    }
+}
+
 #[test]
 fn an_ambiguous_subject_matches_no_identity_but_the_wildcard() {
     let signer = Signer::with(nothing, nothing, |p| {

@@ -417,6 +417,26 @@ fn a_payload_that_is_none_is_malformed() {
     }
 }
 
+/// RFC 8949 section 3.4.2: seconds since the epoch have the tag 1.
+#[test]
+fn a_time_of_cose_is_a_tagged_number_and_what_it_is_instead_is_said() {
+    let signer = Signer::new();
+    for (expiry, said) in [
+        (
+            Header::Number(NOW + 60),
+            "a number without the tag 1 of times",
+        ),
+        (Header::Tagged(0, NOW + 60), "a value tagged 0"),
+        (Header::Tagged(100, 7), "a value tagged 100"),
+    ] {
+        let pack = signer.signed_with(Format::Cose, |e| e.and(&header("expiry"), expiry, true));
+        let verdict = judge(&pack, &strict(), &signer.trust());
+        refused(&verdict, "header_invalid");
+        let message = &verdict.reasons[0].message;
+        assert!(message.contains(said), "{message}");
+    }
+}
+
 #[test]
 fn user_metadata_is_shown_and_demanded() {
     let signer = Signer::new();

@@ -229,6 +229,33 @@ fn stranger(metadata: &Value) -> Pack {
 }
 
 #[test]
+fn what_is_demanded_to_be_signed_is_demanded_by_audit_too() {
+    let policy = |demanded: &str| {
+        let text = format!(
+            "apiVersion: sealgate.dev/v1alpha1\nkind: TrustPolicy\nmetadata: {{name: p}}\nspec:\n  \
+             images: [{{glob: '**'}}]\n  authorities:\n  - name: notary\n    notation: \
+             {{trustStores: ['ca:acme'], trustedIdentities: ['*'], level: audit}}\n    \
+             annotations: {demanded}\n"
+        );
+        load_text(text).unwrap()
+    };
+    let trust = Signer::new().trust();
+    let pack = stranger(&json!({"build": "7", "xyzzy": "plugh"}));
+    for demanded in ["{}", "{build: \"7\"}", "{build: \"7\", xyzzy: plugh}"] {
+        unproven(&judge(&pack, &policy(demanded), &trust));
+    }
+    for demanded in [
+        "{build: \"8\"}",
+        "{c: d}",
+        "{xyzzy: \"\"}",
+        "{xyzzy: xyzzy}",
+    ] {
+        let verdict = judge(&pack, &policy(demanded), &trust);
+        refused(&verdict, "annotation_mismatch");
+    }
+}
+
+#[test]
 fn audit_shows_nothing_of_a_stranger_and_says_that_nothing_is_proved_rt_10_adv_37() {
     let signer = Signer::new();
     let huge = json!({"note": "x".repeat(512 << 10)});

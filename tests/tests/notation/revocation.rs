@@ -3,7 +3,9 @@
 use sealgate_core::evidence::{RevocationAnswer, RevocationKind};
 use sealgate_core::revocation_requests;
 use sealgate_core::{Digest, UnixTime, Verdict};
-use sealgate_testkit::certificate::{distribution_points, extension, purpose, uri, usage};
+use sealgate_testkit::certificate::{
+    distribution_points, extension, limited_point, purpose, uri, usage,
+};
 use sealgate_testkit::der;
 use sealgate_testkit::notation::revocation::{Crl, Entry, Ocsp, Status, answer, ocsp_error};
 use sealgate_testkit::notation::token;
@@ -554,6 +556,34 @@ fn requests_ask_ocsp_first_then_lists_then_deltas_then_nothing() {
     pack.evidence_mut().revocation.push(delta);
     assert_eq!(requests(&pack, &trusted), []);
     accepted(&judge(&pack, &strict(), &trusted));
+}
+
+/// A list of some reasons, or by somebody else, says nothing about the others (RFC 5280 section
+/// 4.2.1.13).
+#[test]
+fn lists_of_some_reasons_or_by_others_are_not_asked_for() {
+    let elsewhere = der::context(
+        2,
+        &der::context(4, &der::name("C=US, O=elsewhere, CN=lists")),
+    );
+    let some = der::tlv(0x81, &[5, 0x60]);
+    for (fields, asked) in [
+        (vec![], 1),
+        (vec![some.clone()], 0),
+        (vec![elsewhere.clone()], 0),
+        (vec![some, elsewhere], 0),
+    ] {
+        let signer = Signer::with(
+            |_| {},
+            |_| {},
+            |leaf| {
+                let points = limited_point(CRL, &fields);
+                leaf.extensions.push(("2.5.29.31".into(), false, points));
+            },
+        );
+        let pack = signer.signed(Format::Jws);
+        assert_eq!(requests(&pack, &signer.trust()).len(), asked, "{fields:?}");
+    }
 }
 
 #[test]

@@ -59,7 +59,8 @@ fn scts_with_extensions_count_and_broken_ones_do_not_atk_26() {
     for (scts, code) in [
         (vec![], "sct_threshold_not_met"),
         (vec![cut], "sct_invalid"),
-        (vec![altered], "sct_invalid"),
+        (vec![altered.clone()], "sct_invalid"),
+        (vec![good.clone(), altered], "sct_invalid"),
         (vec![future_version], "sct_invalid"),
         (vec![wrong_issuer], "sct_invalid"),
         (vec![good.clone(); 33], "limit_exceeded"),

@@ -68,6 +68,37 @@ fn managed_keys_count_while_they_are_in_force_cve_2026_54787() {
 }
 
 #[test]
+fn who_signed_instead_is_told_by_the_hint_if_there_is_one() {
+    let mut bench = Bench::new();
+    let (key, stranger) = (
+        Key::new(Kind::P256, "managed"),
+        Key::new(Kind::P256, "stranger"),
+    );
+    let none = Wants {
+        logs: 0,
+        timestamps: 0,
+        scts: 0,
+    };
+    bench.authority = by_key(&key, Window::ALWAYS, false, none);
+    let mut by_stranger = bundle(
+        &Signed::message(&stranger, ARTIFACT),
+        &Verifier::Key(&stranger),
+    );
+    for (hint, said) in [("who else", true), ("", false)] {
+        by_stranger["verificationMaterial"]["publicKey"] = json!({"hint": hint});
+        let reason = bench.reason(&by_stranger);
+        assert_eq!(reason.code.as_str(), "signature_invalid");
+        let words = format!("; it names the key {hint:?}");
+        assert_eq!(reason.message.ends_with(&words), said, "{reason}");
+        assert_eq!(
+            reason.message.contains("it names the key"),
+            said,
+            "{reason}"
+        );
+    }
+}
+
+#[test]
 fn a_managed_keys_entry_is_bound_to_it_without_any_trust_root() {
     let mut bench = Bench::new();
     let key = Key::new(Kind::P256, "managed");

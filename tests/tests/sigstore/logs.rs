@@ -107,6 +107,18 @@ fn a_checkpoint_is_in_the_name_of_its_log() {
     }
 }
 
+#[test]
+fn a_log_counts_from_its_first_second_on() {
+    let mut bench = Bench::new();
+    for (start, fits) in [(NOW, true), (NOW.plus(1), false)] {
+        bench.root["tlogs"][1]["publicKey"]["validFor"]["start"] = json!(start);
+        match fits {
+            true => drop(bench.passes(&bench.v2())),
+            false => bench.refuses(&bench.v2(), "log_outside_validity"),
+        }
+    }
+}
+
 /// What cosign wrote at first.
 #[test]
 fn a_rekord_entry_proves_signatures_of_the_format_x509_alone() {

@@ -44,6 +44,8 @@ pub enum Header {
     Text(String),
     /// A time: RFC 3339 in JWS, tag 1 in COSE.
     Time(i64),
+    /// A number with a tag of COSE, which JWS has not.
+    Tagged(u64, i64),
     /// A number, without a tag in COSE.
     Number(i64),
 }
@@ -217,7 +219,7 @@ impl Envelope {
             let value = match value {
                 Header::Text(text) => text.clone().into(),
                 Header::Time(time) => UnixTime::from_seconds(*time).to_string().into(),
-                Header::Number(number) => (*number).into(),
+                Header::Number(number) | Header::Tagged(_, number) => (*number).into(),
             };
             protected.insert(name.clone(), value);
         }
@@ -266,6 +268,7 @@ impl Envelope {
             let value = match value {
                 Header::Text(text) => cbor::text(text),
                 Header::Time(time) => cbor::tagged(1, &cbor::number(*time)),
+                Header::Tagged(tag, number) => cbor::tagged(*tag, &cbor::number(*number)),
                 Header::Number(number) => cbor::number(*number),
             };
             entries.push((cbor::text(name), value));
