@@ -74,11 +74,33 @@ fn pinned<'a>(answered: &'a Answered<'_>) -> Item<'a> {
         (true, _) => &judged.reference,
         (false, outcome) => {
             let why = judged.message.as_deref().unwrap_or("no policy passed");
-            let outcome = outcome.as_str();
-            return Item::Error(format!("{} is {outcome}: {why}", judged.reference));
+            let code = judged
+                .reasons
+                .first()
+                .map_or("denied", |code| code.as_str());
+            return Item::Error(format!(
+                "{} is {}: {why} [{code}]. {}.",
+                judged.reference,
+                outcome.as_str(),
+                what_to_do(outcome),
+            ));
         }
     };
     let mut json = Vec::with_capacity(image.len() + 2);
     wire::write_string(&mut json, image);
     Item::Value(Cow::Owned(json))
+}
+
+/// What whoever deploys can do, in the words of the constraint template: the mutating webhook
+/// comes first, and where it refuses, the constraint says nothing.
+fn what_to_do(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Unsigned => "Sign it where it is built, and deploy again in a few minutes",
+        Outcome::Untrusted => "Deploy one from a trusted pipeline, or ask the platform team",
+        Outcome::Invalid => "Do not run it; tell the security team",
+        Outcome::NoPolicy => {
+            "Deploy an image that one covers, or ask the platform team for a policy"
+        }
+        _ => "Ask the platform team for the provider's audit log",
+    }
 }

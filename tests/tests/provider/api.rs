@@ -166,7 +166,17 @@ async fn mutation_pins_what_was_verified_and_refuses_the_rest() {
     assert_eq!(reply.body["response"]["idempotent"], true);
     let pinned = format!("{signed}@{}", image.digest);
     assert_eq!(reply.value(&signed), pinned);
-    assert!(reply.error(&unsigned).contains("is unsigned"));
+    let refused = reply.error(&unsigned);
+    assert!(
+        refused.contains("is unsigned: the image has no signature; expected"),
+        "{refused}"
+    );
+    assert!(
+        refused.ends_with(
+            "[no_signatures]. Sign it where it is built, and deploy again in a few minutes."
+        ),
+        "{refused}"
+    );
     assert!(reply.error("").contains("the key is empty"));
 
     let again = world.post("/v1/mutate", provider_request(&[&pinned])).await;
