@@ -29,10 +29,21 @@ violations(review, parameters, answer) := set() if {
 	violation := report(review, parameters, answer, image)
 }
 
-# report is defined for every image: a violation without words would be a pass.
+# report is defined for every image: a violation without words would be a pass. Where
+# nothing was decided, all images of the object have the same violation, which is one.
 report(review, parameters, answer, image) := violation if {
+	finding(parameters, answer, image, scope(review, parameters)).situation == "undecided"
+	concerned := undecided(review, parameters, answer)
+	found := {
+		"situation": "undecided",
+		"remarks": causes(review, parameters, answer, concerned),
+		"help": object.get(parameters, "help", ""),
+	}
+	violation := message.violation(concerned, all_places(review, concerned), found)
+} else := violation if {
 	found := finding(parameters, answer, image, scope(review, parameters))
-	violation := message.violation(image, places(review, image), found)
+	helped := object.union(found, {"help": object.get(parameters, "help", "")})
+	violation := message.violation([image], places(review, image), helped)
 } else := message.unexplained
 
 # keys asks about every image that can be asked about. It is an array, because
@@ -88,6 +99,11 @@ exempted(image, parameters) if {
 places(review, image) := sort([use.place |
 	some use in workload.uses(resource(review))
 	use.image == image
+])
+
+all_places(review, concerned) := sort([use.place |
+	some use in workload.uses(resource(review))
+	use.image in concerned
 ])
 
 # scope is what is asked along with each image. The namespace is that of the
@@ -190,14 +206,75 @@ finding(parameters, answer, image, asked) := {"situation": "not_an_image"} if {
 	count(errors) > 0
 } else := {"situation": "no_verdict"} if {
 	count(about(answer, "responses", image, asked)) == 0
-} else := {"situation": refusal(verdict), "remarks": remarks, "reasons": codes} if {
+} else := refused(verdict) if {
 	verdict := unproven(about(answer, "responses", image, asked), image, asked)[0]
 	verdict.verified == false
-	codes := [reason.code | some reason in elements(verdict, "reasons")]
-	remarks := [reason.message | some reason in elements(verdict, "reasons")]
 } else := {"situation": "no_proof"}
 
 provider(parameters) := object.get(parameters, "provider", "sealgate")
+
+# refused is what a verdict says against its image: the reason that leads, and all of them.
+refused(verdict) := object.union_n([
+	{
+		"situation": refusal(verdict),
+		"remarks": [reason.message | some reason in lead(verdict)],
+		"reasons": [reason.code | some reason in elements(verdict, "reasons")],
+		"messages": [reason.message | some reason in elements(verdict, "reasons")],
+	},
+	{"code": reason.code | some reason in lead(verdict)},
+	{"policy": policy.name | some policy in array.slice(failed(verdict), 0, 1)},
+	{"digest": verdict.image.digest},
+]) if {
+	is_string(verdict.image.digest)
+} else := {"situation": refusal(verdict)}
+
+# lead is the reason to show. Who signed as he should is no stranger: what is missing beside
+# him leads then, unless something is broken or forged.
+lead(verdict) := array.slice(own, 0, 1) if {
+	verdict.outcome != "invalid"
+	some policy in failed(verdict)
+	some demand in elements(policy, "demands")
+	demand.signs == "image"
+	count(demand.by) > 0
+	own := [reason |
+		some one in failed(verdict)
+		some reason in elements(one, "reasons")
+	]
+	count(own) > 0
+} else := array.slice(elements(verdict, "reasons"), 0, 1)
+
+# failed are the policies that refuse the image.
+failed(verdict) := [policy |
+	some policy in elements(verdict, "policies")
+	policy.outcome == "failed"
+	object.get(policy, "mode", "enforce") != "warn"
+]
+
+# undecided are the images that the answer names as undecided; if it names none, all.
+undecided(review, parameters, answer) := named if {
+	named := [image |
+		some image in sort([one | some one in images(review, parameters); sendable(one)])
+		cause(answer, image, scope(review, parameters))
+	]
+	count(named) > 0
+} else := sort([image | some image in images(review, parameters); sendable(image)])
+
+# causes say why; where they are about no image, they are the whole answer.
+causes(review, parameters, answer, concerned) := found if {
+	found := [why |
+		some image in concerned
+		why := cause(answer, image, scope(review, parameters))
+	]
+	count(found) > 0
+} else := finding(parameters, answer, concerned[0], scope(review, parameters)).remarks
+
+# cause is what the answer says of an image, after its key and up to the next one.
+cause(answer, image, asked) := why if {
+	quoted := sprintf("%s: ", [json.marshal(key(image, asked))])
+	parts := split(answer.system_error, quoted)
+	count(parts) > 1
+	why := split(parts[1], `; "`)[0]
+}
 
 # refusal is the verdict's outcome: unsigned, untrusted and invalid are different things.
 refusal(verdict) := verdict.outcome if {

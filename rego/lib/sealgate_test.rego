@@ -212,9 +212,102 @@ test_one_violation_for_an_image_names_all_its_places if {
 	found := sealgate.violations(review, {}, denied("unsigned"))
 	[violation.msg | some violation in found] == [concat("", [
 		`container "app", container "zap", initContainer "init": image "registry.example.com/prod/app:v1" `,
-		"is not signed as the policy demands (because). ",
-		"Sign it where it is built and deploy again; an earlier answer may be remembered for a few minutes.",
+		"is not signed as the policy demands (sha256:2c26b46b68ff…: because) [some_code]. ",
+		"Sign it where it is built, and deploy again in a few minutes.",
 	])]
+}
+
+# A verdict against an image, by one policy with one demand.
+refusal(outcome, demand, own, reasons) := answer([[key, object.union(verified, {
+	"verified": false,
+	"outcome": outcome,
+	"policies": [
+		{"name": "rollout", "mode": "warn", "outcome": "failed", "demands": [], "reasons": [{"code": "no_signatures", "message": "not asked"}]},
+		{"name": "production", "mode": "enforce", "outcome": "failed", "demands": [demand], "reasons": own},
+	],
+	"reasons": array.concat(reasons, own),
+})]])
+
+said(parameters, reply) := violation if {
+	[violation] := [one | some one in sealgate.violations(pod(app), parameters, reply)]
+}
+
+test_who_signed_as_he_should_is_no_stranger if {
+	own := [{"code": "threshold_not_met", "message": "release signed; ci did not sign"}]
+	strangers := [{"code": "signature_invalid", "message": sprintf("the signature in %s is by none of its keys", [digest])}]
+	partly := {"signs": "image", "outcome": "failed", "by": ["release"]}
+	nobody := {"signs": "image", "outcome": "failed", "by": []}
+	one := said({}, refusal("untrusted", partly, own, strangers))
+	one.msg == concat("", [
+		`container "app": image "registry.example.com/prod/app:v1" lacks a signature `,
+		`(policy "production", sha256:2c26b46b68ff…: release signed; ci did not sign) [threshold_not_met]. `,
+		"Have the missing one sign it, and deploy again.",
+	])
+	one.details.policy == "production"
+	one.details.digest == digest
+	one.details.reasons == ["signature_invalid", "threshold_not_met"]
+	one.details.messages[1] == "release signed; ci did not sign"
+	contains(said({}, refusal("untrusted", nobody, own, strangers)).msg, concat("", [
+		"is not signed by anyone whom the policy trusts ",
+		`(policy "production", sha256:2c26b46b68ff…: the signature in sha256:2c26b46b68ff… is by none of its keys) [signature_invalid].`,
+	]))
+	contains(said({}, refusal("invalid", partly, own, strangers)).msg, "carries a broken or forged signature")
+}
+
+test_each_code_of_a_group_has_its_words if {
+	wrong := {code |
+		some code, words in {
+			"condition_failed": "does not meet a condition of the policy",
+			"condition_error": "cannot be evaluated",
+			"signature_expired": "was signed with what was not valid at that time",
+			"log_threshold_not_met": "is signed without the witnesses that the policy demands",
+			"form_unsupported": "is signed in a way that the policy does not take",
+			"no_matching_attestation": "lacks an attestation",
+			"identity_mismatch": "is not signed by anyone whom the policy trusts",
+		}
+		reply := refusal("untrusted", {"signs": "attestation"}, [], [{"code": code, "message": "x"}])
+		not contains(said({}, reply).msg, words)
+	}
+	wrong == set()
+}
+
+test_a_message_ends_with_the_help_of_its_constraint if {
+	parameters := {"help": "Ask #platform, https://wiki.example.com/images"}
+	endswith(said(parameters, denied("unsigned")).msg, "in a few minutes. Ask #platform, https://wiki.example.com/images")
+	endswith(said(parameters, null).msg, "Ask #platform, https://wiki.example.com/images")
+	long := {"help": sprintf("%0999d", [1])}
+	count(said(long, denied("unsigned")).msg) < 500
+}
+
+test_a_long_reason_leaves_room_for_the_rest if {
+	reply := refusal("untrusted", {"signs": "attestation"}, [], [{"code": "identity_mismatch", "message": sprintf("%0999d", [1])}])
+	count(said({}, reply).msg) <= 300
+	endswith(said({}, reply).msg, "…) [identity_mismatch]. Deploy one from a trusted pipeline, or ask the platform team.")
+}
+
+test_what_is_undecided_is_said_once_and_of_the_images_it_is_about if {
+	slow := "registry.example.com/prod/slow:v1"
+	review := json.patch(pod(app), [
+		{"op": "add", "path": "/object/spec/initContainers", "value": [{"name": "init", "image": slow}]},
+		{"op": "add", "path": "/object/spec/containers/-", "value": {"name": "odd", "image": "not an image"}},
+	])
+	quoted := json.marshal(sealgate.key(slow, {"namespace": "prod"}))
+	reply := {
+		"responses": null, "errors": null, "status_code": 200,
+		"system_error": sprintf(`1 of 2 images could not be decided: %s: registry_throttled: too many requests; "another": x`, [quoted]),
+	}
+	{violation.msg | some violation in sealgate.violations(review, {}, reply); violation.details.situation == "undecided"} == {concat("", [
+		`initContainer "init": image "registry.example.com/prod/slow:v1" could not be decided on, which says nothing `,
+		"against the image (registry_throttled: too many requests). ",
+		"Retry in a moment; if it stays so, tell the platform team.",
+	])}
+	count(sealgate.violations(review, {}, reply)) == 2
+
+	# An answer about no image in particular is one about all.
+	[all] := [violation | some violation in sealgate.violations(review, {}, object.union(reply, {"system_error": "down"})); violation.details.situation == "undecided"]
+	all.details.images == [app, slow]
+	all.details.places == [`container "app"`, `initContainer "init"`]
+	contains(all.msg, `image "registry.example.com/prod/app:v1", "registry.example.com/prod/slow:v1" could not be decided on`)
 }
 
 test_messages_are_bounded if {

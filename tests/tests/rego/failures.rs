@@ -194,7 +194,8 @@ fn all_images_are_refused_when_one_cannot_be_decided() {
     let violations = review(&Review::create(pod_with(spec)), |_| {
         answer(200, &[], "timeout")
     });
-    assert_eq!(situations(&violations), ["undecided", "undecided"]);
+    assert_eq!(situations(&violations), ["undecided"]);
+    assert_eq!(violations[0].details["images"], json!([GOOD, BAD]));
 }
 
 /// Removes each field of a verdict in turn, at every depth. A denial stays one, and a

@@ -52,12 +52,90 @@ fn each_refusal_is_told_by_its_outcome_and_reason() {
         assert_eq!(refused.details["situation"], situation);
         assert_eq!(refused.details["reasons"][0], code);
         let said = verdict["reasons"][0]["message"].as_str().unwrap();
-        let start: String = said.chars().take(60).collect();
+        // Before the first digest, which is shortened.
+        let start: String = said.chars().take(16).collect();
         assert!(
             refused.message.contains(&start),
             "{} lacks {start}",
             refused.message
         );
+    }
+}
+
+/// The image is signed by `release`. What else the policy asks for is what the prompt is about, and
+/// nobody is told that `release` is not `ci`.
+#[test]
+fn what_is_missing_beside_a_good_signature_is_said_in_a_line() {
+    const PROVENANCE: &str = "https://slsa.dev/provenance/v1";
+    let [release, ci, stranger] = [0; 3].map(|_| SigningKey::generate(Kind::P256));
+    let policies = |require: Value, from: &str| {
+        let authority = |name: &str, key: &SigningKey| json!({"name": name, "key": {"data": key.public_pem(), "name": name}});
+        let document = json!({
+            "apiVersion": "sealgate.dev/v1alpha1", "kind": "TrustPolicy",
+            "metadata": {"name": "production"},
+            "spec": {
+                "images": [{"glob": "registry.example.com/**"}],
+                "authorities": [authority("release", &release), authority("ci", &ci)],
+                "require": {"atLeast": require},
+                "attestations": [{"name": "provenance", "predicateType": PROVENANCE, "from": [from]}],
+            },
+        });
+        let file = PolicyFile {
+            name: "production.yaml".to_owned(),
+            text: document.to_string(),
+        };
+        file::load(&[file], NoMatch::Deny, &file::only_inline_keys).unwrap()
+    };
+    let image = signed(&release, Pack::image(GOOD, "a"));
+    let short: String = image.digest().to_string().chars().take(19).collect();
+    let statement = sign::statement(&image.digest(), PROVENANCE, &json!({}));
+    let attested = image.clone().with_bundle(&sign::bundle(&ci, &statement));
+    let beside_a_stranger = signed(&stranger, attested.clone());
+    let by_ci = json!({"count": 1, "of": ["ci"]});
+    let by_both = json!({"count": 2, "of": ["release", "ci"]});
+    for (pack, require, situation, code, words) in [
+        (
+            &image,
+            json!({"count": 1, "of": ["release"]}),
+            "unsigned",
+            "no_matching_attestation",
+            format!(
+                "lacks an attestation (policy \"production\", {short}…: the rule \
+                 \"provenance\" expects a verified attestation of type {PROVENANCE} by ci) ["
+            ),
+        ),
+        (
+            &attested,
+            by_ci,
+            "untrusted",
+            "threshold_not_met",
+            format!(
+                "lacks a signature (policy \"production\", {short}…: expected an \
+                 image signature by ci (1 of ci); ci made an attestation, but did not sign "
+            ),
+        ),
+        (
+            &beside_a_stranger,
+            by_both,
+            "untrusted",
+            "threshold_not_met",
+            format!(
+                "lacks a signature (policy \"production\", {short}…: expected \
+                 image signatures by at least 2 distinct signers (2 of release, ci), found 1"
+            ),
+        ),
+    ] {
+        let verdict = judge(pack, &policies(require, "ci"));
+        let [refused] = &reviewed(&verdict, json!({}))[..] else {
+            panic!("admitted: {verdict}");
+        };
+        let said = &refused.message;
+        assert!(said.contains(&words), "{said}");
+        assert!(said.contains(&format!(") [{code}]. ")), "{said}");
+        assert!(said.chars().count() <= 300, "{}: {said}", said.len());
+        assert_eq!(refused.details["situation"], situation);
+        assert_eq!(refused.details["policy"], "production");
+        assert_eq!(refused.details["digest"], pack.digest().to_string());
     }
 }
 
