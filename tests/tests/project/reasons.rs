@@ -11,7 +11,7 @@ use sealgate_tests::source::{self, Function, Token};
 fn codes(function: &Function) -> BTreeSet<String> {
     let mut codes = BTreeSet::new();
     let returns = function.name == "code"
-        || function.owner.as_deref() == Some("Outcome") && function.name == "name";
+        || function.owner.as_deref() == Some("Outcome") && function.name == "as_str";
     if returns {
         codes.extend(function.texts().map(str::to_owned));
     }
