@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::demanded::{self, Demanded};
 use crate::discovery::Discovered;
 use crate::findings::Findings;
+use crate::judgement::LetIn;
 use crate::policy::Policy;
 use crate::reason::{self, Reason};
 use crate::time::{UnixTime, earliest};
@@ -54,7 +55,6 @@ fn assemble(
     attestations: Vec<Attestation>,
     outcome: Passed,
 ) -> Judged {
-    let failed = outcome == Passed::Failed;
     let (mut demands, mut reasons, mut lacking) = (Vec::new(), Vec::new(), BTreeSet::new());
     for one in demanded {
         demands.push(one.demand);
@@ -79,45 +79,36 @@ fn assemble(
         valid_until: None,
     };
     for (place, (authority, findings)) in policy.authorities().iter().zip(findings).enumerate() {
-        let attests = judged.attestations.iter().any(|a| {
-            findings
-                .attestations
-                .iter()
-                .any(|v| *v.signer() == a.signer)
-        });
-        let outcome = match (
-            !findings.signatures.is_empty() || attests,
-            findings.passes_unproven(),
-        ) {
-            (true, _) => Passed::Passed,
-            (false, true) => Passed::Unproven,
-            (false, false) => Passed::Failed,
-        };
+        judged.add(&authority.name, &findings, lacking.contains(&place));
+    }
+    judged
+}
+
+impl Judged {
+    /// Adds what an authority found, which is lacking or not.
+    fn add(&mut self, authority: &str, findings: &Findings, lacks: bool) {
+        let outcome = outcome_of(findings, &self.attestations);
         // Beside what proves something, what does not is noise: anybody may add it.
         if outcome == Passed::Unproven {
             for unproven in &findings.unproven {
-                judged.valid_until = earliest(judged.valid_until, unproven.valid_until());
-                judged.checks.extend_from_slice(unproven.checks());
+                self.rest_on(unproven);
             }
-            judged
-                .checks
+            self.checks
                 .extend(findings.unseen.iter().flatten().cloned());
         }
         for verified in findings.signatures.iter().chain(&findings.attestations) {
-            judged.valid_until = earliest(judged.valid_until, verified.valid_until());
-            judged.signers.push(verified.signer().clone());
-            judged.checks.extend_from_slice(verified.checks());
+            self.signers.push(verified.signer().clone());
+            self.rest_on(verified);
         }
-        if failed && outcome == Passed::Failed {
-            judged.checks.extend(findings.failed_checks().cloned());
+        if self.report.outcome == Passed::Failed && outcome == Passed::Failed {
+            self.checks.extend(findings.failed_checks().cloned());
         }
         let failures = reason::most_specific(findings.failures().cloned().collect());
-        let lacks = lacking.contains(&place);
         if lacks {
-            judged.failures.extend(failures.iter().cloned());
+            self.failures.extend(failures.iter().cloned());
         }
-        judged.report.authorities.push(AuthorityReport {
-            name: authority.name.clone(),
+        self.report.authorities.push(AuthorityReport {
+            name: authority.to_owned(),
             outcome,
             reasons: match lacks || outcome == Passed::Failed {
                 true => failures,
@@ -125,5 +116,25 @@ fn assemble(
             },
         });
     }
-    judged
+
+    /// It holds as long as this does, after its checks.
+    fn rest_on<Who, What>(&mut self, let_in: &LetIn<Who, What>) {
+        self.valid_until = earliest(self.valid_until, let_in.valid_until());
+        self.checks.extend_from_slice(let_in.checks());
+    }
+}
+
+/// What an authority makes of the image, which may have signed one of these attestations.
+fn outcome_of(findings: &Findings, attestations: &[Attestation]) -> Passed {
+    let attests = |attestation: &Attestation| {
+        let mut own = findings.attestations.iter();
+        own.any(|verified| *verified.signer() == attestation.signer)
+    };
+    if !findings.signatures.is_empty() || attestations.iter().any(attests) {
+        Passed::Passed
+    } else if findings.passes_unproven() {
+        Passed::Unproven
+    } else {
+        Passed::Failed
+    }
 }
