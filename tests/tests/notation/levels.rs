@@ -241,15 +241,10 @@ fn what_is_demanded_to_be_signed_is_demanded_by_audit_too() {
     };
     let trust = Signer::new().trust();
     let pack = stranger(&json!({"build": "7", "xyzzy": "plugh"}));
-    for demanded in ["{}", "{build: \"7\"}", "{build: \"7\", xyzzy: plugh}"] {
+    for demanded in ["{build: \"7\"}", "{build: \"7\", xyzzy: plugh}"] {
         unproven(&judge(&pack, &policy(demanded), &trust));
     }
-    for demanded in [
-        "{build: \"8\"}",
-        "{c: d}",
-        "{xyzzy: \"\"}",
-        "{xyzzy: xyzzy}",
-    ] {
+    for demanded in ["{build: \"8\"}", "{c: d}", "{xyzzy: xyzzy}"] {
         let verdict = judge(&pack, &policy(demanded), &trust);
         refused(&verdict, "annotation_mismatch");
     }
