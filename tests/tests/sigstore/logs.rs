@@ -135,7 +135,7 @@ fn a_rekord_entry_proves_signatures_of_the_format_x509_alone() {
         add_entry(&mut bundle, bench.sigstore.rekor.entry(&body, SIGNED));
         match fits {
             true => drop(bench.passes(&bundle)),
-            false => bench.refuses(&bundle, "log_entry_malformed"),
+            false => bench.refuses(&bundle, "form_unsupported"),
         }
     }
 }
