@@ -1,0 +1,99 @@
+//! What `sealgate replay` prints about an image, as `sealgate verify` does: the tree names who did
+//! his part, and what is missing.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::process::Command;
+
+use sealgate_testkit::pack::Pack;
+use sealgate_testkit::sign::{self, Kind, SigningKey};
+use serde_json::{Value, json};
+
+const IMAGE: &str = "registry.example.com/prod/app:1.0";
+const PROVENANCE: &str = "https://slsa.dev/provenance/v1";
+
+/// A policy that asks for a signature of the image and provenance by `ci`.
+fn policy(release: &SigningKey, ci: &SigningKey, signer: &str) -> String {
+    let authority = |name: &str, key: &SigningKey| json!({"name": name, "key": {"data": key.public_pem(), "name": name}});
+    json!({
+        "apiVersion": "sealgate.dev/v1alpha1",
+        "kind": "TrustPolicy",
+        "metadata": {"name": "production"},
+        "spec": {
+            "images": [{"glob": "registry.example.com/**"}],
+            "authorities": [authority("release", release), authority("ci", ci)],
+            "require": {"atLeast": {"count": 1, "of": [signer]}},
+            "attestations": [{"name": "provenance", "predicateType": PROVENANCE, "from": ["ci"]}],
+        },
+    })
+    .to_string()
+}
+
+fn replay(folder: &Path, pack: &Pack, policy: &str) -> (Option<i32>, String) {
+    let (evidence, rules) = (folder.join("app.pack"), folder.join("policy.yaml"));
+    std::fs::write(&evidence, pack.evidence().to_pack()).unwrap();
+    std::fs::write(&rules, policy).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_sealgate"))
+        .args(["replay", "--now", "2026-11-30T00:00:00Z", "--policy"])
+        .args([&rules, &evidence])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    (output.status.code(), text)
+}
+
+#[test]
+fn a_tree_names_who_did_his_part_and_what_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let [release, ci] = [0; 2].map(|_| SigningKey::generate(Kind::P256));
+    let image = Pack::image(IMAGE, "a");
+    let digest = image.digest();
+    let payload = sign::simple_signing(&image.repository(), &digest, &Value::Null);
+    let signed = image.with_cosign(&[sign::cosign_layer(&release, payload)]);
+    let statement = sign::statement(&digest, PROVENANCE, &json!({}));
+    let attested = signed.clone().with_bundle(&sign::bundle(&ci, &statement));
+
+    let (code, tree) = replay(folder.path(), &signed, &policy(&release, &ci, "release"));
+    assert_eq!(
+        tree,
+        format!(
+            "\
+{IMAGE}: unsigned
+│ {IMAGE}@{digest}
+└─ ✗ policy production (enforce)
+   ├─ ✓ release
+   │  └─ key release
+   │     └─ cosign_signature, ecdsa-p256-sha256
+   ├─ ✗ ci
+   │  └─ found nothing by this authority
+   └─ no_matching_attestation: the rule \"provenance\" expects a verified attestation of type {PROVENANCE} by ci
+"
+        )
+    );
+    assert_eq!(code, Some(1));
+
+    let (code, tree) = replay(folder.path(), &attested, &policy(&release, &ci, "ci"));
+    assert_eq!(
+        tree,
+        format!(
+            "\
+{IMAGE}: untrusted
+│ {IMAGE}@{digest}
+├─ ✗ policy production (enforce)
+│  ├─ ✓ release
+│  │  └─ key release
+│  │     └─ cosign_signature, ecdsa-p256-sha256
+│  ├─ ✓ ci (attestation only)
+│  │  └─ key ci
+│  │     └─ sigstore_bundle_v0.3, ecdsa-p256-sha256
+│  └─ threshold_not_met: expected an image signature by ci (1 of ci); ci made an attestation, but did not sign the image
+└─ ✓ attestation production/provenance: {PROVENANCE}
+"
+        )
+    );
+    assert_eq!(code, Some(1));
+
+    let (code, tree) = replay(folder.path(), &attested, &policy(&release, &ci, "release"));
+    assert!(tree.starts_with(&format!("{IMAGE}: verified\n")), "{tree}");
+    assert_eq!(code, Some(0));
+}
