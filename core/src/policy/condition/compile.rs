@@ -9,7 +9,7 @@ use cel::common::types::CelInt;
 use regex::Regex;
 
 use super::operations::{self, Patterns};
-use super::{ConditionError, meter};
+use super::{ConditionError, PREDICATE, meter, names};
 use crate::limits;
 
 /// An expression that counts its steps, and the patterns that it spells out.
@@ -27,10 +27,11 @@ impl Compiled {
         if depth(program.expression()) > limits::CONDITION_DEPTH {
             return Err(ConditionError::TooDeep);
         }
+        names::check(program.expression())?;
         let mut expression = program.expression().clone();
         let mut compiler = Compiler {
             patterns: Vec::new(),
-            names: vec!["predicate".to_owned()],
+            names: vec![PREDICATE.to_owned()],
         };
         compiler.visit(&mut expression)?;
         Ok(Self {
@@ -102,7 +103,7 @@ impl Compiler {
         let target_is_value = call
             .target
             .as_ref()
-            .is_some_and(|target| root(target).is_none_or(|name| self.is_variable(name)));
+            .is_some_and(|target| names::root(target).is_none_or(|name| self.is_variable(name)));
         if let Some(target) = &mut call.target {
             self.visit(target)?;
         }
@@ -230,15 +231,6 @@ fn depth(expression: &IdedExpr) -> usize {
         }
     }
     deepest
-}
-
-/// The name that a chain of fields begins with; none of anything else.
-fn root(expression: &IdedExpr) -> Option<&str> {
-    match &expression.expr {
-        Expr::Ident(name) => Some(name),
-        Expr::Select(select) if !select.test => root(&select.operand),
-        _ => None,
-    }
 }
 
 /// Puts an operator's operation in its place.

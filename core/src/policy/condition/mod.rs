@@ -12,6 +12,7 @@
 
 mod compile;
 mod meter;
+mod names;
 mod operations;
 mod values;
 
@@ -31,6 +32,9 @@ use values::Read;
 
 use compile::Compiled;
 
+/// The variable.
+const PREDICATE: &str = "predicate";
+
 /// A condition on a predicate, in the Common Expression Language.
 #[derive(Clone, Debug)]
 pub struct Condition {
@@ -44,8 +48,9 @@ impl Condition {
     /// Reads an expression, and compiles the patterns that it spells out.
     ///
     /// # Errors
-    /// If it is empty, longer than 4096 bytes, nested deeper than 100 levels, not CEL, or has a
-    /// pattern that is none or compiles to more than 1 MiB.
+    /// If it is empty, longer than 4096 bytes, nested deeper than 100 levels, not CEL, names what
+    /// there is not, cannot be true or false, or has a pattern that is none or compiles to more
+    /// than 1 MiB.
     pub fn new(source: &str) -> Result<Self, ConditionError> {
         if source.trim().is_empty() {
             return Err(ConditionError::Empty);
@@ -76,6 +81,23 @@ pub enum ConditionError {
     /// Not CEL.
     #[error("not a CEL expression: {0}")]
     Syntax(String),
+    /// A variable that there is not.
+    #[error("there is no variable {0:?}, only `predicate`")]
+    NoVariable(String),
+    /// A function that there is not.
+    #[error("there is no function {name:?}; there are {known}")]
+    NoFunction {
+        /// Its name.
+        name: String,
+        /// Those that there are.
+        known: &'static str,
+    },
+    /// It can be neither true nor false.
+    #[error("expected an expression that is true or false, found one that is {found}")]
+    NotBoolean {
+        /// What it is, in words.
+        found: &'static str,
+    },
     /// A pattern that is none, or too large.
     #[error("the pattern {pattern:?} cannot be used: {why}")]
     Pattern {
@@ -100,7 +122,7 @@ pub(crate) fn check(conditions: &[Condition], predicate: &RawValue) -> Result<()
         .map_err(|error| Reason::new(Code::StatementMalformed, error.to_string()))?;
     let meter = Meter::default();
     let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
-    context.add_variable_as_val("predicate", predicate);
+    context.add_variable_as_val(PREDICATE, predicate);
     context.add_variable_as_val(meter::NAME, Box::new(meter.clone()));
     conditions
         .iter()
