@@ -533,9 +533,13 @@ mod tests {
             // A double of that size makes the reader look for integers.
             let alone = format!(r#"["{string}", 1e30]"#);
             assert!(check(alone.as_bytes()).is_ok(), "{alone}");
-            let before = format!(r#"["{string}", {long}]"#);
-            let error = check(before.as_bytes()).unwrap_err().to_string();
-            assert!(error.contains("64 bits"), "{before}: {error}");
+            for before in [
+                format!(r#"["{string}", {long}]"#),
+                format!(r#"["{string}", {long}, "{string}"]"#),
+            ] {
+                let error = check(before.as_bytes()).unwrap_err().to_string();
+                assert!(error.contains("64 bits"), "{before}: {error}");
+            }
         }
     }
 
