@@ -150,13 +150,13 @@ pub fn counters(
     now: UnixTime,
 ) {
     Contest::new(format!("{name}: the budget's counters"))
-        .work("uncounted", || {
+        .work("without a budget, and no check remembered", || {
             let evidence = received(evidence);
             let verdict = verify_uncounted(&evidence, policies, trust, now).unwrap();
             assert!(verdict.verified, "{:?}", verdict.reasons);
             black_box(verdict.to_json());
         })
-        .work("counted", || native(evidence, policies, trust, now))
+        .work("with it", || native(evidence, policies, trust, now))
         .budget(COUNTERS)
         .run();
 }
