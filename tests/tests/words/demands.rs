@@ -2,7 +2,7 @@
 //! keys, two workflows and two signers of the Notary Project.
 
 use sealgate_core::Verdict;
-use sealgate_core::verdict::{Did, Outcome, Passed, Signs};
+use sealgate_core::verdict::{Check, CheckResult, Did, Outcome, Passed, Signs};
 use sealgate_testkit::notation::envelope::{artifact, payload};
 use sealgate_testkit::notation::{Certificate, Envelope, Format, Key, Profile};
 use sealgate_testkit::pack::Pack;
@@ -119,7 +119,11 @@ impl World {
     }
 
     fn attest(&self, who: &Who, pack: Pack) -> Pack {
-        let statement = sign::statement(&pack.digest(), PROVENANCE, &json!({"builder": "b"}));
+        self.attest_as(PROVENANCE, who, pack)
+    }
+
+    fn attest_as(&self, predicate_type: &str, who: &Who, pack: Pack) -> Pack {
+        let statement = sign::statement(&pack.digest(), predicate_type, &json!({"builder": "b"}));
         let bundle = match who {
             Who::Key(key) => sign::bundle(key, &statement),
             Who::Workflow(holder) => {
@@ -277,9 +281,14 @@ fn a_strangers_signature_is_a_reason_for_whoever_is_missing() {
             "expected image signatures by at least 2 distinct signers (2 of release, ci), found 1; \
              release signed; nothing there passes as a signature by ci"
         );
-        // Where `ci` is not needed, nothing of it is said.
+        // Nor is anything said of it against whoever did sign.
+        assert!(verdict.policies[0].authorities[0].reasons.is_empty());
+        // Where `ci` is not needed, only its own report says why it did not pass.
         let verdict = world.judge(&signed, require(1, &["release"]));
         assert!(verdict.verified && verdict.reasons.is_empty());
+        assert_eq!(verdict.policies[0].authorities[1].reasons.len(), 1);
+        let failed = |check: &&Check| check.result == CheckResult::Failed;
+        assert_eq!(verdict.checks.iter().filter(failed).count(), 0);
     }
 }
 
@@ -535,4 +544,79 @@ fn a_reason_of_what_was_not_demanded_decides_nothing() {
     let verdict = parity::judge(pack.evidence(), &policies, &trust, NOW);
     assert_eq!(verdict.outcome, Outcome::Untrusted);
     assert_eq!(verdict.reasons[0].code.as_str(), "subject_mismatch");
+}
+
+/// From whom an attestation is missing, and what he did in its place.
+#[test]
+fn a_missing_attestation_says_what_was_done_in_its_place() {
+    const OTHER: &str = "https://example.com/other/v1";
+    for world in World::attesting() {
+        let missing = |pack: &Pack| -> Vec<(String, Did)> {
+            let demands = with_provenance(require(1, &["release"]), &["release", "ci"]);
+            let verdict = world.judge(pack, demands);
+            codes_begin(&verdict, "no_matching_attestation");
+            let missing = verdict.policies[0].demands[1].missing.iter();
+            missing
+                .map(|one| (one.authority.clone(), one.did))
+                .collect()
+        };
+        let [release, ci] = ["release", "ci"].map(str::to_owned);
+        let signed = world.sign(&world.release, image());
+        assert_eq!(
+            missing(&signed),
+            [(release.clone(), Did::Signed), (ci.clone(), Did::Nothing)]
+        );
+        let other = world.attest_as(OTHER, &world.ci, signed.clone());
+        assert_eq!(
+            missing(&other),
+            [(release.clone(), Did::Signed), (ci.clone(), Did::Attested)]
+        );
+        let strange = world.attest(&world.stranger, signed);
+        assert_eq!(
+            missing(&strange),
+            [(release, Did::Failed), (ci, Did::Failed)]
+        );
+    }
+}
+
+#[track_caller]
+fn codes_begin(verdict: &Verdict, code: &str) {
+    assert!(!verdict.verified);
+    let own = &verdict.policies[0].reasons;
+    assert_eq!(own[0].code.as_str(), code, "{own:?}");
+}
+
+/// Whoever attested what is asked for is told what of it is wrong, and nothing of a stranger's
+/// beside it; whoever attested something else is told both.
+#[test]
+fn a_strangers_attestation_is_a_reason_for_whoever_has_made_none_of_its_type() {
+    for world in World::attesting() {
+        let mut demands = with_provenance(require(1, &["release"]), &["ci"]);
+        demands["attestations"][0]["conditions"] = json!(["predicate.builder == 'another'"]);
+        let signed = world.sign(&world.release, image());
+        let strange = world.attest(&world.stranger, signed);
+        let verdict = world.judge(&world.attest(&world.ci, strange.clone()), demands.clone());
+        codes(&verdict, Outcome::Untrusted, &["condition_failed"]);
+        let other = world.attest_as("https://example.com/other/v1", &world.ci, strange);
+        let verdict = world.judge(&other, demands);
+        codes_begin(&verdict, "no_matching_attestation");
+        assert_eq!(verdict.reasons.len(), 2, "{:?}", verdict.reasons);
+    }
+}
+
+/// What a level lets in beside a proof is no part of what is proven.
+#[test]
+fn a_demand_that_is_proven_is_met_by_the_proof_alone() {
+    let world = World::of_notaries();
+    let mut lenient = world.authority("ci", &world.ci);
+    lenient["notation"]["level"] = "audit".into();
+    let mut demands = require(1, &["release", "ci"]);
+    demands["authorities"] = json!([world.authority("release", &world.release), lenient]);
+    let strange = world.sign(&world.stranger, image());
+    let verdict = world.judge(&strange, demands.clone());
+    assert_eq!(verdict.outcome, Outcome::Unproven);
+    assert_eq!(verdict.policies[0].demands[0].by, ["ci"]);
+    let verdict = world.judge(&world.sign(&world.release, strange), demands);
+    assert_eq!(verdict.outcome, Outcome::Verified);
+    assert_eq!(verdict.policies[0].demands[0].by, ["release"]);
 }
