@@ -46,6 +46,7 @@ mod protojson;
 mod reason;
 mod sigstore;
 mod statement;
+mod strict_der;
 mod target;
 mod threshold;
 mod time;

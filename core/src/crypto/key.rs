@@ -7,13 +7,14 @@ use const_oid::db::rfc5912::{
     ID_EC_PUBLIC_KEY, RSA_ENCRYPTION, SECP_256_R_1, SECP_384_R_1, SECP_521_R_1,
 };
 use const_oid::db::rfc8410::ID_ED_25519;
+use der::Encode as _;
 use der::asn1::{AnyRef, BitStringRef};
-use der::{Decode as _, Encode as _};
 use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 
 use super::rsa::RsaPublicKeyDer;
 use super::{KeyError, KeyKind, backend, pem, sha256};
 use crate::limits;
+use crate::strict_der;
 
 /// NIST SP 800-131A: less than 2048 bits is too weak, more than 4096 only burns CPU.
 const RSA_BITS: std::ops::RangeInclusive<u32> = 2048..=4096;
@@ -57,7 +58,7 @@ impl PublicKey {
     /// as some Sigstore trusted roots have it.
     pub fn from_der(der: &[u8]) -> Result<Self, KeyError> {
         check_len(der, limits::KEY_BYTES)?;
-        if RsaPublicKeyDer::from_der(der).is_ok() {
+        if strict_der::read::<RsaPublicKeyDer<'_>>(der).is_ok() {
             return Self::from_pkcs1(der);
         }
         Self::from_spki(der)
@@ -74,7 +75,9 @@ impl PublicKey {
             KeyKind::EcdsaP256 => 256,
             KeyKind::EcdsaP384 => 384,
             KeyKind::EcdsaP521 => 521,
-            KeyKind::Rsa => RsaPublicKeyDer::from_der(&self.raw).map_or(0, |key| key.bits()),
+            KeyKind::Rsa => {
+                strict_der::read::<RsaPublicKeyDer<'_>>(&self.raw).map_or(0, |key| key.bits())
+            }
             KeyKind::Ed25519 => 255,
         }
     }
@@ -102,7 +105,8 @@ impl PublicKey {
     }
 
     fn from_spki(der: &[u8]) -> Result<Self, KeyError> {
-        let spki = SubjectPublicKeyInfoRef::from_der(der).map_err(malformed("a public key"))?;
+        let spki: SubjectPublicKeyInfoRef<'_> =
+            strict_der::read(der).map_err(malformed("a public key"))?;
         let kind = kind_of(&spki.algorithm)?;
         let raw = spki
             .subject_public_key
@@ -180,7 +184,8 @@ fn check_point(
 
 fn check_rsa(raw: &[u8]) -> Result<(), KeyError> {
     check_len(raw, limits::KEY_BYTES)?;
-    let key = RsaPublicKeyDer::from_der(raw).map_err(malformed("an RSA public key (PKCS#1)"))?;
+    let key: RsaPublicKeyDer<'_> =
+        strict_der::read(raw).map_err(malformed("an RSA public key (PKCS#1)"))?;
     let bits = key.bits();
     if !RSA_BITS.contains(&bits) {
         return Err(KeyError::RsaModulusSize(bits));

@@ -6,12 +6,12 @@
 use std::collections::BTreeMap;
 
 use const_oid::ObjectIdentifier;
-use der::Decode;
 use der::asn1::Utf8StringRef;
 use x509_cert::ext::pkix::name::GeneralName;
 
 use crate::policy::{CLAIMS, Identity, SubjectType};
 use crate::reason::{Code, Reason};
+use crate::strict_der;
 use crate::x509::Certificate;
 
 /// The arc of Fulcio's extensions, 1.3.6.1.4.1.57264.1, but for its last number.
@@ -170,7 +170,7 @@ fn extensions(certificate: &Certificate) -> Result<BTreeMap<u32, String>, Reason
         let value = extension.extn_value.as_bytes();
         let text = match number {
             1..=6 => str::from_utf8(value).ok(),
-            _ => Utf8StringRef::from_der(value)
+            _ => strict_der::read::<Utf8StringRef<'_>>(value)
                 .ok()
                 .map(|text| text.as_str()),
         };

@@ -4,12 +4,13 @@
 use std::collections::BTreeSet;
 
 use const_oid::ObjectIdentifier;
+use der::Encode;
 use der::asn1::OctetStringRef;
-use der::{Decode, Encode};
 
 use crate::crypto::{self, Hash, KeyKind, Scheme};
 use crate::limits;
 use crate::reason::{Class, Code, Reason, most_specific};
+use crate::strict_der;
 use crate::time::UnixTime;
 use crate::trust::{Log, SigstoreRoot};
 use crate::x509::Certificate;
@@ -164,7 +165,7 @@ fn embedded(certificate: &Certificate) -> Result<Vec<Sct<'_>>, Reason> {
         (Some(list), None) => list.extn_value.as_bytes(),
         (Some(_), Some(_)) => return Err(invalid("the certificate has two lists")),
     };
-    let list = OctetStringRef::from_der(list).map_err(invalid)?;
+    let list: OctetStringRef<'_> = strict_der::read(list).map_err(invalid)?;
     read_list(list.as_bytes()).ok_or_else(|| invalid("the list is malformed"))?
 }
 

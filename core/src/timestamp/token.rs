@@ -11,7 +11,7 @@ use const_oid::db::rfc5911::{
 use const_oid::db::rfc5912::RSA_ENCRYPTION;
 use der::asn1::{OctetString, OctetStringRef};
 use der::oid::ObjectIdentifier;
-use der::{Any, Decode as _, Encode as _, Sequence};
+use der::{Any, Encode as _, Sequence};
 use spki::AlgorithmIdentifierOwned;
 use x509_cert::attr::Attributes;
 use x509_cert::ext::pkix::name::{GeneralName, GeneralNames};
@@ -22,6 +22,7 @@ use super::tst_info::{TstInfo, hash_of};
 use super::{Carrier, Presence, Profile, TimestampError};
 use crate::crypto::{Hash, Scheme};
 use crate::limits;
+use crate::strict_der;
 use crate::time::UnixTime;
 use crate::x509::{Certificate, SignedDataError};
 
@@ -200,9 +201,9 @@ impl Token {
 
 fn signed_data(der: &[u8], carrier: Carrier) -> Result<SignedData, TimestampError> {
     let content = match carrier {
-        Carrier::Token => ContentInfo::from_der(der)?,
+        Carrier::Token => strict_der::read::<ContentInfo>(der)?,
         Carrier::Response => {
-            let response = TimeStampResp::from_der(der)?;
+            let response: TimeStampResp<'_> = strict_der::read(der)?;
             match response.status.status as u8 {
                 0 | 1 => {}
                 status => return Err(TimestampError::NotGranted(status)),

@@ -3,7 +3,7 @@
 use const_oid::db::rfc5912;
 use der::asn1::{AnyRef, GeneralizedTime, Int};
 use der::oid::ObjectIdentifier;
-use der::{Any, Decode as _, Sequence, Tag, Tagged as _};
+use der::{Any, Sequence, Tag, Tagged as _};
 use spki::AlgorithmIdentifierOwned;
 use x509_cert::ext::Extensions;
 use x509_cert::ext::pkix::name::GeneralName;
@@ -11,6 +11,7 @@ use x509_tsp::{Accuracy, MessageImprint, TspVersion};
 
 use super::TimestampError;
 use crate::crypto::Hash;
+use crate::strict_der;
 use crate::time::UnixTime;
 
 /// The baseline policy of ETSI EN 319 421, whose accuracy is a second or better.
@@ -31,7 +32,7 @@ pub(super) struct TstInfo {
 impl TstInfo {
     /// Reads a TSTInfo.
     pub(super) fn from_der(der: &[u8]) -> Result<Self, TimestampError> {
-        let wire = TstInfoDer::from_der(der)?;
+        let wire: TstInfoDer = strict_der::read(der)?;
         // RFC 3161 section 2.4.2: whoever does not know a critical extension refuses it.
         let mut extensions = wire.extensions.iter().flatten();
         if let Some(unknown) = extensions.find(|extension| extension.critical) {

@@ -15,6 +15,7 @@ use x509_cert::ext::pkix::{
 };
 
 use super::{Certificate, CertificateError};
+use crate::strict_der;
 
 /// Reads every extension that somebody asks for below, so that a broken one is no absent one.
 pub(super) fn check(tbs: &TbsCertificate) -> Result<(), CertificateError> {
@@ -24,14 +25,29 @@ pub(super) fn check(tbs: &TbsCertificate) -> Result<(), CertificateError> {
             return Err(CertificateError::Repeated(extension.extn_id));
         }
     }
-    tbs.get::<BasicConstraints>()?;
-    tbs.get::<KeyUsage>()?;
-    tbs.get::<ExtendedKeyUsage>()?;
-    tbs.get::<SubjectKeyIdentifier>()?;
-    tbs.get::<AuthorityInfoAccessSyntax>()?;
-    tbs.get::<CrlDistributionPoints>()?;
-    tbs.get::<FreshestCrl>()?;
+    get::<BasicConstraints>(tbs)?;
+    get::<KeyUsage>(tbs)?;
+    get::<ExtendedKeyUsage>(tbs)?;
+    get::<SubjectKeyIdentifier>(tbs)?;
+    get::<AuthorityInfoAccessSyntax>(tbs)?;
+    get::<CrlDistributionPoints>(tbs)?;
+    get::<FreshestCrl>(tbs)?;
     Ok(())
+}
+
+/// The extension of a type, and whether it is critical.
+fn get<'a, T: Decode<'a> + AssociatedOid>(
+    tbs: &'a TbsCertificate,
+) -> der::Result<Option<(bool, T)>> {
+    let mut all = tbs.extensions.iter().flatten();
+    all.find(|extension| extension.extn_id == T::OID)
+        .map(|found| {
+            Ok((
+                found.critical,
+                strict_der::read(found.extn_value.as_bytes())?,
+            ))
+        })
+        .transpose()
 }
 
 impl Certificate {
@@ -66,7 +82,7 @@ impl Certificate {
     /// The subject alternative names. They are not read with the certificate: path building
     /// does not depend on them, and whoever asks says what is wrong with them.
     pub(crate) fn subject_alternative_names(&self) -> der::Result<Vec<GeneralName>> {
-        let names = self.tbs().get::<SubjectAltName>()?;
+        let names = get::<SubjectAltName>(self.tbs())?;
         Ok(names.map(|(_, names)| names.0).unwrap_or_default())
     }
 
@@ -112,7 +128,7 @@ impl Certificate {
 
     /// An extension that [`check`] has read before.
     fn extension<'a, T: Decode<'a> + AssociatedOid>(&'a self) -> Option<(bool, T)> {
-        self.tbs().get::<T>().ok().flatten()
+        get::<T>(self.tbs()).ok().flatten()
     }
 }
 

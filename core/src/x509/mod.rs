@@ -11,8 +11,8 @@ mod subject;
 
 use std::fmt;
 
+use der::Encode as _;
 use der::oid::ObjectIdentifier;
-use der::{Decode as _, Encode as _};
 use x509_cert::TbsCertificate;
 use x509_cert::name::Name;
 use x509_cert::serial_number::SerialNumber;
@@ -21,6 +21,7 @@ use x509_cert::time::Time;
 use crate::crypto::{KeyError, PublicKey};
 use crate::digest::Digest;
 use crate::limits;
+use crate::strict_der;
 use crate::time::{UnixTime, Window};
 
 pub(crate) use extensions::{distribution_urls, point_urls, usage_beyond_signatures};
@@ -45,7 +46,7 @@ impl Certificate {
         if der.len() > limits::CERTIFICATE_BYTES {
             return Err(CertificateError::TooLarge(der.len()));
         }
-        let parsed = x509_cert::Certificate::from_der(der)?;
+        let parsed: x509_cert::Certificate = strict_der::read(der)?;
         let tbs = &parsed.tbs_certificate;
         if parsed.signature_algorithm != tbs.signature {
             return Err(CertificateError::TwoAlgorithms);

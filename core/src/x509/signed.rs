@@ -2,12 +2,13 @@
 
 use der::asn1::{AnyRef, BitString};
 use der::oid::ObjectIdentifier;
-use der::{Decode as _, Encode as _, Reader as _, SliceReader, Tag, Tagged as _};
+use der::{Encode as _, Reader as _, SliceReader, Tag, Tagged as _};
 use spki::AlgorithmIdentifierOwned;
 
 use super::Certificate;
 use crate::crypto::webpki_algorithms;
 use crate::reason::Code;
+use crate::strict_der;
 
 impl Certificate {
     /// Whether the holder of `issuer` signed this certificate, and is named as its issuer. Not
@@ -95,7 +96,7 @@ pub(crate) fn whole_bytes(bits: &BitString) -> Result<&[u8], SignedDataError> {
 /// The first element inside a DER sequence, as it was encoded: what the signature of
 /// certificates, CRLs and OCSP responses covers.
 pub(crate) fn first_element(der: &[u8]) -> der::Result<&[u8]> {
-    let outer = AnyRef::from_der(der)?;
+    let outer: AnyRef<'_> = strict_der::read(der)?;
     outer.tag().assert_eq(Tag::Sequence)?;
     SliceReader::new(outer.value())?.tlv_bytes()
 }
@@ -103,5 +104,5 @@ pub(crate) fn first_element(der: &[u8]) -> der::Result<&[u8]> {
 /// The content of an algorithm identifier's sequence, as webpki compares it.
 fn algorithm_content(algorithm: &AlgorithmIdentifierOwned) -> der::Result<Vec<u8>> {
     let der = algorithm.to_der()?;
-    Ok(AnyRef::from_der(&der)?.value().to_vec())
+    Ok(strict_der::read::<AnyRef<'_>>(&der)?.value().to_vec())
 }

@@ -1,6 +1,5 @@
 //! The RustCrypto crates: the backend in wasm, where AWS-LC cannot be built.
 
-use der::Decode as _;
 use ed25519_dalek::Verifier as _;
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
 use rsa::traits::SignatureScheme;
@@ -10,6 +9,7 @@ use sha2::{Digest as _, Sha256, Sha384, Sha512};
 use super::{Backend, Mismatch, ed25519ph};
 use crate::crypto::rsa::RsaPublicKeyDer;
 use crate::crypto::{Hash, KeyKind, Scheme};
+use crate::strict_der;
 
 /// The backend over p256, p384, p521, rsa, ed25519-dalek and sha2.
 #[derive(Debug, Clone, Copy, Default)]
@@ -104,7 +104,7 @@ fn rsa(
 }
 
 fn rsa_key(der: &[u8]) -> Result<RsaPublicKey, Mismatch> {
-    let key = RsaPublicKeyDer::from_der(der).map_err(|_| Mismatch)?;
+    let key: RsaPublicKeyDer<'_> = strict_der::read(der).map_err(|_| Mismatch)?;
     RsaPublicKey::new(
         BoxedUint::from_be_slice_vartime(key.modulus.as_bytes()),
         BoxedUint::from_be_slice_vartime(key.public_exponent.as_bytes()),

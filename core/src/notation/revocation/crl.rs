@@ -1,7 +1,6 @@
 //! Certificate revocation lists, base and delta (RFC 5280 section 5).
 
 use const_oid::{AssociatedOid as _, ObjectIdentifier};
-use der::Decode as _;
 use der::asn1::Uint;
 use x509_cert::crl::{CertificateList, RevokedCert};
 use x509_cert::ext::Extension;
@@ -12,6 +11,7 @@ use super::{Answers, Status, in_force, malformed, read_invalidity_date, spares};
 use crate::budget::{self, Work};
 use crate::evidence::RevocationKind;
 use crate::limits;
+use crate::strict_der;
 use crate::time::UnixTime;
 use crate::x509::{
     Certificate, distribution_urls, first_element, point_urls, unix_time, whole_bytes,
@@ -131,7 +131,7 @@ impl Crl {
         }
         let length = u64::try_from(der.len()).unwrap_or(u64::MAX);
         budget::charge(Work::DecodedBytes, length).map_err(|exceeded| exceeded.to_string())?;
-        let list = CertificateList::from_der(der).map_err(malformed)?;
+        let list: CertificateList = strict_der::read(der).map_err(malformed)?;
         let signed = first_element(der).map_err(malformed)?;
         let tbs = &list.tbs_cert_list;
         if tbs.issuer != *issuer.subject_name() || tbs.signature != list.signature_algorithm {
@@ -181,16 +181,20 @@ impl Crl {
             let value = extension.extn_value.as_bytes();
             match extension.extn_id {
                 CrlNumber::OID => {
-                    crl.number = Some(CrlNumber::from_der(value).map_err(malformed)?.0);
+                    crl.number = Some(strict_der::read::<CrlNumber>(value).map_err(malformed)?.0);
                 }
                 BaseCrlNumber::OID => {
-                    crl.base_number = Some(BaseCrlNumber::from_der(value).map_err(malformed)?.0);
+                    crl.base_number = Some(
+                        strict_der::read::<BaseCrlNumber>(value)
+                            .map_err(malformed)?
+                            .0,
+                    );
                 }
                 ISSUING_DISTRIBUTION_POINT => {
-                    crl.scope = Some(IssuingDistributionPoint::from_der(value).map_err(malformed)?);
+                    crl.scope = Some(strict_der::read(value).map_err(malformed)?);
                 }
                 FreshestCrl::OID => {
-                    let points = FreshestCrl::from_der(value).map_err(malformed)?.0;
+                    let points = strict_der::read::<FreshestCrl>(value).map_err(malformed)?.0;
                     crl.delta_urls = distribution_urls(&points);
                 }
                 id if extension.critical => {
@@ -265,7 +269,7 @@ impl Entry {
         let reason = extensions
             .clone()
             .find(is_reason)
-            .map(|extension| CrlReason::from_der(extension.extn_value.as_bytes()))
+            .map(|extension| strict_der::read::<CrlReason>(extension.extn_value.as_bytes()))
             .transpose()
             .map_err(malformed)?;
         Ok(Self {

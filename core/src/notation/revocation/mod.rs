@@ -13,7 +13,6 @@ use std::collections::BTreeMap;
 
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5280;
-use der::Decode as _;
 use der::asn1::GeneralizedTime;
 use x509_cert::ext::Extension;
 
@@ -23,6 +22,7 @@ use crate::digest::Digest;
 use crate::evidence::{RevocationAnswer, RevocationKind};
 use crate::judgement::Context;
 use crate::reason::{Code, Reason};
+use crate::strict_der;
 use crate::time::UnixTime;
 use crate::x509::Certificate;
 
@@ -259,7 +259,7 @@ fn read_invalidity_date<'a>(
     for extension in extensions {
         if extension.extn_id == INVALIDITY_DATE {
             let value = extension.extn_value.as_bytes();
-            let time = GeneralizedTime::from_der(value).map_err(malformed)?;
+            let time: GeneralizedTime = strict_der::read(value).map_err(malformed)?;
             date = Some(seconds(time));
         } else if extension.critical {
             return Err(format!(

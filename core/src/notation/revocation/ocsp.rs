@@ -2,8 +2,8 @@
 
 use const_oid::db::{rfc5280, rfc5912};
 use const_oid::{AssociatedOid as _, ObjectIdentifier};
+use der::Encode as _;
 use der::asn1::{Null, OctetString};
-use der::{Decode as _, Encode as _};
 use sha1::{Digest as _, Sha1};
 use spki::AlgorithmIdentifierOwned;
 use x509_ocsp::{
@@ -14,6 +14,7 @@ use x509_ocsp::{
 use super::{Status, in_force, malformed, read_invalidity_date, seconds, spares};
 use crate::crypto::Hash;
 use crate::limits;
+use crate::strict_der;
 use crate::time::UnixTime;
 use crate::x509::{Certificate, first_element, whole_bytes};
 
@@ -36,7 +37,7 @@ pub(super) fn status(
 ) -> Result<Status, String> {
     // (1) form
     let basic_der = basic(der)?;
-    let basic = BasicOcspResponse::from_der(&basic_der).map_err(malformed)?;
+    let basic: BasicOcspResponse = strict_der::read(&basic_der).map_err(malformed)?;
     // (2) signature
     let signed = first_element(&basic_der).map_err(malformed)?;
     check_signature(&basic, signed, issuer, now)?;
@@ -100,7 +101,7 @@ fn basic(der: &[u8]) -> Result<Vec<u8>, String> {
             limits::OCSP_BYTES
         ));
     }
-    let response = OcspResponse::from_der(der).map_err(malformed)?;
+    let response: OcspResponse = strict_der::read(der).map_err(malformed)?;
     if response.response_status != OcspResponseStatus::Successful {
         return Err(format!(
             "the responder answered {}",
