@@ -165,13 +165,13 @@ impl Scene<'_> {
             world.sign(world.key(), form, &image);
             let scenario = format!("two keys demanded, one found, {}", form.name);
             let asked = ("both", image.pinned());
-            let expected = "untrusted: signature_invalid";
+            let expected = "untrusted: threshold_not_met";
             let verdict = self.judged_by(&asked, &scenario, expected).await;
-            // The authority whose signature is missing says the one, the policy the other.
-            let own = &verdict["policies"][0]["reasons"][0]["code"];
-            let seen = own.as_str().unwrap_or_default();
-            let scenario = format!("{}: {scenario}: the policy's own reason", self.registry);
-            let expected = "threshold_not_met";
+            // The signature of the one is no reason against the other, who did nothing.
+            let missing = &verdict["policies"][0]["demands"][0]["missing"];
+            let seen = missing[0]["did"].as_str().unwrap_or_default();
+            let scenario = format!("{}: {scenario}: what the other did", self.registry);
+            let expected = "nothing";
             let holds = seen == expected;
             self.table
                 .row(&scenario, expected, seen, holds, Duration::ZERO);
