@@ -89,6 +89,8 @@ impl Bench {
         config.admin.address = loopback;
         config.audit.output = AuditOutput::File(path("audit.log"));
         config.timeouts.request = Duration::from_secs(30);
+        // The handlers that are compared admit nobody, and a connection without that has an end.
+        config.timeouts.handshake = Duration::from_secs(600);
         config.limits.requests = 4096;
         config.limits.connections = 4096;
         config.limits.connections_per_address = 4096;
