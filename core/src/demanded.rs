@@ -34,17 +34,9 @@ struct Part<'a> {
 }
 
 impl Part<'_> {
-    /// What it did where its signature of the image is missing.
-    fn did_not_sign(self) -> Did {
-        match self.findings {
-            findings if !findings.attestations.is_empty() => Did::Attested,
-            findings if findings.failures().next().is_some() => Did::Failed,
-            _ => Did::Nothing,
-        }
-    }
-
-    /// What it did where its attestation is missing.
-    fn did_not_attest(self) -> Did {
+    /// What it did in place of the signature or the attestation that is missing. Whose signature is
+    /// missing has none.
+    fn did_instead(self) -> Did {
         match self.findings {
             findings if !findings.attestations.is_empty() => Did::Attested,
             findings if findings.failures().next().is_some() => Did::Failed,
@@ -119,7 +111,7 @@ pub(crate) fn signatures(
             lacking: &lacking,
         };
         demanded.reasons.push(tally.reason(policy, findings, found));
-        demanded.lack(lacking.iter().map(|part| (*part, part.did_not_sign())));
+        demanded.lack(lacking.iter().map(|part| (*part, part.did_instead())));
     }
     Some(demanded)
 }
@@ -224,7 +216,7 @@ impl Tally<'_> {
         let names = |of: &dyn Fn(Did) -> bool| -> Vec<&str> {
             let lacking = self.lacking.iter();
             lacking
-                .filter(|part| of(part.did_not_sign()))
+                .filter(|part| of(part.did_instead()))
                 .map(|part| part.authority.name.as_str())
                 .collect()
         };
@@ -291,7 +283,7 @@ pub(crate) fn attestation(
         }
         Err(reasons) => {
             demanded.reasons = reasons;
-            demanded.lack(listed.iter().map(|part| (*part, part.did_not_attest())));
+            demanded.lack(listed.iter().map(|part| (*part, part.did_instead())));
             // Whoever did attest this is no longer looked for among what failed.
             let attests = |place: &usize| {
                 let findings = findings.get(*place);
@@ -365,7 +357,7 @@ fn none_matches(
     let names: Vec<_> = listed.iter().map(|p| p.authority.name.as_str()).collect();
     let signed: Vec<_> = listed
         .iter()
-        .filter(|part| part.did_not_attest() == Did::Signed)
+        .filter(|part| part.did_instead() == Did::Signed)
         .map(|part| part.authority.name.as_str())
         .collect();
     let mut deeds = String::new();
