@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures::future::join_all;
-
 use tokio::time::Instant;
 
 use super::reply::Rejection;
@@ -23,7 +22,7 @@ const NAMED: usize = 10;
 const SMALL: usize = 32 << 10;
 
 /// What bytes of answers are counted in.
-pub(super) const UNIT: usize = 1 << 10;
+const UNIT: usize = 1 << 10;
 
 /// Room for the packs and the verdicts of all answers: as much as one may have.
 pub(super) fn room(limits: &Limits) -> Arc<Shares> {
@@ -142,10 +141,14 @@ impl Api {
         if bytes > most {
             return Err(Rejection::answer_too_large(bytes, most));
         }
+        Ok(vec![self.share(bytes, deadline).await?])
+    }
+
+    /// A share of the room of all answers.
+    pub(super) async fn share(&self, bytes: usize, deadline: Instant) -> Result<Share, Rejection> {
         let callers = Party::known("callers");
         let share = self.packs.take(&callers, bytes.div_ceil(UNIT), deadline);
-        let share = share.await.map_err(|Crowded| Rejection::no_room())?;
-        Ok(vec![share])
+        share.await.map_err(|Crowded| Rejection::no_room())
     }
 
     /// The answer that is there without waiting; else the question.

@@ -18,12 +18,12 @@ use sealgate_core::json;
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::answers::{Answered, Form, UNIT};
+use super::answers::{Answered, Form};
 use super::reply::{Rejection, Reply};
 use super::{Api, Asking};
 use crate::question::{KeyError, Question};
 use crate::service::{NoDecision, size};
-use crate::shares::{Crowded, Party, Share};
+use crate::shares::Share;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -154,9 +154,7 @@ impl Api {
             let code = "evidence_too_large";
             return Err(Rejection::new(StatusCode::PAYLOAD_TOO_LARGE, code, message));
         }
-        let callers = Party::known("callers");
-        let share = self.packs.take(&callers, bytes.div_ceil(UNIT), deadline);
-        let share = share.await.map_err(|Crowded| Rejection::no_room())?;
+        let share = self.share(bytes, deadline).await?;
         let pack = self.service.pack(question, evidence, rooms).await;
         Ok(pack.map(|pack| (pack, share)).map_err(NoDecision::from))
     }
