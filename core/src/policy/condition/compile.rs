@@ -8,8 +8,9 @@ use cel::common::ast::{
 use cel::common::types::CelInt;
 use regex::Regex;
 
+use super::names::{self, Names};
 use super::operations::{self, Patterns};
-use super::{ConditionError, PREDICATE, meter, names};
+use super::{ConditionError, meter};
 use crate::limits;
 
 /// An expression that counts its steps, and the patterns that it spells out.
@@ -27,13 +28,13 @@ impl Compiled {
         if depth(program.expression()) > limits::CONDITION_DEPTH {
             return Err(ConditionError::TooDeep);
         }
-        names::check(program.expression())?;
         let mut expression = program.expression().clone();
         let mut compiler = Compiler {
             patterns: Vec::new(),
-            names: vec![PREDICATE.to_owned()],
+            names: Names::new(),
         };
         compiler.visit(&mut expression)?;
+        names::check_result(program.expression())?;
         Ok(Self {
             expression,
             patterns: Patterns(compiler.patterns.into()),
@@ -43,14 +44,14 @@ impl Compiled {
 
 struct Compiler {
     patterns: Vec<Regex>,
-    /// The variables in scope.
-    names: Vec<String>,
+    names: Names,
 }
 
 impl Compiler {
     fn visit(&mut self, expression: &mut IdedExpr) -> Result<(), ConditionError> {
         match &mut expression.expr {
-            Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) => Ok(()),
+            Expr::Unspecified | Expr::Literal(_) => Ok(()),
+            Expr::Ident(_) => self.names.check_variable(expression),
             Expr::Select(SelectExpr { operand, .. }) => self.visit(operand),
             Expr::List(list) => list.elements.iter_mut().try_for_each(|element| {
                 self.visit(element)?;
@@ -69,14 +70,11 @@ impl Compiler {
                 self.visit(&mut comprehension.iter_range)?;
                 pay(&mut comprehension.iter_range, operations::EACH);
                 self.visit(&mut comprehension.accu_init)?;
-                let known = self.names.len();
-                self.names.push(comprehension.iter_var.clone());
-                self.names.extend(comprehension.iter_var2.clone());
-                self.names.push(comprehension.accu_var.clone());
+                let known = self.names.enter(comprehension);
                 self.visit(&mut comprehension.loop_cond)?;
                 self.visit(&mut comprehension.loop_step)?;
                 self.visit(&mut comprehension.result)?;
-                self.names.truncate(known);
+                self.names.leave(known);
                 Ok(())
             }
             Expr::Call(call) => self.call(call),
@@ -99,17 +97,14 @@ impl Compiler {
     }
 
     fn call(&mut self, call: &mut CallExpr) -> Result<(), ConditionError> {
-        // `optional.of(x)`: what stands before the dot is no value, but a part of the name.
-        let target_is_value = call
-            .target
-            .as_ref()
-            .is_some_and(|target| names::root(target).is_none_or(|name| self.is_variable(name)));
-        if let Some(target) = &mut call.target {
-            self.visit(target)?;
-        }
         for argument in &mut call.args {
             self.visit(argument)?;
         }
+        let target_is_value = self.names.target_is_value(call);
+        if let Some(target) = call.target.as_mut().filter(|_| target_is_value) {
+            self.visit(target)?;
+        }
+        self.names.check_function(call)?;
         if call.func_name == "matches" {
             return self.matches(call);
         }
@@ -186,10 +181,6 @@ impl Compiler {
             })?;
         self.patterns.push(compiled);
         Ok(i64::try_from(self.patterns.len() - 1).unwrap_or(i64::MAX))
-    }
-
-    fn is_variable(&self, name: &str) -> bool {
-        self.names.iter().any(|known| known == name)
     }
 }
 

@@ -3,9 +3,7 @@
 
 use std::sync::Arc;
 
-use cel::common::ast::{
-    CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue, operators,
-};
+use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, IdedExpr, LiteralValue, operators};
 use cel::{Context, ExecutionError, Value};
 
 use super::{ConditionError, ENVIRONMENT, PREDICATE};
@@ -14,83 +12,54 @@ use super::{ConditionError, ENVIRONMENT, PREDICATE};
 const FUNCTIONS: &str = "all, bytes, contains, double, endsWith, exists, exists_one, filter, has, int, \
                          map, matches, size, startsWith, string, type, uint";
 
-/// Checks an expression as it was written, macros expanded.
-pub(super) fn check(expression: &IdedExpr) -> Result<(), ConditionError> {
-    let mut reader = Reader {
-        context: Context::with_env(Arc::clone(&ENVIRONMENT)),
-        variables: vec![PREDICATE.to_owned()],
-    };
-    reader.visit(expression)?;
-    match no_boolean(expression) {
-        Some(found) => Err(ConditionError::NotBoolean { found }),
-        None => Ok(()),
-    }
-}
-
-struct Reader<'c> {
+/// The names that an expression may use where it stands.
+pub(super) struct Names {
     /// Knows the functions and types of the environment, and no variable.
-    context: Context<'c, 'c>,
+    context: Context<'static, 'static>,
     /// The variables in scope.
     variables: Vec<String>,
 }
 
-impl Reader<'_> {
-    fn visit(&mut self, expression: &IdedExpr) -> Result<(), ConditionError> {
-        match &expression.expr {
-            Expr::Unspecified | Expr::Literal(_) => Ok(()),
-            Expr::Ident(name) => match self.is_variable(name) || self.knows(expression) {
-                true => Ok(()),
-                false => Err(ConditionError::NoVariable(name.clone())),
-            },
-            Expr::Select(select) => self.visit(&select.operand),
-            Expr::List(list) => list.elements.iter().try_for_each(|one| self.visit(one)),
-            Expr::Map(map) => map
-                .entries
-                .iter()
-                .try_for_each(|entry| self.entry(&entry.expr)),
-            Expr::Struct(structure) => structure
-                .entries
-                .iter()
-                .try_for_each(|entry| self.entry(&entry.expr)),
-            Expr::Comprehension(comprehension) => self.comprehension(comprehension),
-            Expr::Call(call) => self.call(call),
+impl Names {
+    pub(super) fn new() -> Self {
+        Self {
+            context: Context::with_env(Arc::clone(&ENVIRONMENT)),
+            variables: vec![PREDICATE.to_owned()],
         }
     }
 
-    fn entry(&mut self, entry: &EntryExpr) -> Result<(), ConditionError> {
-        match entry {
-            EntryExpr::StructField(field) => self.visit(&field.value),
-            EntryExpr::MapEntry(entry) => {
-                self.visit(&entry.key)?;
-                self.visit(&entry.value)
-            }
-        }
-    }
-
-    fn comprehension(&mut self, comprehension: &ComprehensionExpr) -> Result<(), ConditionError> {
-        self.visit(&comprehension.iter_range)?;
-        self.visit(&comprehension.accu_init)?;
+    /// Adds the variables of a comprehension; until how many there were is given to
+    /// [`leave`](Self::leave).
+    pub(super) fn enter(&mut self, comprehension: &ComprehensionExpr) -> usize {
         let known = self.variables.len();
         self.variables.push(comprehension.iter_var.clone());
         self.variables.extend(comprehension.iter_var2.clone());
         self.variables.push(comprehension.accu_var.clone());
-        self.visit(&comprehension.loop_cond)?;
-        self.visit(&comprehension.loop_step)?;
-        self.visit(&comprehension.result)?;
-        self.variables.truncate(known);
-        Ok(())
+        known
     }
 
-    fn call(&mut self, call: &CallExpr) -> Result<(), ConditionError> {
-        call.args.iter().try_for_each(|one| self.visit(one))?;
-        // `optional.of(x)`: what stands before the dot is a part of the name.
-        let namespace = call
-            .target
-            .as_deref()
-            .filter(|target| root(target).is_some_and(|name| !self.is_variable(name)));
-        if let (Some(target), None) = (&call.target, namespace) {
-            self.visit(target)?;
+    pub(super) fn leave(&mut self, known: usize) {
+        self.variables.truncate(known);
+    }
+
+    /// Checks a name that stands for a value: a variable or a type.
+    pub(super) fn check_variable(&self, expression: &IdedExpr) -> Result<(), ConditionError> {
+        match root(expression) {
+            Some(name) if !self.is_variable(name) && !self.knows(expression) => {
+                Err(ConditionError::NoVariable(name.to_owned()))
+            }
+            _ => Ok(()),
         }
+    }
+
+    /// Whether what stands before the dot is a value. In `optional.of(x)` it is a part of the name.
+    pub(super) fn target_is_value(&self, call: &CallExpr) -> bool {
+        let target = call.target.as_deref();
+        target.is_some_and(|target| root(target).is_none_or(|name| self.is_variable(name)))
+    }
+
+    /// Checks the name of a function.
+    pub(super) fn check_function(&self, call: &CallExpr) -> Result<(), ConditionError> {
         // `matches` is our own (`super::compile`).
         let named = call.func_name.starts_with(char::is_alphabetic);
         if !named || call.func_name == "matches" {
@@ -100,15 +69,16 @@ impl Reader<'_> {
             id: 0,
             expr: Expr::Literal(LiteralValue::Null),
         };
-        let target = call.target.as_ref().map(|target| match namespace {
-            Some(_) => target.clone(),
-            None => Box::new(null()),
-        });
+        let is_value = self.target_is_value(call);
+        let namespace = call.target.as_deref().filter(|_| !is_value);
         let without_values = IdedExpr {
             id: 0,
             expr: Expr::Call(CallExpr {
                 func_name: call.func_name.clone(),
-                target,
+                target: match namespace {
+                    Some(namespace) => Some(Box::new(namespace.clone())),
+                    None => call.target.as_ref().map(|_| Box::new(null())),
+                },
                 args: call.args.iter().map(|_| null()).collect(),
             }),
         };
@@ -130,6 +100,14 @@ impl Reader<'_> {
 
     fn is_variable(&self, name: &str) -> bool {
         self.variables.iter().any(|known| known == name)
+    }
+}
+
+/// Checks that an expression, as it was written, can be true or false.
+pub(super) fn check_result(expression: &IdedExpr) -> Result<(), ConditionError> {
+    match no_boolean(expression) {
+        Some(found) => Err(ConditionError::NotBoolean { found }),
+        None => Ok(()),
     }
 }
 
@@ -177,7 +155,7 @@ fn no_boolean(expression: &IdedExpr) -> Option<&'static str> {
 }
 
 /// The name that a chain of fields begins with; none of anything else.
-pub(super) fn root(expression: &IdedExpr) -> Option<&str> {
+fn root(expression: &IdedExpr) -> Option<&str> {
     match &expression.expr {
         Expr::Ident(name) => Some(name),
         Expr::Select(select) if !select.test => root(&select.operand),
