@@ -12,6 +12,9 @@ use super::{ConditionError, ENVIRONMENT, PREDICATE};
 const FUNCTIONS: &str = "all, bytes, contains, double, endsWith, exists, exists_one, filter, has, int, \
                          map, matches, size, startsWith, string, type, uint";
 
+/// The function that is our own (`super::compile`): it stands in no namespace.
+const MATCHES: &str = "matches";
+
 /// The names that an expression may use where it stands.
 pub(super) struct Names {
     /// Knows the functions and types of the environment, and no variable.
@@ -54,15 +57,15 @@ impl Names {
 
     /// Whether what stands before the dot is a value. In `optional.of(x)` it is a part of the name.
     pub(super) fn target_is_value(&self, call: &CallExpr) -> bool {
-        let target = call.target.as_deref();
-        target.is_some_and(|target| root(target).is_none_or(|name| self.is_variable(name)))
+        call.target.as_deref().is_some_and(|target| {
+            call.func_name == MATCHES || root(target).is_none_or(|name| self.is_variable(name))
+        })
     }
 
     /// Checks the name of a function.
     pub(super) fn check_function(&self, call: &CallExpr) -> Result<(), ConditionError> {
-        // `matches` is our own (`super::compile`).
         let named = call.func_name.starts_with(char::is_alphabetic);
-        if !named || call.func_name == "matches" {
+        if !named || call.func_name == MATCHES {
             return Ok(());
         }
         let null = || IdedExpr {

@@ -346,6 +346,7 @@ fn what_cannot_be_meant_is_refused_when_the_policy_is_read() {
     for (source, why) in [
         ("predicat.n == 1", "there is no variable \"predicat\""),
         ("predicat.s.startsWith('a')", "no variable \"predicat\""),
+        ("predicat.s.matches('a')", "no variable \"predicat\""),
         ("predicate.l.all(x, y == 1)", "no variable \"y\""),
         ("predicate.l.all(x, true) && x == 1", "no variable \"x\""),
         ("has(signer.subject)", "no variable \"signer\""),
