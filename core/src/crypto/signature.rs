@@ -48,7 +48,7 @@ impl PublicKey {
 
     /// Tries the schemes that belong to this kind of key in order, and says which one verifies.
     ///
-    /// For signatures that do not name their scheme; see [`Scheme::accepted_for`].
+    /// For signatures that do not name their scheme; see `Scheme::accepted_for`.
     pub fn verify_any(
         &self,
         schemes: &[Scheme],
