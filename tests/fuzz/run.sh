@@ -17,7 +17,7 @@ if [ "${1:-}" = --one ]; then
     status=0
     again=()
     [ -z "${SEALGATE_FUZZ_RUNS:-}" ] || again=(-seed=1 -runs="$SEALGATE_FUZZ_RUNS")
-    "$built/debug/$name" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -max_len=65536 \
+    SEALGATE_FUZZ_TARGET="$name" "$built/debug/fuzz" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -max_len=65536 \
         -print_final_stats=1 -artifact_prefix="$work/crashes/$name-" "${again[@]}" \
         "$work/corpus/$name" "$here/corpus/$name" >"$work/logs/$name.log" 2>&1 || status=$?
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$work/logs/$name.log")
@@ -37,7 +37,7 @@ if [ -z "${SEALGATE_WASM:-}" ]; then
     export SEALGATE_WASM="$built/wasm32-unknown-unknown/release/sealgate_policy_wasm.wasm"
 fi
 RUSTC_WORKSPACE_WRAPPER="$here/rustc.sh" \
-    cargo build -p sealgate-fuzz --features libfuzzer --bins --locked
+    cargo build -p sealgate-fuzz --features libfuzzer --bin fuzz --locked
 
 jobs=${SEALGATE_FUZZ_JOBS:-1}
 seconds=$((minutes * 60 * jobs / ${#names[@]}))
@@ -45,7 +45,7 @@ seconds=$((minutes * 60 * jobs / ${#names[@]}))
 printf '%s targets, %s s each\n' "${#names[@]}" "$seconds"
 printf '%s\n' "${names[@]}" | xargs -P "$jobs" -I '{}' "$here/run.sh" --one '{}' "$seconds" || {
     echo "inputs that break something: $work/crashes"
-    echo "make one small: $built/debug/TARGET -minimize_crash=1 -max_total_time=60 FILE"
+    echo "make one small: SEALGATE_FUZZ_TARGET=TARGET $built/debug/fuzz -minimize_crash=1 -max_total_time=60 FILE"
     echo "then keep it beside the mend: tests/fuzz/corpus/TARGET"
     exit 1
 }

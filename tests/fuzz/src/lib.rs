@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! corpus/NAME/*  ─► replayed by `cargo test`         (tests/replay.rs)
-//!                └► grown by libFuzzer: `just fuzz`   (fuzz_targets/NAME.rs)
+//!                └► grown by libFuzzer: `just fuzz`   (libfuzzer.rs)
 //! ```
 //!
 //! Beyond "no panic, no overflow, no hang":
