@@ -184,8 +184,13 @@ pub struct RevocationAnswer {
     /// When the answer came.
     pub fetched_at: UnixTime,
     /// The bytes, or why there are none.
-    pub outcome: Result<Blob, String>,
+    pub outcome: Result<Blob, NoAnswer>,
 }
+
+/// Why a revocation service gave nothing, in the words of whoever asked it: for people alone.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NoAnswer(pub String);
 
 /// The two ways to ask about revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

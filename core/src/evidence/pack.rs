@@ -27,8 +27,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::{
-    Artifact, Blob, Carried, Evidence, Omission, QuestionError, Request, RevocationAnswer,
-    RevocationKind, Source, Subject,
+    Artifact, Blob, Carried, Evidence, NoAnswer, Omission, QuestionError, Request,
+    RevocationAnswer, RevocationKind, Source, Subject,
 };
 use crate::crypto::Sha256Writer;
 use crate::digest::Digest;
@@ -269,7 +269,7 @@ impl From<&Evidence> for PackWire {
                     certificate: answer.certificate,
                     fetched_at: answer.fetched_at,
                     data: answer.outcome.as_ref().ok().map(encode),
-                    error: answer.outcome.as_ref().err().cloned(),
+                    error: answer.outcome.as_ref().err().map(|why| why.0.clone()),
                 })
                 .collect(),
         }
@@ -358,7 +358,7 @@ impl TryFrom<RevocationWire> for RevocationAnswer {
     fn try_from(wire: RevocationWire) -> Result<Self, PackError> {
         let outcome = match (wire.data, wire.error) {
             (Some(data), None) => Ok(decode("revocation data", &data, limits::BLOB_BYTES)?),
-            (None, Some(error)) => Err(error),
+            (None, Some(error)) => Err(NoAnswer(error)),
             _ => return Err(PackError::Revocation),
         };
         Ok(Self {

@@ -31,5 +31,6 @@ pub fn is_listed(
     now: UnixTime,
 ) -> Result<bool, String> {
     let read = |der: &[u8]| Certificate::from_der(der).map_err(|error| error.to_string());
-    revocation::is_listed(crl, &read(certificate)?, &read(issuer)?, now)
+    let listed = revocation::is_listed(crl, &read(certificate)?, &read(issuer)?, now);
+    listed.map_err(|why| why.to_string())
 }

@@ -188,7 +188,7 @@ fn authenticity(
     }
     identities
         .match_subject(&chain.leaf().subject(), chain.leaf().subject_attributes())
-        .map_err(|why| Reason::new(Code::TrustedIdentityMismatch, why))
+        .map_err(|why| Reason::new(Code::TrustedIdentityMismatch, why.to_string()))
 }
 
 /// A signature counts before its expiry, not at it.

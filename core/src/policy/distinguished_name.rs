@@ -17,7 +17,7 @@ impl DistinguishedName {
         let name = || text.chars().take(200).collect::<String>();
         let wrong = |why| NameError::Malformed { name: name(), why };
         if text.len() > limits::NAME_BYTES {
-            return Err(wrong("it is too long"));
+            return Err(wrong(Syntax::TooLong));
         }
         if text.contains("=#") {
             return Err(NameError::Hexadecimal(name()));
@@ -25,7 +25,7 @@ impl DistinguishedName {
         let mut attributes = BTreeMap::new();
         for (kind, value) in split(text).map_err(wrong)? {
             if attributes.len() >= limits::NAME_ATTRIBUTES {
-                return Err(wrong("it has too many attributes"));
+                return Err(wrong(Syntax::TooManyAttributes));
             }
             if attributes.contains_key(&kind) {
                 return Err(NameError::Twice {
@@ -51,11 +51,12 @@ impl DistinguishedName {
     pub(super) fn of_subject(
         shown: &str,
         parts: impl IntoIterator<Item = (&'static str, String)>,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, Ambiguous> {
         let mut attributes = BTreeMap::new();
-        for (kind, value) in parts {
-            if attributes.insert(kind.to_owned(), value).is_some() {
-                return Err(format!("the subject {shown:?} has {kind} twice"));
+        for (attribute, value) in parts {
+            if attributes.insert(attribute.to_owned(), value).is_some() {
+                let subject = shown.to_owned();
+                return Err(Ambiguous { subject, attribute });
             }
         }
         Ok(Self(attributes))
@@ -82,7 +83,7 @@ pub enum NameError {
         /// The name, shortened.
         name: String,
         /// What is wrong.
-        why: &'static str,
+        why: Syntax,
     },
     /// A mandatory attribute is missing.
     #[error(
@@ -104,6 +105,47 @@ pub enum NameError {
     },
 }
 
+/// How a text breaks the syntax of distinguished names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Syntax {
+    /// More than `limits::NAME_BYTES`.
+    #[error("it is too long")]
+    TooLong,
+    /// More than `limits::NAME_ATTRIBUTES`.
+    #[error("it has too many attributes")]
+    TooManyAttributes,
+    /// A part that is no attribute.
+    #[error("an attribute has no '='")]
+    NoEquals,
+    /// Section 3 of RFC 4514.
+    #[error("an attribute's type is empty or has characters that types do not have")]
+    Type,
+    /// `CN=a+OU=b`
+    #[error("several values in one part are not supported")]
+    SeveralValues,
+    /// A quote, an angle bracket, or NUL.
+    #[error("a special character is not escaped")]
+    NotEscaped,
+    /// Section 2.4 of RFC 4514.
+    #[error("a backslash is followed by neither a special character nor two hex digits")]
+    Escape,
+    /// Bytes that are no text.
+    #[error("an escaped value is not UTF-8")]
+    NotUtf8,
+    /// Nothing after `=`.
+    #[error("an attribute has no value")]
+    NoValue,
+}
+
+/// A certificate's subject has an attribute twice: it does not say whose it is.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the subject {subject:?} has {attribute} twice")]
+pub(crate) struct Ambiguous {
+    subject: String,
+    attribute: &'static str,
+}
+
 impl fmt::Display for DistinguishedName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parts: Vec<_> = self
@@ -117,11 +159,11 @@ impl fmt::Display for DistinguishedName {
 
 /// The attributes of a name, in order: their types in upper case (`S` as `ST`), their values
 /// without escapes. One pass, no allocation beyond the text's length.
-fn split(text: &str) -> Result<Vec<(String, String)>, &'static str> {
+fn split(text: &str) -> Result<Vec<(String, String)>, Syntax> {
     let mut attributes = Vec::new();
     let mut rest = text;
     loop {
-        let (kind, after) = rest.split_once('=').ok_or("an attribute has no '='")?;
+        let (kind, after) = rest.split_once('=').ok_or(Syntax::NoEquals)?;
         let kind = attribute_type(kind.trim())?;
         let (value, after) = attribute_value(after)?;
         attributes.push((kind, value));
@@ -132,17 +174,17 @@ fn split(text: &str) -> Result<Vec<(String, String)>, &'static str> {
     }
 }
 
-fn attribute_type(text: &str) -> Result<String, &'static str> {
+fn attribute_type(text: &str) -> Result<String, Syntax> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
     if text.is_empty() || !text.chars().all(allowed) {
-        return Err("an attribute's type is empty or has characters that types do not have");
+        return Err(Syntax::Type);
     }
     let upper = text.to_ascii_uppercase();
     Ok(if upper == "S" { "ST".to_owned() } else { upper })
 }
 
 /// A value up to its separator, and what follows the separator, if there is one.
-fn attribute_value(text: &str) -> Result<(String, Option<&str>), &'static str> {
+fn attribute_value(text: &str) -> Result<(String, Option<&str>), Syntax> {
     let mut value = Vec::new();
     // Spaces at the end count only up to the last escaped one.
     let mut kept = 0;
@@ -160,8 +202,8 @@ fn attribute_value(text: &str) -> Result<(String, Option<&str>), &'static str> {
                 after = Some(chars.as_str());
                 break;
             }
-            '+' => return Err("several values in one part are not supported"),
-            '"' | '<' | '>' | '\0' => return Err("a special character is not escaped"),
+            '+' => return Err(Syntax::SeveralValues),
+            '"' | '<' | '>' | '\0' => return Err(Syntax::NotEscaped),
             ' ' if value.is_empty() && kept == 0 => {}
             c => {
                 value.extend(c.encode_utf8(&mut [0; 4]).bytes());
@@ -172,27 +214,26 @@ fn attribute_value(text: &str) -> Result<(String, Option<&str>), &'static str> {
         }
     }
     value.truncate(kept);
-    let value = String::from_utf8(value).map_err(|_| "an escaped value is not UTF-8")?;
+    let value = String::from_utf8(value).map_err(|_| Syntax::NotUtf8)?;
     if value.is_empty() {
-        return Err("an attribute has no value");
+        return Err(Syntax::NoValue);
     }
     Ok((value, after))
 }
 
 /// What an escape stands for, and what follows it.
-fn unescape(text: &str) -> Result<(Vec<u8>, &str), &'static str> {
-    let wrong = "a backslash is followed by neither a special character nor two hex digits";
-    let first = text.chars().next().ok_or(wrong)?;
+fn unescape(text: &str) -> Result<(Vec<u8>, &str), Syntax> {
+    let first = text.chars().next().ok_or(Syntax::Escape)?;
     if " \"#+,;<=>\\".contains(first) {
         return Ok((vec![first as u8], text.get(1..).unwrap_or_default()));
     }
-    let digits = text.get(..2).ok_or(wrong)?;
-    let byte = hex::decode(digits).map_err(|_| wrong)?;
+    let digits = text.get(..2).ok_or(Syntax::Escape)?;
+    let byte = hex::decode(digits).map_err(|_| Syntax::Escape)?;
     Ok((byte, text.get(2..).unwrap_or_default()))
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 mod tests {
     use super::*;
 
@@ -234,7 +275,10 @@ mod tests {
         assert_eq!(name(&long(limits::NAME_BYTES)).len(), 3);
         for bytes in [limits::NAME_BYTES + 1, 2 * limits::NAME_BYTES] {
             let refused = DistinguishedName::parse(&long(bytes)).unwrap_err();
-            assert!(refused.to_string().contains("it is too long"), "{refused}");
+            let NameError::Malformed { why, .. } = refused else {
+                panic!("{refused}");
+            };
+            assert_eq!(why, Syntax::TooLong);
         }
     }
 }

@@ -7,7 +7,7 @@
 use super::reader::{Field, Log};
 use super::{NoMatch, Policies, Policy, notary, trust_policy, yaml};
 
-pub use super::key_source::{KeySource, ResolveKey, only_inline_keys};
+pub use super::key_source::{KeySource, KeySourceError, ResolveKey, only_inline_keys};
 pub use super::problem::Problem;
 
 /// A file of policies.

@@ -82,13 +82,22 @@ fn revision(document: &Field<'_>, external_keys: &[String]) -> Digest {
     Digest::sha256(&canonical)
 }
 
-fn policy_name(text: &str) -> Result<&str, String> {
+/// Why a text cannot stand in a field.
+#[derive(Debug, thiserror::Error)]
+enum TextError<'a> {
+    #[error("expected a name of lower-case letters, digits, '-' and '.', found {0:?}")]
+    Name(&'a str),
+    #[error(
+        "expected the URI of a predicate type such as https://slsa.dev/provenance/v1, found {0:?}"
+    )]
+    PredicateType(&'a str),
+}
+
+fn policy_name(text: &str) -> Result<&str, TextError<'_>> {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
     match text.len() <= 253 && text.chars().all(allowed) {
         true => Ok(text),
-        false => Err(format!(
-            "expected a name of lower-case letters, digits, '-' and '.', found {text:?}"
-        )),
+        false => Err(TextError::Name(text)),
     }
 }
 
@@ -303,18 +312,12 @@ impl Reader<'_> {
     }
 
     fn external_key(&mut self, field: &Field<'_>, source: &KeySource) -> Option<PublicKey> {
-        let key = (self.resolve)(source)
-            .and_then(|bytes| PublicKey::from_pem(&bytes).map_err(|error| error.to_string()));
-        match key {
-            Ok(key) => {
-                self.external_keys.push(key.fingerprint());
-                Some(key)
-            }
-            Err(why) => {
-                field.problem(why);
-                None
-            }
-        }
+        let bytes = (self.resolve)(source);
+        let bytes = bytes.map_err(|why| field.problem(why.to_string())).ok()?;
+        let key = PublicKey::from_pem(&bytes);
+        let key = key.map_err(|why| field.problem(why.to_string())).ok()?;
+        self.external_keys.push(key.fingerprint());
+        Some(key)
     }
 }
 
@@ -571,11 +574,9 @@ fn rule(field: &Field<'_>, names: &NonEmpty<String>) -> Option<AttestationRule> 
     })
 }
 
-fn predicate_type(text: &str) -> Result<&str, String> {
+fn predicate_type(text: &str) -> Result<&str, TextError<'_>> {
     match text.contains(':') {
         true => Ok(text),
-        false => Err(format!(
-            "expected the URI of a predicate type such as https://slsa.dev/provenance/v1, found {text:?}"
-        )),
+        false => Err(TextError::PredicateType(text)),
     }
 }

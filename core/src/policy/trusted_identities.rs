@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use super::distinguished_name::{DistinguishedName, NameError};
+use super::distinguished_name::{Ambiguous, DistinguishedName, NameError};
 
 /// The identities that a policy accepts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +61,7 @@ impl TrustedIdentities {
         &self,
         shown: &str,
         attributes: impl IntoIterator<Item = (&'static str, String)>,
-    ) -> Result<(), String> {
+    ) -> Result<(), SubjectMismatch> {
         let Kind::Subjects(trusted) = &self.0 else {
             return Ok(());
         };
@@ -70,15 +70,11 @@ impl TrustedIdentities {
             return Ok(());
         }
         let expected: Vec<_> = trusted.iter().map(ToString::to_string).collect();
-        Err(format!(
-            "expected a subject with {}, found {:?}",
-            if expected.is_empty() {
-                "no x509.subject at all".to_owned()
-            } else {
-                expected.join(" or ")
-            },
-            shown
-        ))
+        let found = shown.to_owned();
+        Err(match expected.is_empty() {
+            true => SubjectMismatch::NobodyTrusted { found },
+            false => SubjectMismatch::NotTrusted { expected, found },
+        })
     }
 }
 
@@ -121,6 +117,21 @@ pub enum IdentityError {
         wide: String,
         /// The more specific one.
         narrow: String,
+    },
+}
+
+/// Why a certificate's subject is none of the trusted identities.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum SubjectMismatch {
+    #[error(transparent)]
+    Ambiguous(#[from] Ambiguous),
+    /// The policy's identities are all meant for plugins.
+    #[error("expected a subject with no x509.subject at all, found {found:?}")]
+    NobodyTrusted { found: String },
+    #[error("expected a subject with {}, found {found:?}", expected.join(" or "))]
+    NotTrusted {
+        expected: Vec<String>,
+        found: String,
     },
 }
 

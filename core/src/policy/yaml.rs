@@ -87,9 +87,24 @@ pub fn documents(file: &str, text: &str) -> Result<Vec<Node>, Problem> {
         })?;
         builder
             .on(event, span.start.line())
-            .map_err(|message| problem(span.start.line(), message))?;
+            .map_err(|error| problem(span.start.line(), error.to_string()))?;
     }
     Ok(builder.documents)
+}
+
+/// What YAML has and this subset has not.
+#[derive(Debug, thiserror::Error)]
+enum Beyond {
+    #[error("YAML aliases are not allowed here")]
+    Alias,
+    #[error("YAML tags are not allowed here")]
+    Tag,
+    #[error("nested deeper than {} levels", limits::POLICY_FILE_DEPTH)]
+    Depth,
+    #[error("line {line}: expected a key, found {found}")]
+    Key { line: usize, found: String },
+    #[error("line {line}: the key {key:?} occurs twice")]
+    KeyTwice { line: usize, key: String },
 }
 
 /// Builds the tree from events.
@@ -107,18 +122,18 @@ struct Open {
 }
 
 impl Builder {
-    fn on(&mut self, event: Event<'_>, line: usize) -> Result<(), String> {
+    fn on(&mut self, event: Event<'_>, line: usize) -> Result<(), Beyond> {
         match event {
-            Event::Alias(_) => return Err("YAML aliases are not allowed here".to_owned()),
+            Event::Alias(_) => return Err(Beyond::Alias),
             Event::SequenceStart(_, tag) | Event::MappingStart(_, tag) if tag.is_some() => {
-                return Err("YAML tags are not allowed here".to_owned());
+                return Err(Beyond::Tag);
             }
             Event::SequenceStart(..) => self.open(line, false)?,
             Event::MappingStart(..) => self.open(line, true)?,
             Event::SequenceEnd | Event::MappingEnd => self.close()?,
             Event::Scalar(text, style, _, tag) => {
                 if tag.is_some() {
-                    return Err("YAML tags are not allowed here".to_owned());
+                    return Err(Beyond::Tag);
                 }
                 let plain = style == ScalarStyle::Plain;
                 let null = plain && matches!(&*text, "" | "~" | "null");
@@ -140,12 +155,9 @@ impl Builder {
         Ok(())
     }
 
-    fn open(&mut self, line: usize, is_map: bool) -> Result<(), String> {
+    fn open(&mut self, line: usize, is_map: bool) -> Result<(), Beyond> {
         if self.open.len() >= limits::POLICY_FILE_DEPTH {
-            return Err(format!(
-                "nested deeper than {} levels",
-                limits::POLICY_FILE_DEPTH
-            ));
+            return Err(Beyond::Depth);
         }
         self.open.push(Open {
             line,
@@ -155,7 +167,7 @@ impl Builder {
         Ok(())
     }
 
-    fn close(&mut self) -> Result<(), String> {
+    fn close(&mut self) -> Result<(), Beyond> {
         if let Some(open) = self.open.pop() {
             let kind = match open.is_map {
                 true => Kind::Map(entries(open.items)?),
@@ -179,19 +191,17 @@ impl Builder {
 }
 
 /// Pairs up the keys and values of a mapping.
-fn entries(items: Vec<Node>) -> Result<Vec<(String, usize, Node)>, String> {
+fn entries(items: Vec<Node>) -> Result<Vec<(String, usize, Node)>, Beyond> {
     let mut entries: Vec<(String, usize, Node)> = Vec::with_capacity(items.len() / 2);
     let mut items = items.into_iter();
     while let (Some(key), Some(value)) = (items.next(), items.next()) {
         let Kind::Scalar { text, .. } = key.kind else {
-            return Err(format!(
-                "line {}: expected a key, found {}",
-                key.line,
-                key.describe()
-            ));
+            let (line, found) = (key.line, key.describe());
+            return Err(Beyond::Key { line, found });
         };
         if entries.iter().any(|(other, _, _)| *other == text) {
-            return Err(format!("line {}: the key {text:?} occurs twice", key.line));
+            let (line, key) = (key.line, text);
+            return Err(Beyond::KeyTwice { line, key });
         }
         entries.push((text, key.line, value));
     }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use crate::digest::Digest;
 
 pub use crate::x509::CertificateError;
-pub use root::{Anchor, AnchorKind, RootError, SigstoreRoot};
+pub use root::{Anchor, AnchorKind, PartError, RootError, SigstoreRoot};
 pub(crate) use root::{Log, TimestampAuthority};
 pub use store::{StoreKind, StoreName, StoreNameError, TrustStore, TrustStoreError};
 

@@ -143,7 +143,7 @@ impl fmt::Debug for Certificate {
 }
 
 /// Why some bytes are not a certificate.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CertificateError {
     /// More than `limits::CERTIFICATE_BYTES`; nothing was parsed.

@@ -61,7 +61,7 @@ impl Certificate {
 }
 
 /// Why a signature on a certificate, CRL or OCSP response does not verify.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum SignedDataError {
     /// Issuer and subject differ.
     #[error("expected the issuer {expected:?}, found {found:?}")]

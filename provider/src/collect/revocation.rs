@@ -13,17 +13,17 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures::future::join_all;
-use reqwest::Client;
-use sealgate_core::evidence::{Blob, Evidence, RevocationAnswer, RevocationKind};
+use reqwest::{Client, StatusCode};
+use sealgate_core::evidence::{Blob, Evidence, NoAnswer, RevocationAnswer, RevocationKind};
 use sealgate_core::{RevocationRequest, revocation_requests};
 use sealgate_core::{TrustMaterial, UnixTime, limits};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use crate::net::body::{Body, BodyError};
+use crate::net::body::{Body, BodyError, Broken};
 use crate::net::causes::root_cause;
 use crate::net::client::{SetupError, plain_client};
-use crate::net::guard::Guard;
+use crate::net::guard::{Forbidden, Guard};
 use crate::remembered::{Key, Remembered};
 
 /// Bytes of one OCSP response, as in notation-go.
@@ -55,7 +55,38 @@ pub struct RevocationClient {
 #[derive(Clone, Debug)]
 struct Answer {
     fetched_at: UnixTime,
-    outcome: Result<Blob, String>,
+    outcome: Result<Blob, NoAnswer>,
+}
+
+/// Why a service gave no answer.
+#[derive(Debug, thiserror::Error)]
+enum AskError {
+    #[error("no answer before the deadline")]
+    Deadline,
+    #[error("no answer within {} s", .0.as_secs())]
+    Timeout(Duration),
+    #[error("not a URL: {0}")]
+    NoUrl(#[from] url::ParseError),
+    #[error("expected a URL of http, found one of {0}")]
+    Scheme(String),
+    #[error("the URL has no host")]
+    NoHost,
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
+    #[error("{}", root_cause(.0))]
+    Unreachable(#[from] reqwest::Error),
+    #[error("{}", root_cause(.0))]
+    Broken(#[from] Broken),
+    #[error("expected the status 200, found {0}")]
+    Status(StatusCode),
+    #[error("more than the {0} bytes allowed")]
+    TooLarge(usize),
+}
+
+impl From<AskError> for NoAnswer {
+    fn from(error: AskError) -> Self {
+        Self(error.to_string())
+    }
 }
 
 impl RevocationClient {
@@ -127,7 +158,7 @@ impl RevocationClient {
             .await
             .unwrap_or_else(|_| Answer {
                 fetched_at: now,
-                outcome: Err("no answer before the deadline".to_owned()),
+                outcome: Err(AskError::Deadline.into()),
             });
         RevocationAnswer {
             kind: request.kind,
@@ -146,16 +177,18 @@ impl RevocationClient {
         let ask = tokio::time::timeout(timeout, self.ask(request, most));
         let outcome = ask
             .await
-            .unwrap_or_else(|_| Err(format!("no answer within {} s", timeout.as_secs())));
-        tracing::debug!(url = request.url, kind = ?request.kind, error = outcome.as_ref().err(), "revocation service asked");
+            .unwrap_or_else(|_| Err(AskError::Timeout(timeout)));
+        let outcome = outcome.map(Blob::new).map_err(NoAnswer::from);
+        let error = outcome.as_ref().err().map(|why| &why.0);
+        tracing::debug!(url = request.url, kind = ?request.kind, error, "revocation service asked");
         Answer {
             fetched_at: now,
-            outcome: outcome.map(Blob::new),
+            outcome,
         }
     }
 
-    async fn ask(&self, request: &RevocationRequest, most: usize) -> Result<Vec<u8>, String> {
-        let url = Url::parse(&request.url).map_err(|error| format!("not a URL: {error}"))?;
+    async fn ask(&self, request: &RevocationRequest, most: usize) -> Result<Vec<u8>, AskError> {
+        let url = Url::parse(&request.url)?;
         self.check(&url)?;
         let request = match &request.ocsp_request {
             None => self.http.get(url),
@@ -168,30 +201,24 @@ impl RevocationClient {
                     .body(der.clone()),
             },
         };
-        let response = request.send().await.map_err(|error| root_cause(&error))?;
-        if response.status() != http::StatusCode::OK {
-            return Err(format!(
-                "expected the status 200, found {}",
-                response.status()
-            ));
+        let response = request.send().await?;
+        if response.status() != StatusCode::OK {
+            return Err(AskError::Status(response.status()));
         }
         let body = Body::new(response, None).whole(most).await;
         body.map_err(|error| match error {
-            BodyError::Broken(error) => root_cause(&error),
-            BodyError::TooLarge(_) => format!("more than the {most} bytes allowed"),
+            BodyError::Broken(error) => AskError::Broken(error),
+            BodyError::TooLarge(_) => AskError::TooLarge(most),
         })
     }
 
-    fn check(&self, url: &Url) -> Result<(), String> {
+    fn check(&self, url: &Url) -> Result<(), AskError> {
         if url.scheme() != "http" {
-            return Err(format!(
-                "expected a URL of http, found one of {}",
-                url.scheme()
-            ));
+            return Err(AskError::Scheme(url.scheme().to_owned()));
         }
-        let host = url.host().ok_or("the URL has no host")?;
+        let host = url.host().ok_or(AskError::NoHost)?;
         let listed = self.private_hosts.contains(&host.to_string());
-        Guard::check_literal(&host, listed).map_err(|forbidden| forbidden.to_string())
+        Ok(Guard::check_literal(&host, listed)?)
     }
 }
 
@@ -215,7 +242,7 @@ impl Answer {
     fn bytes(&self) -> usize {
         match &self.outcome {
             Ok(blob) => blob.bytes().len(),
-            Err(why) => why.len(),
+            Err(NoAnswer(why)) => why.len(),
         }
     }
 }

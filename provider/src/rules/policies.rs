@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use sealgate_core::Policies;
 use sealgate_core::policy::NoMatch;
-use sealgate_core::policy::file::{self, KeySource, PolicyFile, Problem};
+use sealgate_core::policy::file::{self, KeySource, KeySourceError, PolicyFile, Problem};
 
 use crate::config::Config;
 use crate::files::Pipes;
@@ -125,14 +125,17 @@ fn read_key(
     source: &KeySource,
     reading: Reading,
     seen: &RefCell<BTreeSet<PathBuf>>,
-) -> Result<Vec<u8>, String> {
+) -> Result<Vec<u8>, KeySourceError> {
     let policy_file = Path::new(&source.policy_file);
     let directory = policy_file.parent().unwrap_or(Path::new(""));
     let file = directory.join(&source.path);
     let bytes = reading
         .pipes
         .read(&file)
-        .map_err(|e| format!("{}: {e}", file.display()));
+        .map_err(|error| KeySourceError::Unreadable {
+            file: file.display().to_string(),
+            why: error.to_string(),
+        });
     seen.borrow_mut().insert(file);
     bytes
 }

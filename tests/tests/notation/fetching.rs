@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use sealgate::collect::RevocationClient;
-use sealgate_core::evidence::RevocationKind;
+use sealgate_core::evidence::{NoAnswer, RevocationKind};
 use sealgate_core::{Evidence, UnixTime, Verdict};
 use sealgate_testkit::notation::revocation::{Crl, Ocsp, Status};
 use sealgate_testkit::notation::{Format, NOW};
@@ -186,7 +186,7 @@ async fn whatever_fails_is_recorded_and_left_to_the_level() {
         let signer = by_ocsp(&base);
         service.says("ocsp", says);
         let evidence = complete(&client(), &signer).await;
-        let why = evidence.revocation[0].outcome.as_ref().unwrap_err();
+        let NoAnswer(why) = evidence.revocation[0].outcome.as_ref().unwrap_err();
         assert!(why.contains(expected), "{why}");
         refused(&judge(&evidence, &signer.trust()), "revocation_unknown");
     }
@@ -209,7 +209,7 @@ async fn the_callers_deadline_ends_the_wait() {
     let evidence = client()
         .complete(evidence, &signer.trust(), now, deadline)
         .await;
-    let why = evidence.revocation[0].outcome.as_ref().unwrap_err();
+    let NoAnswer(why) = evidence.revocation[0].outcome.as_ref().unwrap_err();
     assert_eq!(why, "no answer before the deadline");
 }
 
@@ -228,7 +228,7 @@ async fn private_addresses_are_not_reached_unless_listed_cve_2026_4789() {
     ] {
         let signer = by_ocsp(&format!("http://{host}:{port}"));
         let evidence = complete(&client, &signer).await;
-        let why = evidence.revocation[0].outcome.as_ref().unwrap_err();
+        let NoAnswer(why) = evidence.revocation[0].outcome.as_ref().unwrap_err();
         assert!(why.contains("address"), "{host}: {why}");
     }
     assert!(service.asked().is_empty());

@@ -1,6 +1,6 @@
 //! Revocation by OCSP and by lists, judged at the time of the verdict.
 
-use sealgate_core::evidence::{RevocationAnswer, RevocationKind};
+use sealgate_core::evidence::{NoAnswer, RevocationAnswer, RevocationKind};
 use sealgate_core::revocation_requests;
 use sealgate_core::{Digest, UnixTime, Verdict};
 use sealgate_testkit::certificate::{
@@ -82,7 +82,7 @@ fn without_answers_the_status_is_unknown() {
     }
     let signer = by_ocsp();
     let mut failed = response(&signer, &Ocsp::new(Status::Good));
-    failed.outcome = Err("connection refused".to_owned());
+    failed.outcome = Err(NoAnswer("connection refused".to_owned()));
     let verdict = verdict(&signer, vec![failed]);
     refused(&verdict, "revocation_unknown");
     assert!(verdict.reasons[0].message.contains("connection refused"));
@@ -244,7 +244,7 @@ fn an_answer_that_was_taken_out_is_none_that_failed_rt_17() {
     refused(&verdict(&signer, vec![empty.clone()]), "revocation_unknown");
     // One that was asked and did not answer is no reason to refuse.
     let mut failed = response(&signer, &Ocsp::new(Status::Good));
-    failed.outcome = Err("no answer before the deadline".to_owned());
+    failed.outcome = Err(NoAnswer("no answer before the deadline".to_owned()));
     accepted(&verdict(&signer, vec![failed, empty.clone()]));
     // Of two responders both must have been asked.
     let other = "http://ocsp2.example.com/";

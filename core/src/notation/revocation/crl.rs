@@ -7,7 +7,7 @@ use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::crl::dp::IssuingDistributionPoint;
 use x509_cert::ext::pkix::{BaseCrlNumber, CrlNumber, CrlReason, FreshestCrl};
 
-use super::{Answers, Status, in_force, malformed, read_invalidity_date, spares};
+use super::{Answers, Revocation, Status, Unusable, in_force, read_invalidity_date, spares};
 use crate::budget::{self, Work};
 use crate::evidence::RevocationKind;
 use crate::limits;
@@ -42,10 +42,10 @@ pub(super) fn status(
     issuer: &Certificate,
     signing_time: Option<UnixTime>,
     answers: &Answers<'_>,
-) -> Result<Status, String> {
+) -> Result<Status, Unusable> {
     let base = Crl::verify(der, issuer, answers.now)?;
     if base.base_number.is_some() {
-        return Err("it is a delta, expected a base list".to_owned());
+        return Err(Unusable::IsDelta);
     }
     base.check_scope(url, certificate)?;
     let delta = delta(&base, certificate, issuer, answers)?;
@@ -54,7 +54,7 @@ pub(super) fn status(
         .map_or(base.until, |delta| delta.until.min(base.until));
     let lists = std::iter::once(&base).chain(&delta);
     match revoked(lists, certificate, signing_time)? {
-        Some(how) => Ok(Status::Revoked(how)),
+        Some(revocation) => Ok(Status::Revoked(revocation)),
         None => Ok(Status::Good { until }),
     }
 }
@@ -65,7 +65,7 @@ fn delta(
     certificate: &Certificate,
     issuer: &Certificate,
     answers: &Answers<'_>,
-) -> Result<Option<Crl>, String> {
+) -> Result<Option<Crl>, Unusable> {
     let mut problem = None;
     for url in base.delta_urls(certificate) {
         let delta = answers
@@ -74,7 +74,10 @@ fn delta(
             .and_then(|delta| delta.check_delta(base).map(|()| delta));
         match delta {
             Ok(delta) => return Ok(Some(delta)),
-            Err(why) => problem = Some(format!("its delta at {url}: {why}")),
+            Err(why) => {
+                let why = Box::new(why);
+                problem = Some(Unusable::Delta { url, why });
+            }
         }
     }
     match problem {
@@ -88,7 +91,7 @@ pub(super) fn revoked<'a>(
     lists: impl Iterator<Item = &'a Crl>,
     certificate: &Certificate,
     signing_time: Option<UnixTime>,
-) -> Result<Option<String>, String> {
+) -> Result<Option<Revocation>, Unusable> {
     let mut held: Option<(UnixTime, bool)> = None;
     let entries =
         lists.flat_map(|crl| crl.list.tbs_cert_list.revoked_certificates.iter().flatten());
@@ -106,52 +109,44 @@ pub(super) fn revoked<'a>(
                 }
             }
             reason => {
-                let why = reason
-                    .map(|reason| format!(" for {}", name_of(reason)))
-                    .unwrap_or_default();
-                return Ok(Some(format!("the CRL says since {}{why}", entry.since)));
+                let since = entry.since;
+                return Ok(Some(Revocation::Crl { since, reason }));
             }
         }
     }
     Ok(match held {
-        Some((since, true)) => Some(format!("the CRL says on hold since {since}")),
+        Some((since, true)) => Some(Revocation::OnHold { since }),
         _ => None,
     })
 }
 
 impl Crl {
     /// Reads a list and checks that the issuer signed it and that it is in force.
-    pub(super) fn verify(der: &[u8], issuer: &Certificate, now: UnixTime) -> Result<Self, String> {
-        if der.len() > limits::BLOB_BYTES {
-            return Err(format!(
-                "it has {} bytes, more than the {} allowed",
-                der.len(),
-                limits::BLOB_BYTES
-            ));
-        }
+    pub(super) fn verify(
+        der: &[u8],
+        issuer: &Certificate,
+        now: UnixTime,
+    ) -> Result<Self, Unusable> {
+        Unusable::if_larger(der, limits::BLOB_BYTES)?;
         let length = u64::try_from(der.len()).unwrap_or(u64::MAX);
-        budget::charge(Work::DecodedBytes, length).map_err(|exceeded| exceeded.to_string())?;
-        let list: CertificateList = strict_der::read(der).map_err(malformed)?;
-        let signed = first_element(der).map_err(malformed)?;
+        budget::charge(Work::DecodedBytes, length)?;
+        let list: CertificateList = strict_der::read(der)?;
+        let signed = first_element(der)?;
         let tbs = &list.tbs_cert_list;
         if tbs.issuer != *issuer.subject_name() || tbs.signature != list.signature_algorithm {
-            return Err(format!("it is of {}, not of {issuer}", tbs.issuer));
+            return Err(Unusable::Issuer {
+                found: tbs.issuer.to_string(),
+                issuer: issuer.to_string(),
+            });
         }
         if issuer
             .key_usage()
             .is_some_and(|(_, usage)| !usage.crl_sign())
         {
-            return Err(format!(
-                "{issuer} may not sign lists: its key usage lacks cRLSign"
-            ));
+            return Err(Unusable::NotForLists(issuer.to_string()));
         }
-        issuer
-            .verify(
-                &list.signature_algorithm,
-                signed,
-                whole_bytes(&list.signature).map_err(|e| e.to_string())?,
-            )
-            .map_err(|error| error.to_string())?;
+        let signature = whole_bytes(&list.signature)?;
+        issuer.verify(&list.signature_algorithm, signed, signature)?;
         let until = in_force(
             unix_time(&tbs.this_update),
             tbs.next_update.as_ref().map(unix_time),
@@ -168,7 +163,7 @@ impl Crl {
         }
     }
 
-    fn read_extensions(list: CertificateList, until: UnixTime) -> Result<Self, String> {
+    fn read_extensions(list: CertificateList, until: UnixTime) -> Result<Self, Unusable> {
         let mut crl = Self {
             until,
             number: None,
@@ -181,24 +176,20 @@ impl Crl {
             let value = extension.extn_value.as_bytes();
             match extension.extn_id {
                 CrlNumber::OID => {
-                    crl.number = Some(strict_der::read::<CrlNumber>(value).map_err(malformed)?.0);
+                    crl.number = Some(strict_der::read::<CrlNumber>(value)?.0);
                 }
                 BaseCrlNumber::OID => {
-                    crl.base_number = Some(
-                        strict_der::read::<BaseCrlNumber>(value)
-                            .map_err(malformed)?
-                            .0,
-                    );
+                    crl.base_number = Some(strict_der::read::<BaseCrlNumber>(value)?.0);
                 }
                 ISSUING_DISTRIBUTION_POINT => {
-                    crl.scope = Some(strict_der::read(value).map_err(malformed)?);
+                    crl.scope = Some(strict_der::read(value)?);
                 }
                 FreshestCrl::OID => {
-                    let points = strict_der::read::<FreshestCrl>(value).map_err(malformed)?.0;
+                    let points = strict_der::read::<FreshestCrl>(value)?.0;
                     crl.delta_urls = distribution_urls(&points);
                 }
                 id if extension.critical => {
-                    return Err(format!("the extension {id} is critical and not understood"));
+                    return Err(Unusable::Extension(id));
                 }
                 _ => {}
             }
@@ -208,48 +199,48 @@ impl Crl {
 
     /// A list may cover only some certificates: this one must be among them, lest the list of
     /// others, which the same issuer signed, be passed off as the one for this certificate.
-    fn check_scope(&self, url: &str, certificate: &Certificate) -> Result<(), String> {
+    fn check_scope(&self, url: &str, certificate: &Certificate) -> Result<(), Unusable> {
         let Some(scope) = &self.scope else {
             return Ok(());
         };
         let is_authority = certificate.is_ca();
         let wrong = if scope.indirect_crl {
-            "is an indirect list"
+            Unusable::Indirect
         } else if scope.only_some_reasons.is_some() {
-            "covers only some reasons"
+            Unusable::SomeReasons
         } else if scope.only_contains_attribute_certs {
-            "covers only attribute certificates"
+            Unusable::AttributeCertificates
         } else if scope.only_contains_user_certs && is_authority {
-            "covers no authorities"
+            Unusable::NoAuthorities
         } else if scope.only_contains_ca_certs && !is_authority {
-            "covers only authorities"
+            Unusable::AuthoritiesOnly
         } else if scope
             .distribution_point
             .as_ref()
             .is_some_and(|name| !point_urls(name).iter().any(|found| found == url))
         {
-            "belongs to another distribution point"
+            Unusable::Point
         } else {
             return Ok(());
         };
-        Err(format!("it {wrong}"))
+        Err(wrong)
     }
 
     /// RFC 5280 section 5.2.4: a delta continues this very base list.
-    fn check_delta(&self, base: &Self) -> Result<(), String> {
+    fn check_delta(&self, base: &Self) -> Result<(), Unusable> {
         let (Some(number), Some(needed), Some(base_number)) =
             (&self.number, &self.base_number, &base.number)
         else {
-            return Err("it is no delta, or a number is missing".to_owned());
+            return Err(Unusable::NoDelta);
         };
         if !greater(number, base_number) {
-            return Err("its number is not greater than the base list's".to_owned());
+            return Err(Unusable::NotNewer);
         }
         if greater(needed, base_number) {
-            return Err("it needs a newer base list".to_owned());
+            return Err(Unusable::BaseTooOld);
         }
         if self.scope != base.scope {
-            return Err("it covers other certificates than the base list".to_owned());
+            return Err(Unusable::Scope);
         }
         Ok(())
     }
@@ -263,36 +254,19 @@ struct Entry {
 }
 
 impl Entry {
-    fn read(entry: &RevokedCert) -> Result<Self, String> {
+    fn read(entry: &RevokedCert) -> Result<Self, Unusable> {
         let extensions = entry.crl_entry_extensions.iter().flatten();
         let is_reason = |extension: &&Extension| extension.extn_id == CrlReason::OID;
         let reason = extensions
             .clone()
             .find(is_reason)
             .map(|extension| strict_der::read::<CrlReason>(extension.extn_value.as_bytes()))
-            .transpose()
-            .map_err(malformed)?;
+            .transpose()?;
         Ok(Self {
             since: unix_time(&entry.revocation_date),
             reason,
             invalidity_date: read_invalidity_date(extensions.filter(|e| !is_reason(e)))?,
         })
-    }
-}
-
-/// What messages call a reason (RFC 5280 section 5.3.1).
-fn name_of(reason: CrlReason) -> &'static str {
-    match reason {
-        CrlReason::Unspecified => "Unspecified",
-        CrlReason::KeyCompromise => "KeyCompromise",
-        CrlReason::CaCompromise => "CaCompromise",
-        CrlReason::AffiliationChanged => "AffiliationChanged",
-        CrlReason::Superseded => "Superseded",
-        CrlReason::CessationOfOperation => "CessationOfOperation",
-        CrlReason::CertificateHold => "CertificateHold",
-        CrlReason::RemoveFromCRL => "RemoveFromCRL",
-        CrlReason::PrivilegeWithdrawn => "PrivilegeWithdrawn",
-        CrlReason::AaCompromise => "AaCompromise",
     }
 }
 

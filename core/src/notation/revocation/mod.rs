@@ -7,6 +7,8 @@
 mod crl;
 mod ocsp;
 mod request;
+mod status;
+mod unusable;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -19,7 +21,7 @@ use x509_cert::ext::Extension;
 use super::chain::Chain;
 use crate::budget;
 use crate::digest::Digest;
-use crate::evidence::{RevocationAnswer, RevocationKind};
+use crate::evidence::{Blob, NoAnswer, RevocationAnswer, RevocationKind};
 use crate::judgement::Context;
 use crate::reason::{Code, Reason};
 use crate::strict_der;
@@ -29,21 +31,14 @@ use crate::x509::Certificate;
 #[cfg(feature = "internals")]
 pub(crate) use request::revocation_requests_at_cost;
 pub use request::{RevocationRequest, revocation_requests};
+use status::{Revocation, Status};
+use unusable::{Silent, Unknown, Unusable};
 
 /// Clocks differ: how far in the future an answer may have been made, in seconds.
 const CLOCK_SKEW: i64 = 300;
 
 /// `id-ce-invalidityDate` (RFC 5280 section 5.3.2).
 const INVALIDITY_DATE: ObjectIdentifier = rfc5280::ID_CE_INVALIDITY_DATE;
-
-/// What one source says about a certificate.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Status {
-    /// Not revoked, as far as known until then.
-    Good { until: UnixTime },
-    /// Revoked.
-    Revoked(String),
-}
 
 /// See [`crate::internals`].
 #[cfg(feature = "internals")]
@@ -52,7 +47,7 @@ pub(super) fn is_listed(
     certificate: &Certificate,
     issuer: &Certificate,
     now: UnixTime,
-) -> Result<bool, String> {
+) -> Result<bool, Unusable> {
     let list = crl::Crl::verify(list, issuer, now)?;
     crl::revoked(std::iter::once(&list), certificate, None).map(|how| how.is_some())
 }
@@ -110,7 +105,7 @@ pub(super) fn check_chain(
 /// A certificate, its issuer, and the signing time if a signing authority vouches for it.
 type StatusKey = (Digest, Digest, Option<UnixTime>);
 /// What is known about one certificate, see [`check`].
-type StatusResult = Result<Option<Status>, String>;
+type StatusResult = Result<Option<Status>, Unknown>;
 
 /// What became of questions in this verdict: a list of megabytes is read once, however many
 /// signatures ask about it.
@@ -144,11 +139,11 @@ fn check(
     issuer: &Certificate,
     signing_time: Option<UnixTime>,
     answers: &Answers<'_>,
-) -> Result<Option<Status>, String> {
+) -> StatusResult {
     if !certificate.is_revocable() {
         return Ok(None);
     }
-    let mut problems = Vec::new();
+    let mut unknown = Unknown::default();
     let mut unasked = false;
     for url in certificate.ocsp_urls() {
         // Others cannot be asked by anybody.
@@ -158,14 +153,14 @@ fn check(
             .and_then(|der| ocsp::status(der, certificate, issuer, signing_time, answers.now));
         match status {
             Ok(Status::Good { .. }) if unasked => {
-                problems.push(format!("OCSP at {url}: good, but another was not asked"));
+                unknown.0.push(Silent::AnotherNotAsked(url));
             }
             Ok(status) => return Ok(Some(status)),
-            Err(why) => problems.push(format!("OCSP at {url}: {why}")),
+            Err(why) => unknown.0.push(Silent::Ocsp { url, why }),
         }
     }
     if unasked {
-        return Err(problems.join("; "));
+        return Err(unknown);
     }
     for url in certificate.crl_urls() {
         let status = answers
@@ -173,13 +168,10 @@ fn check(
             .and_then(|der| crl::status(der, &url, certificate, issuer, signing_time, answers));
         match status {
             Ok(status) => return Ok(Some(status)),
-            Err(why) => problems.push(format!("CRL at {url}: {why}")),
+            Err(why) => unknown.0.push(Silent::Crl { url, why }),
         }
     }
-    if problems.is_empty() {
-        problems.push("it names no usable responder or list".to_owned());
-    }
-    Err(problems.join("; "))
+    Err(unknown)
 }
 
 /// The answers that the evidence holds, none of them verified, and the time of the verdict.
@@ -203,18 +195,12 @@ impl<'a> Answers<'a> {
         kind: RevocationKind,
         url: &str,
         about: &Certificate,
-    ) -> Option<Result<&'a [u8], &'a str>> {
+    ) -> Option<Result<&'a [u8], &'a NoAnswer>> {
         let asked = |answer: &&RevocationAnswer| {
             answer.kind == kind && answer.url == url && answer.certificate == about.fingerprint()
         };
         let answer = self.answers.iter().find(asked)?;
-        Some(
-            answer
-                .outcome
-                .as_ref()
-                .map(|blob| blob.bytes())
-                .map_err(String::as_str),
-        )
+        Some(answer.outcome.as_ref().map(Blob::bytes))
     }
 
     fn has(&self, kind: RevocationKind, url: &str, about: &Certificate) -> bool {
@@ -226,22 +212,20 @@ impl<'a> Answers<'a> {
         kind: RevocationKind,
         url: &str,
         about: &Certificate,
-    ) -> Result<&'a [u8], String> {
-        match self.find(kind, url, about) {
-            Some(answer) => answer.map_err(ToOwned::to_owned),
-            None => Err("no answer was fetched".to_owned()),
-        }
+    ) -> Result<&'a [u8], Unusable> {
+        let answer = self.find(kind, url, about).ok_or(Unusable::NotFetched)?;
+        Ok(answer.map_err(NoAnswer::clone)?)
     }
 }
 
 /// Whether an answer is in force: made at `this`, replaced after `next`.
-fn in_force(this: UnixTime, next: Option<UnixTime>, now: UnixTime) -> Result<UnixTime, String> {
-    let next = next.ok_or("it does not say until when it holds")?;
+fn in_force(this: UnixTime, next: Option<UnixTime>, now: UnixTime) -> Result<UnixTime, Unusable> {
+    let next = next.ok_or(Unusable::Unending)?;
     if this > now.plus(CLOCK_SKEW) {
-        return Err(format!("it was made at {this}, in the future"));
+        return Err(Unusable::Future(this));
     }
     if next < now {
-        return Err(format!("it held until {next}"));
+        return Err(Unusable::Ended(next));
     }
     Ok(next)
 }
@@ -254,18 +238,15 @@ fn spares(invalidity_date: Option<UnixTime>, signing_time: Option<UnixTime>) -> 
 /// The invalidity date among some extensions; an unknown critical one is an error.
 fn read_invalidity_date<'a>(
     extensions: impl Iterator<Item = &'a Extension>,
-) -> Result<Option<UnixTime>, String> {
+) -> Result<Option<UnixTime>, Unusable> {
     let mut date = None;
     for extension in extensions {
         if extension.extn_id == INVALIDITY_DATE {
             let value = extension.extn_value.as_bytes();
-            let time: GeneralizedTime = strict_der::read(value).map_err(malformed)?;
+            let time: GeneralizedTime = strict_der::read(value)?;
             date = Some(seconds(time));
         } else if extension.critical {
-            return Err(format!(
-                "the extension {} is critical and not understood",
-                extension.extn_id
-            ));
+            return Err(Unusable::Extension(extension.extn_id));
         }
     }
     Ok(date)
@@ -274,10 +255,6 @@ fn read_invalidity_date<'a>(
 fn seconds(time: GeneralizedTime) -> UnixTime {
     let seconds = time.to_unix_duration().as_secs();
     UnixTime::from_seconds(i64::try_from(seconds).unwrap_or(i64::MAX))
-}
-
-fn malformed(error: der::Error) -> String {
-    format!("malformed: {error}")
 }
 
 #[cfg(test)]
@@ -297,7 +274,8 @@ mod tests {
             let status = known.get_or_insert_with(key, || {
                 looked += 1;
                 let _ = budget::charge(Work::DecodedBytes, work);
-                Ok(Some(Status::Revoked("for a test".to_owned())))
+                let since = UnixTime::from_seconds(0);
+                Ok(Some(Status::Revoked(Revocation::Ocsp { since })))
             });
             assert!(status.is_ok_and(|status| status.is_some()));
             looked

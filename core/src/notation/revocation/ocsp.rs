@@ -11,7 +11,7 @@ use x509_ocsp::{
     OcspResponseStatus, Request, ResponderId, TbsRequest,
 };
 
-use super::{Status, in_force, malformed, read_invalidity_date, seconds, spares};
+use super::{Revocation, Status, Unusable, in_force, read_invalidity_date, seconds, spares};
 use crate::crypto::Hash;
 use crate::limits;
 use crate::strict_der;
@@ -34,12 +34,12 @@ pub(super) fn status(
     issuer: &Certificate,
     signing_time: Option<UnixTime>,
     now: UnixTime,
-) -> Result<Status, String> {
+) -> Result<Status, Unusable> {
     // (1) form
     let basic_der = basic(der)?;
-    let basic: BasicOcspResponse = strict_der::read(&basic_der).map_err(malformed)?;
+    let basic: BasicOcspResponse = strict_der::read(&basic_der)?;
     // (2) signature
-    let signed = first_element(&basic_der).map_err(malformed)?;
+    let signed = first_element(&basic_der)?;
     check_signature(&basic, signed, issuer, now)?;
     // (3) certificate
     let single = basic
@@ -47,22 +47,20 @@ pub(super) fn status(
         .responses
         .iter()
         .find(|single| speaks_of(&single.cert_id, certificate, issuer))
-        .ok_or("it speaks of other certificates")?;
+        .ok_or(Unusable::Others)?;
     // (4) time
     let until = in_force(time(single.this_update), single.next_update.map(time), now)?;
     match single.cert_status {
         CertStatus::Good(_) => Ok(Status::Good { until }),
-        CertStatus::Unknown(_) => Err("the responder does not know the certificate".to_owned()),
+        CertStatus::Unknown(_) => Err(Unusable::NotKnown),
         CertStatus::Revoked(info) => {
             let extensions = single.single_extensions.iter().flatten();
             let invalidity_date = read_invalidity_date(extensions)?;
             if spares(invalidity_date, signing_time) {
                 return Ok(Status::Good { until });
             }
-            Ok(Status::Revoked(format!(
-                "OCSP says since {}",
-                time(info.revocation_time)
-            )))
+            let since = time(info.revocation_time);
+            Ok(Status::Revoked(Revocation::Ocsp { since }))
         }
     }
 }
@@ -93,38 +91,17 @@ pub(super) fn request(certificate: &Certificate, issuer: &Certificate) -> der::R
 }
 
 /// The basic response inside a response.
-fn basic(der: &[u8]) -> Result<Vec<u8>, String> {
-    if der.len() > limits::OCSP_BYTES {
-        return Err(format!(
-            "it has {} bytes, more than the {} allowed",
-            der.len(),
-            limits::OCSP_BYTES
-        ));
-    }
-    let response: OcspResponse = strict_der::read(der).map_err(malformed)?;
+fn basic(der: &[u8]) -> Result<Vec<u8>, Unusable> {
+    Unusable::if_larger(der, limits::OCSP_BYTES)?;
+    let response: OcspResponse = strict_der::read(der)?;
     if response.response_status != OcspResponseStatus::Successful {
-        return Err(format!(
-            "the responder answered {}",
-            name_of(response.response_status)
-        ));
+        return Err(Unusable::Refused(response.response_status));
     }
-    let bytes = response.response_bytes.ok_or("it is empty")?;
+    let bytes = response.response_bytes.ok_or(Unusable::Empty)?;
     if bytes.response_type != BasicOcspResponse::OID {
-        return Err(format!("it is of the unknown type {}", bytes.response_type));
+        return Err(Unusable::Type(bytes.response_type));
     }
     Ok(bytes.response.as_bytes().to_vec())
-}
-
-/// What messages call a status (RFC 6960 section 4.2.1).
-fn name_of(status: OcspResponseStatus) -> &'static str {
-    match status {
-        OcspResponseStatus::Successful => "Successful",
-        OcspResponseStatus::MalformedRequest => "MalformedRequest",
-        OcspResponseStatus::InternalError => "InternalError",
-        OcspResponseStatus::TryLater => "TryLater",
-        OcspResponseStatus::SigRequired => "SigRequired",
-        OcspResponseStatus::Unauthorized => "Unauthorized",
-    }
 }
 
 fn check_signature(
@@ -132,26 +109,25 @@ fn check_signature(
     signed: &[u8],
     issuer: &Certificate,
     now: UnixTime,
-) -> Result<(), String> {
-    let signature = whole_bytes(&basic.signature).map_err(|error| error.to_string())?;
+) -> Result<(), Unusable> {
+    let signature = whole_bytes(&basic.signature)?;
     let signed_by = |responder: &Certificate| {
         responder
             .verify(&basic.signature_algorithm, signed, signature)
-            .map_err(|error| error.to_string())
+            .map_err(Unusable::from)
     };
     let responder = &basic.tbs_response_data.responder_id;
     if is_responder(issuer, responder) {
         return signed_by(issuer);
     }
     for certificate in basic.certs.iter().flatten().take(limits::OCSP_CERTIFICATES) {
-        let der = certificate.to_der().map_err(malformed)?;
-        let delegate = Certificate::from_der(&der).map_err(|error| error.to_string())?;
+        let delegate = Certificate::from_der(&certificate.to_der()?)?;
         if is_responder(&delegate, responder) {
             check_delegate(&delegate, issuer, now)?;
             return signed_by(&delegate);
         }
     }
-    Err("the certificate of its signer is not in it".to_owned())
+    Err(Unusable::NoSigner)
 }
 
 /// RFC 6960 section 4.2.2.2: a delegate is certified by the issuer itself, for this purpose.
@@ -159,22 +135,25 @@ fn check_delegate(
     delegate: &Certificate,
     issuer: &Certificate,
     now: UnixTime,
-) -> Result<(), String> {
+) -> Result<(), Unusable> {
+    let signer = || delegate.to_string();
     delegate
         .is_issued_by(issuer)
-        .map_err(|error| format!("the issuer did not certify its signer {delegate}: {error}"))?;
+        .map_err(|why| Unusable::NotCertified {
+            signer: signer(),
+            why,
+        })?;
     let purposes = delegate.extended_key_usage().map(|(_, purposes)| purposes);
     if !purposes
         .unwrap_or_default()
         .contains(&rfc5280::ID_KP_OCSP_SIGNING)
     {
-        return Err(format!("its signer {delegate} is not certified for OCSP"));
+        return Err(Unusable::NotForOcsp(signer()));
     }
-    if !delegate.validity().contains(now) {
-        return Err(format!(
-            "its signer {delegate} is valid {}",
-            delegate.validity()
-        ));
+    let validity = delegate.validity();
+    if !validity.contains(now) {
+        let signer = signer();
+        return Err(Unusable::SignerValidity { signer, validity });
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use super::super::timestamp;
 use super::{Answers, crl, ocsp};
 use crate::budget;
 use crate::digest::Digest;
-use crate::evidence::{Evidence, RevocationKind};
+use crate::evidence::{Evidence, NoAnswer, RevocationKind};
 use crate::limits;
 use crate::manifest::Manifest;
 use crate::time::UnixTime;
@@ -204,7 +204,7 @@ impl Requests {
     /// The deltas that a genuine base list names.
     fn add_delta(
         &mut self,
-        base: Result<&[u8], &str>,
+        base: Result<&[u8], &NoAnswer>,
         certificate: &Certificate,
         issuer: &Certificate,
         answers: &Answers<'_>,

@@ -11,8 +11,8 @@ use crate::limits;
 use crate::protojson::Bytes;
 use crate::time::{UnixTime, Window};
 use crate::timestamp;
-use crate::x509::Certificate;
 use crate::x509::path::TrustedChain;
+use crate::x509::{Certificate, CertificateError};
 
 /// Why some bytes are not a Sigstore trust root.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +35,45 @@ pub enum RootError {
         /// Which part, as `tlogs[0]`.
         part: String,
         /// What is wrong with it.
-        why: String,
+        why: PartError,
+    },
+}
+
+/// Why a part of a trust root cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PartError {
+    /// A log without the time from which it counts.
+    #[error("publicKey.validFor.start is missing, and a log's validity must have it")]
+    NoStart,
+    /// A log of other hashes.
+    #[error("expected the hashAlgorithm SHA2_256, found {0:?}")]
+    HashAlgorithm(String),
+    /// A log's key is none.
+    #[error("publicKey: {0}")]
+    Key(KeyError),
+    /// An id from which no key hint can be taken.
+    #[error("logId.keyId has less than 4 bytes")]
+    ShortId,
+    /// Two logs of one id.
+    #[error("the log id {0} occurs twice")]
+    IdTwice(String),
+    /// An authority without certificates.
+    #[error("certChain is empty")]
+    NoChain,
+    /// More certificates than a chain has.
+    #[error("certChain has {0} certificates, more than the {max} allowed", max = limits::CHAIN_CERTIFICATES)]
+    LongChain(usize),
+    /// A certificate that is none.
+    #[error("certChain: {0}")]
+    Certificate(#[from] CertificateError),
+    /// A validity that no time is in.
+    #[error("validFor ends ({end}) before it starts ({start})")]
+    Window {
+        /// Its start.
+        start: UnixTime,
+        /// Its end.
+        end: UnixTime,
     },
 }
 
@@ -157,7 +195,7 @@ impl RootWire {
 fn each<T, U>(
     name: &str,
     items: Option<Vec<T>>,
-    read: impl Fn(T) -> Result<Option<U>, String>,
+    read: impl Fn(T) -> Result<Option<U>, PartError>,
 ) -> Result<Vec<U>, RootError> {
     let mut all = Vec::new();
     for (index, item) in items.unwrap_or_default().into_iter().enumerate() {
@@ -184,7 +222,7 @@ fn logs(
         if logs.iter().take(index).any(|other| other.id == log.id) {
             return Err(RootError::Part {
                 part: name.to_owned(),
-                why: format!("the log id {} occurs twice", hex::encode(&log.id)),
+                why: PartError::IdTwice(hex::encode(&log.id)),
             });
         }
     }
@@ -195,20 +233,14 @@ fn log(
     wire: LogWire,
     start_needed: bool,
     skip: impl FnOnce(String),
-) -> Result<Option<Log>, String> {
+) -> Result<Option<Log>, PartError> {
     let valid_for = window(wire.public_key.valid_for)?;
     if start_needed && valid_for.start.is_none() {
-        return Err(
-            "publicKey.validFor.start is missing, and a log's validity must have it".to_owned(),
-        );
+        return Err(PartError::NoStart);
     }
     match wire.hash_algorithm.as_ref().and_then(Value::as_str) {
         Some("SHA2_256") | None => {}
-        Some(other) => {
-            return Err(format!(
-                "expected the hashAlgorithm SHA2_256, found {other:?}"
-            ));
-        }
+        Some(other) => return Err(PartError::HashAlgorithm(other.to_owned())),
     }
     let key = match PublicKey::from_der(&wire.public_key.raw_bytes.0) {
         Ok(key) => key,
@@ -216,7 +248,7 @@ fn log(
             skip(error.to_string());
             return Ok(None);
         }
-        Err(error) => return Err(format!("publicKey: {error}")),
+        Err(error) => return Err(PartError::Key(error)),
     };
     let id = match wire.log_id {
         Some(id) => id.key_id.0,
@@ -228,9 +260,7 @@ fn log(
         .checkpoint_key_id
         .as_ref()
         .map_or(&id, |id| &id.key_id.0);
-    let key_hint = *hinted
-        .first_chunk()
-        .ok_or("logId.keyId has less than 4 bytes")?;
+    let key_hint = *hinted.first_chunk().ok_or(PartError::ShortId)?;
     Ok(Some(Log {
         operator: named(wire.operator, || hex::encode(&id)),
         name: wire.base_url.unwrap_or_default(),
@@ -241,10 +271,10 @@ fn log(
     }))
 }
 
-fn authority(wire: AuthorityWire) -> Result<Option<CertificateAuthority>, String> {
+fn authority(wire: AuthorityWire) -> Result<Option<CertificateAuthority>, PartError> {
     let chain = chain(&wire.cert_chain)?;
     let Some(first) = chain.first() else {
-        return Err("certChain is empty".to_owned());
+        return Err(PartError::NoChain);
     };
     Ok(Some(CertificateAuthority {
         name: named(wire.uri, || first.subject()),
@@ -255,7 +285,7 @@ fn authority(wire: AuthorityWire) -> Result<Option<CertificateAuthority>, String
 
 /// An authority without certificates cannot vouch for anything, and is left out
 /// (TOB-SIGSTORE-11).
-fn tsa(wire: AuthorityWire) -> Result<Option<TimestampAuthority>, String> {
+fn tsa(wire: AuthorityWire) -> Result<Option<TimestampAuthority>, PartError> {
     let mut chain = chain(&wire.cert_chain)?;
     let Some(first) = chain.first() else {
         return Ok(None);
@@ -279,29 +309,22 @@ fn tsa(wire: AuthorityWire) -> Result<Option<TimestampAuthority>, String> {
     }))
 }
 
-fn chain(wire: &ChainWire) -> Result<Vec<Certificate>, String> {
+fn chain(wire: &ChainWire) -> Result<Vec<Certificate>, PartError> {
     if wire.certificates.len() > limits::CHAIN_CERTIFICATES {
-        return Err(format!(
-            "certChain has {} certificates, more than the {} allowed",
-            wire.certificates.len(),
-            limits::CHAIN_CERTIFICATES
-        ));
+        return Err(PartError::LongChain(wire.certificates.len()));
     }
-    wire.certificates
-        .iter()
-        .map(|certificate| Certificate::from_der(&certificate.raw_bytes.0))
-        .collect::<Result<_, _>>()
-        .map_err(|error| format!("certChain: {error}"))
+    let certificates = wire.certificates.iter();
+    certificates
+        .map(|certificate| Ok(Certificate::from_der(&certificate.raw_bytes.0)?))
+        .collect()
 }
 
-fn window(wire: Option<RangeWire>) -> Result<Window, String> {
+fn window(wire: Option<RangeWire>) -> Result<Window, PartError> {
     let Some(RangeWire { start, end }) = wire else {
         return Ok(Window::ALWAYS);
     };
     match (start, end) {
-        (Some(start), Some(end)) if end < start => {
-            Err(format!("validFor ends ({end}) before it starts ({start})"))
-        }
+        (Some(start), Some(end)) if end < start => Err(PartError::Window { start, end }),
         _ => Ok(Window { start, end }),
     }
 }

@@ -10,7 +10,7 @@ use crate::timestamp;
 use crate::x509::path::TrustedChain;
 
 pub use anchors::{Anchor, AnchorKind};
-pub use file::RootError;
+pub use file::{PartError, RootError};
 
 /// The anchors of one Sigstore instance.
 ///

@@ -85,7 +85,7 @@ pub(crate) fn size(evidence: &Evidence) -> usize {
             + size_of::<Artifact>()
     };
     let revocation = evidence.revocation.iter().map(|answer| {
-        200 + answer.url.len() + answer.outcome.as_ref().map_or_else(String::len, blob)
+        200 + answer.url.len() + answer.outcome.as_ref().map_or_else(|why| why.0.len(), blob)
     });
     600 + blob(&evidence.subject.manifest)
         + evidence.artifacts.iter().map(artifact).sum::<usize>()
