@@ -16,9 +16,9 @@ use crate::files;
 use crate::files::kept::{Kept, ReadError};
 use crate::net::body::{Body, BodyError};
 use crate::net::causes::with_causes;
-use crate::net::client::client_for_authorities;
+use crate::net::client::{self, client_for_authorities};
 use crate::net::guard::Guard;
-use crate::net::pem;
+use crate::net::pem::{self, PemError};
 
 const ROUTE: &str = "/apis/authentication.k8s.io/v1/tokenreviews";
 const API_VERSION: &str = "authentication.k8s.io/v1";
@@ -131,12 +131,12 @@ impl ApiServer {
         // Now, so that what is missing is missed when it can be mended.
         bytes(&config.token_file)?;
         let ca = bytes(&config.ca)?;
-        let first = client(&host, &ca).map_err(|message| {
-            let file = config.ca.clone();
-            SetupError::File { file, message }
+        let first = client(&host, &ca).map_err(|error| SetupError::File {
+            file: config.ca.clone(),
+            message: error.to_string(),
         })?;
         let client = move |file: &Path, ca: &[u8]| {
-            client(&host, ca).map_err(|message| ReadError::new(file, message))
+            client(&host, ca).map_err(|error| ReadError::new(file, error))
         };
         Ok(Self {
             url,
@@ -180,11 +180,20 @@ impl ApiServer {
 }
 
 /// A client that believes these certificate authorities.
-fn client(host: &str, ca: &[u8]) -> Result<Client, String> {
-    let authorities = pem::certificates(ca).map_err(|error| error.to_string())?;
+fn client(host: &str, ca: &[u8]) -> Result<Client, ClientError> {
+    let authorities = pem::certificates(ca)?;
     // The API server is at a private address.
     let guard = Guard::allowing([host.to_owned()]);
-    client_for_authorities(Some(&authorities), guard).map_err(|error| error.to_string())
+    Ok(client_for_authorities(Some(&authorities), guard)?)
+}
+
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+enum ClientError {
+    #[error(transparent)]
+    Authorities(#[from] PemError),
+    #[error(transparent)]
+    Client(#[from] client::SetupError),
 }
 
 /// The API server, as Kubernetes names it to every container.

@@ -60,8 +60,13 @@ struct AuthWire {
     docker_config: Option<PathBuf>,
 }
 
+/// Not one of the three ways.
+#[derive(Debug, thiserror::Error)]
+#[error("expected one of {{anonymous: true}}, {{username, passwordFile}} and {{dockerConfig}}")]
+struct AuthError;
+
 impl TryFrom<AuthWire> for Auth {
-    type Error = &'static str;
+    type Error = AuthError;
 
     fn try_from(wire: AuthWire) -> Result<Self, Self::Error> {
         match (
@@ -76,9 +81,7 @@ impl TryFrom<AuthWire> for Auth {
                 password_file,
             }),
             (false, None, None, Some(file)) => Ok(Self::DockerConfig(file)),
-            _ => Err(
-                "expected one of {anonymous: true}, {username, passwordFile} and {dockerConfig}",
-            ),
+            _ => Err(AuthError),
         }
     }
 }

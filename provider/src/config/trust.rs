@@ -87,6 +87,42 @@ struct TrustRootWire {
     tuf: Option<TufWire>,
 }
 
+/// Why a trust root that somebody wrote down cannot be meant.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TrustRootError {
+    #[error("expected file: or tuf: for the trust root {0:?}, found neither")]
+    NoOrigin(String),
+    #[error("{what}: expected letters, digits, '-', '_' and '.', found {found:?}")]
+    FileName { what: &'static str, found: String },
+    #[error(
+        "tuf.url is missing: {0:?} is not one of the built-in {built_in:?}, whose repositories \
+         are known",
+        built_in = SigstoreRoot::BUILT_IN
+    )]
+    NoUrl(String),
+    #[error(
+        "tuf.root is missing: {0:?} is not built in, so name the root.json that trust begins with"
+    )]
+    NoRoot(String),
+    #[error("tuf.refreshEvery: expected 1m or more")]
+    RefreshEvery,
+    #[error("tuf.timeout: expected more than 0s, and 10m or less")]
+    Timeout,
+    #[error("tuf.url: expected a URL such as https://tuf.example.com, found {found:?}: {error}")]
+    Url {
+        found: String,
+        error: url::ParseError,
+    },
+    #[error("tuf.url: {0} is not protected by TLS: use https, or set dangerPlainHttp: true")]
+    PlainHttp(String),
+    #[error("tuf.url: expected https or file, found the scheme {0:?}")]
+    Scheme(String),
+    #[error("tuf.url: expected no user, query or fragment")]
+    NotPlain,
+    #[error("tuf.ca: no certificate is checked without https")]
+    CaWithoutHttps,
+}
+
 impl TrustRoot {
     /// A root that is read from a file.
     pub fn file(name: impl Into<String>, file: impl Into<PathBuf>) -> Self {
@@ -131,25 +167,18 @@ impl TrustRoot {
 
 impl Tuf {
     /// Fills in what the built-in instance of this name is known to have, and checks the rest.
-    pub(crate) fn new(name: &str, wire: TufWire) -> Result<Self, String> {
+    pub(crate) fn new(name: &str, wire: TufWire) -> Result<Self, TrustRootError> {
         check_file_name("the name of a trust root from TUF", name)?;
         let instance = built_in(name);
         let url = match (&wire.url, instance) {
             (Some(url), _) => url.as_str(),
             (None, Some(instance)) => instance.tuf_url(),
             (None, None) => {
-                return Err(format!(
-                    "tuf.url is missing: {name:?} is not one of the built-in {:?}, whose \
-                     repositories are known",
-                    SigstoreRoot::BUILT_IN
-                ));
+                return Err(TrustRootError::NoUrl(name.to_owned()));
             }
         };
         if wire.root.is_none() && instance.is_none() {
-            return Err(format!(
-                "tuf.root is missing: {name:?} is not built in, so name the root.json that \
-                 trust begins with"
-            ));
+            return Err(TrustRootError::NoRoot(name.to_owned()));
         }
         let url = repository_url(url, &wire)?;
         let target = wire.target.unwrap_or_else(|| TARGET.to_owned());
@@ -158,11 +187,11 @@ impl Tuf {
         }
         let refresh_every = wire.refresh_every.unwrap_or(REFRESH_EVERY);
         if refresh_every < SHORTEST_REFRESH {
-            return Err("tuf.refreshEvery: expected 1m or more".to_owned());
+            return Err(TrustRootError::RefreshEvery);
         }
         let timeout = wire.timeout.unwrap_or(TIMEOUT);
         if timeout.is_zero() || timeout > LONGEST_TIMEOUT {
-            return Err("tuf.timeout: expected more than 0s, and 10m or less".to_owned());
+            return Err(TrustRootError::Timeout);
         }
         Ok(Self {
             url,
@@ -178,7 +207,7 @@ impl Tuf {
 }
 
 impl TryFrom<TrustRootWire> for TrustRoot {
-    type Error = String;
+    type Error = TrustRootError;
 
     fn try_from(wire: TrustRootWire) -> Result<Self, Self::Error> {
         let origin = match (wire.file, wire.tuf) {
@@ -188,10 +217,7 @@ impl TryFrom<TrustRootWire> for TrustRoot {
                 ..Tuf::new(&wire.name, tuf)?
             })),
             (None, None) => {
-                return Err(format!(
-                    "expected file: or tuf: for the trust root {:?}, found neither",
-                    wire.name
-                ));
+                return Err(TrustRootError::NoOrigin(wire.name));
             }
         };
         Ok(Self {
@@ -240,31 +266,27 @@ pub(crate) fn built_in(name: &str) -> Option<SigstoreInstance> {
     }
 }
 
-fn repository_url(text: &str, wire: &TufWire) -> Result<Url, String> {
-    let mut url = Url::parse(text).map_err(|error| {
-        format!("tuf.url: expected a URL such as https://tuf.example.com, found {text:?}: {error}")
+fn repository_url(text: &str, wire: &TufWire) -> Result<Url, TrustRootError> {
+    let mut url = Url::parse(text).map_err(|error| TrustRootError::Url {
+        found: text.to_owned(),
+        error,
     })?;
     match url.scheme() {
         "https" | "file" => {}
         "http" if wire.danger_plain_http => {}
         "http" => {
-            return Err(format!(
-                "tuf.url: {text} is not protected by TLS: use https, or set \
-                 dangerPlainHttp: true"
-            ));
+            return Err(TrustRootError::PlainHttp(text.to_owned()));
         }
         other => {
-            return Err(format!(
-                "tuf.url: expected https or file, found the scheme {other:?}"
-            ));
+            return Err(TrustRootError::Scheme(other.to_owned()));
         }
     }
     if wire.ca.is_some() && url.scheme() != "https" {
-        return Err("tuf.ca: no certificate is checked without https".to_owned());
+        return Err(TrustRootError::CaWithoutHttps);
     }
     let plain = url.query().is_none() && url.fragment().is_none();
     if !plain || !url.username().is_empty() || url.password().is_some() {
-        return Err("tuf.url: expected no user, query or fragment".to_owned());
+        return Err(TrustRootError::NotPlain);
     }
     // Files are looked for below it.
     if !url.path().ends_with('/') {
@@ -274,12 +296,11 @@ fn repository_url(text: &str, wire: &TufWire) -> Result<Url, String> {
 }
 
 /// Such a name becomes the name of a file.
-fn check_file_name(what: &str, name: &str) -> Result<(), String> {
+fn check_file_name(what: &'static str, name: &str) -> Result<(), TrustRootError> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if name.is_empty() || name.starts_with('.') || !name.chars().all(allowed) {
-        return Err(format!(
-            "{what}: expected letters, digits, '-', '_' and '.', found {name:?}"
-        ));
+        let found = name.to_owned();
+        return Err(TrustRootError::FileName { what, found });
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode};
+use sealgate_core::digest::DigestError;
 use sealgate_core::evidence::Blob;
 use sealgate_core::reference::Repository;
 use sealgate_core::{Digest, limits};
@@ -142,7 +143,10 @@ impl RegistryClient {
         let digest = match announced {
             None => blob.digest(),
             Some(announced) => {
-                let announced = announced.map_err(|found| errand.error(Cause::Malformed, found))?;
+                let announced = announced.map_err(|error| {
+                    let found = format!("the header Docker-Content-Digest: {error}");
+                    errand.error(Cause::Malformed, found)
+                })?;
                 let found = blob.digest_like(&announced);
                 if found != announced {
                     let text = format!("bytes with the digest {found}, announced as {announced}");
@@ -447,13 +451,10 @@ pub(crate) fn media_type(headers: &HeaderMap) -> String {
     essence.trim().to_ascii_lowercase()
 }
 
-fn announced_digest(headers: &HeaderMap) -> Option<Result<Digest, String>> {
+fn announced_digest(headers: &HeaderMap) -> Option<Result<Digest, DigestError>> {
     let value = headers.get("docker-content-digest")?;
     let text = value.to_str().unwrap_or("something that is not text");
-    Some(
-        text.parse()
-            .map_err(|error| format!("the header Docker-Content-Digest: {error}")),
-    )
+    Some(text.parse())
 }
 
 /// Hashes large bodies where it holds up nobody.

@@ -71,19 +71,15 @@ struct AuthWire {
 impl DockerConfig {
     /// Reads a configuration.
     pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Self, ReadError> {
-        let wrong = |why: String| ReadError::new(path, why);
+        let wrong = |why: DockerError| ReadError::new(path, why);
         // The error would quote what was found, and that may be a password.
         let wire: ConfigWire = json::parse(bytes).map_err(|error| {
             let (line, column) = (error.line(), error.column());
-            wrong(format!(
-                "expected Docker's config.json, found something else at line {line} column {column}"
-            ))
+            wrong(DockerError::NoConfig { line, column })
         })?;
         let mut entries = Vec::new();
         for (key, auth) in wire.auths {
-            let credential = auth
-                .credential()
-                .map_err(|what| wrong(format!("{what} of the entry {key:?}")))?;
+            let credential = auth.credential(&key).map_err(wrong)?;
             entries.extend(credential.map(|credential| (Place::parse(&key), credential)));
         }
         let helpers = wire.cred_helpers.into_iter();
@@ -123,9 +119,20 @@ impl DockerConfig {
     }
 }
 
+/// Why a configuration cannot be used. Never holds credentials.
+#[derive(Debug, thiserror::Error)]
+enum DockerError {
+    #[error("expected Docker's config.json, found something else at line {line} column {column}")]
+    NoConfig { line: usize, column: usize },
+    #[error("cannot decode the field auth of the entry {0:?}")]
+    Auth(String),
+    #[error("expected the name of a credential helper, found {0:?}")]
+    Helper(String),
+}
+
 impl AuthWire {
     /// `None` for the empty entries that Docker leaves behind when a helper has the credential.
-    fn credential(self) -> Result<Option<Credential>, &'static str> {
+    fn credential(self, key: &str) -> Result<Option<Credential>, DockerError> {
         let given = |text: Option<String>| text.filter(|text| !text.is_empty());
         if let Some(token) = given(self.identitytoken) {
             return Ok(Some(Credential::IdentityToken(token)));
@@ -137,7 +144,7 @@ impl AuthWire {
             let pair = lenient_base64().decode(auth).ok();
             let pair = pair.and_then(|pair| String::from_utf8(pair).ok());
             let pair = pair.as_deref().and_then(|pair| pair.split_once(':'));
-            let (username, password) = pair.ok_or("cannot decode the field auth")?;
+            let (username, password) = pair.ok_or_else(|| DockerError::Auth(key.to_owned()))?;
             return Ok(Some(Credential::basic(
                 username,
                 password.trim_end_matches('\0'),
@@ -193,13 +200,11 @@ pub(crate) fn server(host: &str) -> String {
 }
 
 /// The name is a suffix, not a path to anything.
-fn program(name: &str) -> Result<String, String> {
+fn program(name: &str) -> Result<String, DockerError> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     match !name.is_empty() && name.chars().all(plain) {
         true => Ok(format!("docker-credential-{name}")),
-        false => Err(format!(
-            "expected the name of a credential helper, found {name:?}"
-        )),
+        false => Err(DockerError::Helper(name.to_owned())),
     }
 }
 

@@ -38,6 +38,17 @@ pub(crate) enum RealmTrust {
     AnonymousOnly,
 }
 
+/// Why a token endpoint is not asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RealmError {
+    #[error("its realm is no URL: {0}")]
+    NoUrl(#[from] url::ParseError),
+    #[error("its realm has a user name in it")]
+    UserName,
+    #[error("expected a realm over https, found {0}")]
+    NotHttps(String),
+}
+
 impl Peer {
     /// A registry that the configuration does not list.
     pub(crate) fn unlisted(host: &str) -> Result<Self, url::ParseError> {
@@ -95,16 +106,13 @@ impl Peer {
 
     /// Judges the token endpoint that this registry names. Its address is judged later, when
     /// it is spoken to.
-    pub(crate) fn judge_realm(&self, realm: &str) -> Result<(Url, RealmTrust), String> {
-        let url = Url::parse(realm).map_err(|error| format!("its realm is no URL: {error}"))?;
+    pub(crate) fn judge_realm(&self, realm: &str) -> Result<(Url, RealmTrust), RealmError> {
+        let url = Url::parse(realm)?;
         if !url.username().is_empty() || url.password().is_some() {
-            return Err("its realm has a user name in it".to_owned());
+            return Err(RealmError::UserName);
         }
         if !self.allows_scheme(&url) {
-            return Err(format!(
-                "expected a realm over https, found {}",
-                origin(&url)
-            ));
+            return Err(RealmError::NotHttps(origin(&url)));
         }
         let partners = TOKEN_PARTNERS.iter().filter(|(host, _)| *host == self.host);
         let known = partners

@@ -108,7 +108,7 @@ impl RegistryClient {
         if let Some(kind) = artifact_type {
             first.query_pairs_mut().append_pair("artifactType", kind);
         }
-        let malformed = |found: String| errand.error(Cause::Malformed, found);
+        let malformed = |found: NextPageError| errand.error(Cause::Malformed, found);
         let mut seen = BTreeSet::from([first.to_string()]);
         let mut errand = *errand;
         let mut url = first.clone();
@@ -134,9 +134,7 @@ impl RegistryClient {
                 return Ok(Api::Cut);
             }
             if !seen.insert(next.to_string()) {
-                return Err(malformed(
-                    "a list whose next page is one before it".to_owned(),
-                ));
+                return Err(malformed(NextPageError::Before));
             }
             url = next;
         }
@@ -304,20 +302,29 @@ impl List {
 }
 
 /// The next page, which must be of the same list at the same registry.
-fn next_page(answer: &Answer, first: &Url) -> Result<Option<Url>, String> {
+fn next_page(answer: &Answer, first: &Url) -> Result<Option<Url>, NextPageError> {
     let links = answer.headers.get_all(LINK).into_iter();
     let mut links = links.filter_map(|value| next_link(value.to_str().ok()?));
     let Some(target) = links.next() else {
         return Ok(None);
     };
-    let url = first
-        .join(target)
-        .map_err(|error| format!("a next page that is no URL: {error}"))?;
+    let url = first.join(target)?;
     match url.origin() == first.origin() && url.path() == first.path() && url.username().is_empty()
     {
         true => Ok(Some(url)),
-        false => Err("a list whose next page is somewhere else".to_owned()),
+        false => Err(NextPageError::Elsewhere),
     }
+}
+
+/// Why a list cannot be read on.
+#[derive(Debug, thiserror::Error)]
+enum NextPageError {
+    #[error("a next page that is no URL: {0}")]
+    NoUrl(#[from] url::ParseError),
+    #[error("a list whose next page is somewhere else")]
+    Elsewhere,
+    #[error("a list whose next page is one before it")]
+    Before,
 }
 
 /// The target of the link with the relation `next` (RFC 8288).

@@ -164,17 +164,24 @@ fn ca_params(now: UnixTime) -> CertificateParams {
 }
 
 /// Checks that a CA is one that was made here, for this key: what it signs has its name as issuer.
-fn check_own(ca: &Certificate, key: &KeyPair) -> Result<(), String> {
-    let (expected, found) = (format!("CN={CA_NAME}"), &ca.tbs_certificate.subject);
-    if found.to_string() != expected {
-        return Err(format!(
-            "expected a certificate of {expected}, found one of {found}"
-        ));
+fn check_own(ca: &Certificate, key: &KeyPair) -> Result<(), NotOwn> {
+    let found = ca.tbs_certificate.subject.to_string();
+    if found != format!("CN={CA_NAME}") {
+        return Err(NotOwn::Name(found));
     }
     match ca.tbs_certificate.subject_public_key_info.to_der() {
         Ok(spki) if spki == key.subject_public_key_info() => Ok(()),
-        _ => Err("expected the certificate of the key in ca.key, found that of another".to_owned()),
+        _ => Err(NotOwn::Key),
     }
+}
+
+/// Why a CA is none of ours.
+#[derive(Debug, thiserror::Error)]
+enum NotOwn {
+    #[error("expected a certificate of CN={CA_NAME}, found one of {0}")]
+    Name(String),
+    #[error("expected the certificate of the key in ca.key, found that of another")]
+    Key,
 }
 
 /// ECDSA P-256, which clients of every age accept; valid from an hour ago, for clocks

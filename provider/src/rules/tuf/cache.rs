@@ -18,6 +18,7 @@ use sigstore_tuf::MetadataStore;
 use sigstore_tuf::transport::{FetchFuture, Repository};
 
 use super::document;
+use super::error::{CacheError, CacheProblem};
 use crate::files;
 
 /// Bytes of a cache file. The limits of one refresh stay well below.
@@ -64,25 +65,25 @@ struct GoodWire {
 
 impl CacheFile {
     /// What it holds; nothing if it is not there.
-    pub(super) fn load(&self) -> Result<Cached, String> {
+    pub(super) fn load(&self) -> Result<Cached, CacheError> {
         let Some(path) = &self.0 else {
             return Ok(Cached::default());
         };
-        let text = match files::read_up_to(path, MOST_BYTES).map(String::from_utf8) {
-            Ok(Ok(text)) => text,
-            Ok(Err(error)) => return Err(format!("{}: {error}", path.display())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Cached::default()),
-            Err(error) => return Err(format!("{}: {error}", path.display())),
-        };
-        parse(&text).map_err(|why| format!("{}: {why}", path.display()))
+        read(path).map_err(|problem| {
+            let file = path.clone();
+            CacheError { file, problem }
+        })
     }
 
     /// Replaces it: who reads sees the old content or the new one.
-    pub(super) fn save(&self, cached: &Cached) -> Result<(), String> {
+    pub(super) fn save(&self, cached: &Cached) -> Result<(), CacheError> {
         let Some(path) = &self.0 else {
             return Ok(());
         };
-        let wrong = |error: io::Error| format!("{}: {error}", path.display());
+        let wrong = |error: io::Error| CacheError {
+            file: path.clone(),
+            problem: error.into(),
+        };
         let directory = path.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(directory).map_err(wrong)?;
         let mut file = tempfile::NamedTempFile::new_in(directory).map_err(wrong)?;
@@ -93,27 +94,30 @@ impl CacheFile {
     }
 }
 
-fn parse(text: &str) -> Result<Cached, String> {
-    let wire: CachedWire = json::parse(text.as_bytes()).map_err(|error| error.to_string())?;
-    if wire.schema_version != 1 {
-        return Err(format!(
-            "expected schemaVersion 1, found {}",
-            wire.schema_version
-        ));
+fn read(path: &Path) -> Result<Cached, CacheProblem> {
+    match files::read_up_to(path, MOST_BYTES) {
+        Ok(bytes) => parse(&String::from_utf8(bytes)?),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Cached::default()),
+        Err(error) => Err(error.into()),
     }
-    let files = |encoded: BTreeMap<String, String>| -> Result<Files, String> {
-        let decode = |(name, text): (String, String)| {
-            let bytes = STANDARD
-                .decode(text)
-                .map_err(|error| format!("{name}: {error}"))?;
-            match document::check(&bytes) {
+}
+
+fn parse(text: &str) -> Result<Cached, CacheProblem> {
+    let wire: CachedWire = json::parse(text.as_bytes())?;
+    if wire.schema_version != 1 {
+        return Err(CacheProblem::Version(wire.schema_version));
+    }
+    let files = |encoded: BTreeMap<String, String>| -> Result<Files, CacheProblem> {
+        let decode = |(name, text): (String, String)| match STANDARD.decode(text) {
+            Ok(bytes) => match document::check(&bytes) {
                 Ok(()) => Ok((name, bytes)),
-                Err(error) => Err(format!("{name}: {error}")),
-            }
+                Err(error) => Err(CacheProblem::Document { name, error }),
+            },
+            Err(error) => Err(CacheProblem::Base64 { name, error }),
         };
         encoded.into_iter().map(decode).collect()
     };
-    let good = |good: GoodWire| -> Result<Good, String> {
+    let good = |good: GoodWire| -> Result<Good, CacheProblem> {
         Ok(Good {
             refreshed_at: good.refreshed_at,
             files: files(good.files)?,

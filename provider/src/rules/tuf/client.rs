@@ -74,7 +74,8 @@ impl TufClient {
             problem,
         };
         let initial_root = initial_root(name, tuf).map_err(wrong)?;
-        let mirror = Mirror::new(tuf).map_err(|why| wrong(SetupProblem::Mirror(why)))?;
+        let mirror = Mirror::new(tuf);
+        let mirror = mirror.map_err(|error| wrong(SetupProblem::Mirror(Box::new(error))))?;
         let file = CacheFile(cache.map(|directory| directory.join(format!("{name}.tuf.json"))));
         let cached = file.load().unwrap_or_else(|error| {
             tracing::warn!(root = name, %error, "the kept trust root cannot be read");

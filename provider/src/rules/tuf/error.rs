@@ -1,14 +1,19 @@
 //! Why a refresh failed.
 
 use std::path::PathBuf;
+use std::string::FromUtf8Error;
 use std::time::Duration;
 
 use reqwest::StatusCode;
+use sealgate_core::json::JsonError;
 use sealgate_core::trust::RootError;
 use sigstore_tuf::Error;
+use url::Url;
 
 use super::document::DocumentError;
 use crate::net::causes::with_causes;
+use crate::net::client::SetupError;
+use crate::net::pem::PemError;
 
 /// A refresh that failed; what was trusted before stays in force.
 #[derive(Debug, thiserror::Error)]
@@ -171,6 +176,44 @@ pub(super) enum SetupProblem {
     InitialRootDocument { file: String, error: DocumentError },
     #[error("there is no initial root.json for it")]
     NoInitialRoot,
-    #[error("{0}")]
-    Mirror(String),
+    #[error(transparent)]
+    Mirror(Box<MirrorError>),
+}
+
+/// Why a repository cannot be asked.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum MirrorError {
+    #[error("{0} is no path of this machine")]
+    NoPath(Url),
+    #[error("{}: {error}", file.display())]
+    Authorities { file: PathBuf, error: PemError },
+    #[error(transparent)]
+    Client(#[from] SetupError),
+}
+
+/// Why what is kept cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {problem}", file.display())]
+pub(super) struct CacheError {
+    pub(super) file: PathBuf,
+    pub(super) problem: CacheProblem,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CacheProblem {
+    #[error(transparent)]
+    File(#[from] std::io::Error),
+    #[error(transparent)]
+    Text(#[from] FromUtf8Error),
+    #[error(transparent)]
+    Json(#[from] JsonError),
+    #[error("expected schemaVersion 1, found {0}")]
+    Version(u32),
+    #[error("{name}: {error}")]
+    Base64 {
+        name: String,
+        error: base64::DecodeError,
+    },
+    #[error("{name}: {error}")]
+    Document { name: String, error: DocumentError },
 }

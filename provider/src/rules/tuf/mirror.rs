@@ -11,7 +11,7 @@ use sigstore_tuf::{Error, Repository};
 use url::Url;
 
 use super::document;
-use super::error::FetchError;
+use super::error::{FetchError, MirrorError};
 use crate::config::Tuf;
 use crate::files;
 use crate::net::body::{Body, BodyError};
@@ -36,24 +36,24 @@ pub(super) enum Mirror {
 
 impl Mirror {
     /// Sets up what the configuration names.
-    pub(super) fn new(tuf: &Tuf) -> Result<Self, String> {
+    pub(super) fn new(tuf: &Tuf) -> Result<Self, MirrorError> {
         if tuf.url.scheme() == "file" {
             return match tuf.url.to_file_path() {
                 Ok(directory) => Ok(Self::Directory(directory)),
-                Err(()) => Err(format!("{} is no path of this machine", tuf.url)),
+                Err(()) => Err(MirrorError::NoPath(tuf.url.clone())),
             };
         }
-        let authorities = tuf
-            .ca
-            .as_deref()
-            .map(|file| pem::read(file).map_err(|error| format!("{}: {error}", file.display())));
+        let authorities = tuf.ca.as_deref().map(|file| {
+            pem::read(file).map_err(|error| MirrorError::Authorities {
+                file: file.to_owned(),
+                error,
+            })
+        });
         let authorities = authorities.transpose()?;
         // Whoever configures a mirror may have it at a private address.
         let guard = Guard::allowing(tuf.url.host_str().map(str::to_owned));
-        let client = client_for_authorities(authorities.as_deref(), guard)
-            .map_err(|error| error.to_string())?;
         Ok(Self::Http {
-            client,
+            client: client_for_authorities(authorities.as_deref(), guard)?,
             base: tuf.url.clone(),
         })
     }
