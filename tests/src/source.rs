@@ -226,6 +226,28 @@ pub fn tokens(source: &str) -> Vec<Token> {
     found
 }
 
+/// What stands before a file's tests, which stand last: `#[cfg(test)]`, and then a module.
+pub fn without_tests(tokens: &[Token]) -> &[Token] {
+    let test = [
+        Token::Mark('#'),
+        Token::Mark('['),
+        Token::Word("cfg".to_owned()),
+        Token::Mark('('),
+        Token::Word("test".to_owned()),
+        Token::Mark(')'),
+        Token::Mark(']'),
+    ];
+    let begins = |rest: &[Token]| {
+        let mut rest = rest.strip_prefix(&test[..])?;
+        while let [Token::Mark('#'), attribute @ ..] = rest {
+            rest = attribute.get(closing(attribute, '[', ']')..)?;
+        }
+        (rest.first() == Some(&Token::Word("mod".to_owned()))).then_some(())
+    };
+    let end = (0..tokens.len()).find(|start| begins(&tokens[*start..]).is_some());
+    end.map_or(tokens, |end| &tokens[..end])
+}
+
 /// `r"…"`, `r#"…"#`, `br"…"`.
 fn raw_string(rest: &str) -> Option<(&str, &str)> {
     let after = rest.strip_prefix("br").or_else(|| rest.strip_prefix('r'))?;
@@ -275,6 +297,16 @@ mod tests {
         }
         fn helper(of: &str) -> String;
     "##;
+
+    #[test]
+    fn the_tests_of_a_file_are_left_out_and_what_is_only_for_them_is_not() {
+        let source = "#[cfg(test)] fn a() {} #[cfg(test)] #[allow(x, y)] mod tests { b }";
+        let tokens = tokens(source);
+        let word = |word: &str| Token::Word(word.to_owned());
+        let before = without_tests(&tokens);
+        assert!(before.contains(&word("a")) && !before.contains(&word("allow")));
+        assert_eq!(without_tests(before), before);
+    }
 
     #[test]
     fn functions_are_found_with_their_owners_attributes_and_texts() {

@@ -10,6 +10,8 @@
 
 mod claims;
 mod dependencies;
+mod der;
+mod errors;
 mod hidden_inputs;
 mod language;
 mod manifests;
