@@ -25,7 +25,7 @@ wasm:
     cargo build --target wasm32-unknown-unknown -p sealgate-policy-wasm --release
     @ls -l target/wasm32-unknown-unknown/release/sealgate_policy_wasm.wasm
 
-# End to end against the real programs: all suites, or those named (signers, keyless, notary, notation, rego, cluster, kyverno).
+# End to end against the real programs: all suites, or those named (tests/e2e.sh --list).
 e2e *suite:
     tests/e2e.sh {{ suite }}
 

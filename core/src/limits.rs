@@ -195,5 +195,6 @@ pub(crate) const REFERENCE_BYTES: usize = 255 + 1 + 128 + 1 + 135;
 /// The largest public exponent of an RSA key: a larger one only burns CPU, and nearly all keys have
 /// 65537.
 pub(crate) const RSA_EXPONENT: u64 = u32::MAX as u64;
+
 /// Bytes of all predicates that one verdict shows: the later ones are left out, and it says so.
 pub(crate) const PREDICATES_BYTES: usize = 1 << 20;

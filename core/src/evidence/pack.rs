@@ -7,7 +7,7 @@
 //!   "subject": {"reference": "r.example.com/app:1.0", "mediaType": "…", "manifest": "<base64>"},
 //!   "artifacts": [{"source": "referrers_api", "manifest": "<base64>", "blobs": ["<base64>"],
 //!                  "omitted": [{"digest": "sha256:…", "why": "larger than 33554432 bytes"}]}],
-//!   "omitted": [{"why": "only the first 1024 referrers were listed"}],
+//!   "omitted": [{"why": "3 possible signatures were left out beside 1024 referrers"}],
 //!   "revocation": [{"kind": "crl", "url": "…", "certificate": "sha256:…",
 //!                   "fetchedAt": "2026-01-31T12:00:00Z", "data": "<base64>", "error": null}]
 //! }

@@ -1,7 +1,8 @@
 //! The implementations of the primitives, behind one small trait.
 //!
 //! Which one runs is decided when compiling: AWS-LC natively, RustCrypto in wasm. The feature
-//! `rust-crypto` builds the other beside AWS-LC, for tests. Both judge every key and signature alike; `tests/wycheproof.rs` and `tests/backends.rs` hold them to that.
+//! `rust-crypto` builds the other beside AWS-LC, for tests. Both judge every key and signature alike;
+//! `core/tests/crypto/wycheproof.rs` and `backends.rs` beside it hold them to that.
 
 #[cfg(not(target_arch = "wasm32"))]
 mod aws_lc;
