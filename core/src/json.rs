@@ -21,10 +21,12 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::io;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::limits;
@@ -170,6 +172,25 @@ impl From<serde_json::Error> for JsonError {
             column: error.column(),
         }
     }
+}
+
+/// How many bytes a value has when it is printed; nothing is kept of them.
+pub(crate) fn printed_length(value: &Value) -> usize {
+    struct Counter(usize);
+    impl io::Write for Counter {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut counter = Counter(0);
+    // Counting cannot fail.
+    let _ = serde_json::to_writer(&mut counter, value);
+    counter.0
 }
 
 /// Whether every integer of a well-formed document has at most 64 bits.
@@ -463,6 +484,18 @@ mod tests {
     }
 
     #[test]
+    fn a_value_has_as_many_bytes_as_its_text() {
+        for text in [
+            "null",
+            r#""é\u0007\"""#,
+            r#"{"a":[1,-2.5,1e300,true],"b":{"c":"x"},"d":[],"e":{}}"#,
+        ] {
+            let value: Value = serde_json::from_str(text).unwrap();
+            assert_eq!(printed_length(&value), value.to_string().len(), "{text}");
+        }
+    }
+
+    #[test]
     fn what_readers_read_differently_is_refused_atk_16() {
         let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
         for (bad, why) in [
@@ -500,7 +533,7 @@ mod tests {
         ] {
             let found = refusal(bad);
             assert!(found.contains("is reserved"), "{bad}: {found}");
-            assert!(parse::<serde_json::Value>(bad.as_bytes()).is_err());
+            assert!(parse::<Value>(bad.as_bytes()).is_err());
         }
     }
 
@@ -583,7 +616,7 @@ mod tests {
             "\"text\"",
         ] {
             let raw: &RawValue = serde_json::from_str(text).unwrap();
-            let tree: serde_json::Value = serde_json::from_str(text).unwrap();
+            let tree: Value = serde_json::from_str(text).unwrap();
             let expected = serde_json_canonicalizer::to_vec(&tree).unwrap();
             assert_eq!(canonical(raw).unwrap(), expected, "{text}");
         }
@@ -596,7 +629,7 @@ mod tests {
         let fields: std::collections::BTreeMap<String, &RawValue> = document.read().unwrap();
         let part = document.part(fields["a"]).unwrap();
         assert_eq!(
-            part.read::<serde_json::Value>().unwrap(),
+            part.read::<Value>().unwrap(),
             serde_json::json!({"b": [1, 2]})
         );
         let copy = fields["a"].to_owned();

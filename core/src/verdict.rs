@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use crate::crypto::Scheme;
 use crate::digest::Digest;
+use crate::json;
 use crate::limits;
 use crate::policy::{Action, Mode, SubjectType};
 use crate::reason::{Class, Reason};
@@ -441,7 +442,7 @@ impl Attestation {
         let Some(predicate) = &self.predicate else {
             return;
         };
-        let bytes = predicate.to_string().len();
+        let bytes = json::printed_length(predicate);
         match left.checked_sub(bytes) {
             Some(rest) => *left = rest,
             None => {
