@@ -143,6 +143,7 @@ impl RegistryClient {
     /// The signatures of a list that is too long, if the registry can list them alone.
     async fn add_filtered(&self, errand: &Errand<'_>, list: &mut List) {
         let mut whole = true;
+        let left_out = std::mem::take(&mut list.entries.left_out);
         for kind in SIGNATURE_TYPES {
             let errand = Errand {
                 most: FILTERED_BYTES,
@@ -158,6 +159,8 @@ impl RegistryClient {
                 }
             }
         }
+        // What they leave out stands in the whole list, too, and was counted as far as that was read.
+        list.entries.left_out = list.entries.left_out.max(left_out);
         list.omitted.push(match whole {
             true => "of a list of referrers that is too long only the signatures were read",
             false => "a list of referrers that is too long was not read to its end",
