@@ -15,11 +15,11 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, PublicKeyData,
 };
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use sealgate_core::UnixTime;
 use x509_cert::Certificate;
 use x509_cert::der::{Decode, Encode};
+
+use crate::net::pem::{self, PemError};
 
 const DAY: i64 = 24 * 3600;
 
@@ -199,9 +199,10 @@ fn date(at: UnixTime) -> time::OffsetDateTime {
         .unwrap_or(time::OffsetDateTime::UNIX_EPOCH)
 }
 
-fn certificate(file: &Path, pem: &[u8]) -> Result<Certificate, SelfSignedError> {
-    let der = CertificateDer::from_pem_slice(pem).map_err(|e| wrong(file, e))?;
-    Certificate::from_der(&der).map_err(|e| wrong(file, e))
+fn certificate(file: &Path, text: &[u8]) -> Result<Certificate, SelfSignedError> {
+    let found = pem::certificates(text).map_err(|e| wrong(file, e))?;
+    let first = found.first().ok_or_else(|| wrong(file, PemError::None))?;
+    Certificate::from_der(first).map_err(|e| wrong(file, e))
 }
 
 fn expiry(certificate: &Certificate) -> i64 {
@@ -265,7 +266,7 @@ mod tests {
             ca,
             "clients that trust the CA go on trusting"
         );
-        let der = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+        let der = |text: &str| pem::certificates(text.as_bytes()).unwrap().remove(0);
         let (root, renewed) = (der(&ca), der(&read(made.certificate())));
         let renewed = EndEntityCert::try_from(&renewed).unwrap();
         let provider = rustls::crypto::aws_lc_rs::default_provider();
