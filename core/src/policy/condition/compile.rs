@@ -8,16 +8,19 @@ use cel::common::ast::{
 use cel::common::types::CelInt;
 use regex::Regex;
 
+use super::found::{self, Part};
 use super::names::{self, Names};
 use super::operations::{self, Patterns};
 use super::{ConditionError, meter};
 use crate::limits;
 
-/// An expression that counts its steps, and the patterns that it spells out.
+/// An expression that counts its steps, the patterns that it spells out, and what it reads.
 #[derive(Debug)]
 pub(super) struct Compiled {
     pub(super) expression: IdedExpr,
     pub(super) patterns: Patterns,
+    /// If there are several, the meter knows which was false.
+    pub(super) parts: Vec<Part>,
 }
 
 impl Compiled {
@@ -35,9 +38,14 @@ impl Compiled {
         };
         compiler.visit(&mut expression)?;
         names::check_result(program.expression())?;
+        let parts = found::parts(program.expression());
+        if parts.len() > 1 {
+            tell(&mut expression, &mut 0);
+        }
         Ok(Self {
             expression,
             patterns: Patterns(compiler.patterns.into()),
+            parts,
         })
     }
 }
@@ -222,6 +230,26 @@ fn depth(expression: &IdedExpr) -> usize {
         }
     }
     deepest
+}
+
+/// Has each part of a conjunction say if it is false, by its number, from left to right.
+fn tell(expression: &mut IdedExpr, number: &mut i64) {
+    if let Expr::Call(call) = &mut expression.expr
+        && call.func_name == operators::LOGICAL_AND
+    {
+        return call.args.iter_mut().for_each(|part| tell(part, number));
+    }
+    let part = std::mem::take(expression);
+    expression.expr = Expr::Call(CallExpr {
+        func_name: operations::TELL.to_owned(),
+        target: None,
+        args: vec![
+            part,
+            Expr::Literal(LiteralValue::Int(CelInt::from(*number))).into_ided(),
+            variable(meter::NAME),
+        ],
+    });
+    *number += 1;
 }
 
 /// Puts an operator's operation in its place.

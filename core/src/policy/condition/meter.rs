@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use cel::ExecutionError;
 use cel::common::types::Type;
@@ -19,6 +19,7 @@ static TYPE: Type = Type::new_unspecified_type("sealgate.Meter");
 #[derive(Clone, Debug, Default)]
 pub(super) struct Meter {
     bad_pattern: Arc<AtomicBool>,
+    false_part: Arc<AtomicUsize>,
 }
 
 impl Meter {
@@ -40,6 +41,16 @@ impl Meter {
     /// Whether that ended it, whatever the expression made of the error.
     pub(super) fn is_pattern_bad(&self) -> bool {
         self.bad_pattern.load(Ordering::Relaxed)
+    }
+
+    /// Notes which part of a conjunction is false; that ends it.
+    pub(super) fn note_false(&self, part: usize) {
+        self.false_part.store(part, Ordering::Relaxed);
+    }
+
+    /// The part of a conjunction that was false; where there is one part, that.
+    pub(super) fn false_part(&self) -> usize {
+        self.false_part.load(Ordering::Relaxed)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Conditions on predicates, in the Common Expression Language (CEL).
 //!
 //! The one variable is `predicate`. Evaluation has no clock, no IO and no state, and its result
-//! is the same everywhere: maps are gone through in the order of their keys, and messages show
-//! no values. `text.matches(pattern)` finds the pattern anywhere in the text, as CEL defines it,
+//! is the same everywhere: maps are gone through in the order of their keys. What is false shows in
+//! a few words what it found (`found.rs`); other messages show no values. `text.matches(pattern)` finds the pattern anywhere in the text, as CEL defines it,
 //! in linear time; there are no functions of time.
 //!
 //! What a condition costs is counted while it is evaluated (`meter.rs`), in the budget of the
@@ -11,6 +11,7 @@
 //! compiled when the policy is read; others must be short.
 
 mod compile;
+mod found;
 mod meter;
 mod names;
 mod operations;
@@ -145,27 +146,38 @@ impl Condition {
         );
         let result = Value::resolve_val(&self.compiled.expression, &scope);
         // Whatever became of the rest: `true || failing` is true, but not proved in time.
-        if let Some(exceeded) = budget::exceeded() {
-            return Err(Reason::new(
-                Code::LimitExceeded,
-                format!("the condition {:?}: {exceeded}", self.source),
-            ));
-        }
+        self.within_budget()?;
         if meter.is_pattern_bad() {
             return Err(self.error("a pattern in the predicate is none, or too large"));
         }
         let value = result.map_err(|error| self.error(&explain(&error)))?;
         match value.downcast_ref::<CelBool>().map(|value| *value.inner()) {
             Some(true) => Ok(()),
-            Some(false) => Err(Reason::new(
-                Code::ConditionFailed,
-                format!("the condition {:?} is false", self.source),
-            )),
+            Some(false) => {
+                let part = self.compiled.parts.get(meter.false_part());
+                let told = part.map(|part| part.is_false(&self.source, &scope, meter));
+                self.within_budget()?;
+                let told = match told {
+                    Some(Ok(told)) => told,
+                    _ => format!("the condition {:?} is false", self.source),
+                };
+                Err(Reason::new(Code::ConditionFailed, told))
+            }
             None => Err(self.error(&format!(
                 "expected true or false, found a value of type {}",
                 value.get_type().name()
             ))),
         }
+    }
+
+    fn within_budget(&self) -> Result<(), Reason> {
+        let exceeded = |exceeded| {
+            Err(Reason::new(
+                Code::LimitExceeded,
+                format!("the condition {:?}: {exceeded}", self.source),
+            ))
+        };
+        budget::exceeded().map_or(Ok(()), exceeded)
     }
 
     fn error(&self, why: &str) -> Reason {

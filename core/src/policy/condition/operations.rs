@@ -31,6 +31,8 @@ pub(super) const WITHIN: &str = "@within";
 pub(super) const MATCHES: &str = "@matches";
 /// `(text, pattern, meter)`
 pub(super) const FINDS: &str = "@finds";
+/// `(truth, number of the part, meter)`: the same, once it is noted if it is false.
+pub(super) const TELL: &str = "@tell";
 
 /// The variable with the compiled patterns.
 pub(super) const PATTERNS: &str = "@patterns";
@@ -65,7 +67,7 @@ impl StaticVal for Patterns {}
 
 /// Declares the functions.
 pub(super) fn add_to(env: &mut Env) {
-    let functions: [(&str, usize, cel::common::functions::Function); 8] = [
+    let functions: [(&str, usize, cel::common::functions::Function); 9] = [
         (KEEP, 2, keep),
         (ADDEND, 2, addend),
         (EACH, 2, each),
@@ -74,6 +76,7 @@ pub(super) fn add_to(env: &mut Env) {
         (WITHIN, 3, within),
         (MATCHES, 4, matches),
         (FINDS, 3, finds),
+        (TELL, 3, tell),
     ];
     for (name, arguments, function) in functions {
         let types = (0..arguments).map(|_| DYN_TYPE).collect();
@@ -186,6 +189,17 @@ fn finds<'b, 'v>(arguments: Vec<CowVal<'b, 'v>>) -> Resolved<'b, 'v> {
     Ok(boolean(pattern.is_match(text)))
 }
 
+fn tell<'b, 'v>(arguments: Vec<CowVal<'b, 'v>>) -> Resolved<'b, 'v> {
+    let ([value, number], meter) = split(arguments)?;
+    let is_false = value.downcast_ref::<CelBool>().map(|value| *value.inner()) == Some(false);
+    let number = number.downcast_ref::<CelInt>().map(|n| *n.inner());
+    let number = number.and_then(|number| usize::try_from(number).ok());
+    if let Some(number) = number.filter(|_| is_false) {
+        meter.note_false(number);
+    }
+    Ok(value)
+}
+
 fn boolean<'b, 'v>(value: bool) -> CowVal<'b, 'v> {
     CowVal::owned(CelBool::from(value))
 }
@@ -198,7 +212,7 @@ fn text<'a>(value: &'a dyn Val, meter: &Meter) -> Result<&'a str, ExecutionError
     }
 }
 
-fn text_steps(value: &dyn Val) -> usize {
+pub(super) fn text_steps(value: &dyn Val) -> usize {
     if let Some(text) = value.downcast_ref::<CelString>() {
         text.inner().len() / TEXT
     } else if let Some(bytes) = value.downcast_ref::<CelBytes>() {
@@ -209,7 +223,7 @@ fn text_steps(value: &dyn Val) -> usize {
 }
 
 /// The elements of a list or map; none of anything else.
-fn length(value: &dyn Val) -> usize {
+pub(super) fn length(value: &dyn Val) -> usize {
     value.as_sizer().map_or(0, |sizer| {
         usize::try_from(*sizer.size().inner()).unwrap_or(usize::MAX)
     })

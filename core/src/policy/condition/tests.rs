@@ -342,6 +342,128 @@ fn what_cannot_be_evaluated_says_why() {
 }
 
 #[test]
+fn what_is_false_says_what_it_found() {
+    let predicate = json!({
+        "runDetails": {"builder": {"id": "https://github.com/acm/builder"}},
+        "n": 3, "neg": -3, "f": 1.5, "t": false, "nothing": null, "l": [1, 2], "m": {"a-b": "x"},
+        "materials": [{"uri": "git+https://example.com/app"}],
+        "long": "é".repeat(81), "fits": "é".repeat(80),
+        "hostile": "a\u{202e}\n\u{1b}[31m\"",
+    });
+    let long = "é".repeat(80);
+    for (condition, found) in [
+        (
+            "predicate.runDetails.builder.id.startsWith('https://github.com/acme/')",
+            ": predicate.runDetails.builder.id is \"https://github.com/acm/builder\"",
+        ),
+        ("predicate.n == 4", ": predicate.n is 3"),
+        ("3 > predicate.n", ": predicate.n is 3"),
+        ("!(predicate.neg < 0)", ": predicate.neg is -3"),
+        ("predicate.f == 2.5", ": predicate.f is 1.5"),
+        ("predicate.t", ": predicate.t is false"),
+        ("predicate.nothing == 'x'", ": predicate.nothing is null"),
+        (
+            "size(predicate.l) == 7",
+            ": predicate.l is a list of 2 element(s)",
+        ),
+        (
+            "predicate.l.exists(x, x == 7)",
+            ": predicate.l is a list of 2 element(s)",
+        ),
+        ("'z' in predicate.m", ": predicate.m is a map of 1 key(s)"),
+        ("'z' in predicate", ": predicate is a map of 12 key(s)"),
+        (
+            "predicate.m['a-b'] == 'y'",
+            ": predicate.m[\"a-b\"] is \"x\"",
+        ),
+        (
+            "predicate.materials[0].uri.matches('^https:')",
+            ": predicate.materials[0].uri is \"git+https://example.com/app\"",
+        ),
+        ("has(predicate.m.z)", ": predicate.m.z is absent"),
+        ("!has(predicate.n)", ": predicate.n is 3"),
+        // What decided, and not what was read beside it.
+        (
+            "predicate.n == 3 && predicate.f == 2.5",
+            ": predicate.f is 1.5",
+        ),
+        (
+            "(predicate.n == 4 && predicate.t) && predicate.f == 2.5",
+            ": predicate.n is 3",
+        ),
+        (
+            "predicate.absent == 1 && predicate.n == 4",
+            ": predicate.n is 3",
+        ),
+        (
+            "predicate.n == 4 || predicate.t",
+            ": predicate.n is 3, predicate.t is false",
+        ),
+        (
+            "predicate.n == 1 || predicate.n == 2 || predicate.f == 3.0 || predicate.t || predicate.neg == 0",
+            ": predicate.n is 3, predicate.f is 1.5, predicate.t is false, …",
+        ),
+        (
+            "predicate.l[predicate.l[0]] == 7",
+            ": predicate.l is a list of 2 element(s), predicate.l[0] is 1",
+        ),
+        (
+            "predicate.l.exists(x, x > 7 && predicate.n == x)",
+            ": predicate.l is a list of 2 element(s), predicate.n is 3",
+        ),
+        // Another variable of that name.
+        (
+            "predicate.materials.all(predicate, predicate.uri == 'x')",
+            ": predicate.materials is a list of 1 element(s)",
+        ),
+        ("false", ""),
+        ("1 == 2", ""),
+        (
+            "predicate.fits == ''",
+            &format!(": predicate.fits is \"{long}\""),
+        ),
+        (
+            "predicate.long == ''",
+            &format!(": predicate.long is \"{long}\"…"),
+        ),
+        (
+            "predicate.hostile == ''",
+            r#": predicate.hostile is "a\u{202e}\n\u{1b}[31m\"""#,
+        ),
+    ] {
+        let expected = format!("the condition {condition:?} is false{found}");
+        let expected = Err(Reason::new(Code::ConditionFailed, expected));
+        assert_eq!(holds(condition, &predicate), expected);
+    }
+}
+
+/// The beginning of a long condition stands before what it found.
+#[test]
+fn what_was_found_is_said_of_long_conditions() {
+    let tried: Vec<_> = (0..60).map(|i| format!("predicate.a == {i}")).collect();
+    let reason = holds(&tried.join(" || "), &json!({"a": 99})).unwrap_err();
+    assert_eq!(reason.code, Code::ConditionFailed, "{reason}");
+    assert!(
+        reason.message.ends_with("\"… is false: predicate.a is 99"),
+        "{reason}"
+    );
+    assert!(reason.message.len() < 600, "{reason}");
+}
+
+/// To say what was found costs steps, too.
+#[test]
+fn what_was_found_is_within_the_budget() {
+    let condition = [Condition::new("predicate.a.b == 'x'").unwrap()];
+    let predicate = json!({"a": {"b": "y".repeat(160)}});
+    // One to compare; one for each field and the path, and ten for the text.
+    for (steps, code) in [(13, Code::LimitExceeded), (14, Code::ConditionFailed)] {
+        let others = limits::CONDITION_STEPS - steps;
+        let reason = check_after(others, &condition, &predicate).unwrap_err();
+        assert_eq!(reason.code, code, "{reason}");
+    }
+}
+
+#[test]
 fn what_cannot_be_meant_is_refused_when_the_policy_is_read() {
     for (source, why) in [
         ("predicat.n == 1", "there is no variable \"predicat\""),
