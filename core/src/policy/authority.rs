@@ -65,6 +65,35 @@ pub struct TrustedKey {
     pub valid_for: Window,
 }
 
+/// Digits of a fingerprint that stand for a key without a name.
+const DIGITS: usize = 12;
+
+impl TrustedKey {
+    /// The name of a key that has none in its policy: that of its file, or the beginning of its
+    /// fingerprint. A name decides nothing; two files of one name are two keys.
+    pub(crate) fn name_of(key: &PublicKey, file: Option<&str>) -> String {
+        let file = file.and_then(|path| path.rsplit('/').next());
+        match file.filter(|name| !name.is_empty()) {
+            Some(name) => name.to_owned(),
+            None => beginning(key),
+        }
+    }
+
+    /// The name with the whole fingerprint, or that alone where the name is a part of it.
+    pub(crate) fn shown(&self) -> String {
+        let fingerprint = self.key.fingerprint();
+        match self.name == beginning(&self.key) {
+            true => format!("sha256:{fingerprint}"),
+            false => format!("{} (sha256:{fingerprint})", self.name),
+        }
+    }
+}
+
+fn beginning(key: &PublicKey) -> String {
+    let digits: String = key.fingerprint().chars().take(DIGITS).collect();
+    format!("sha256:{digits}…")
+}
+
 /// Trust in identities that a Sigstore certificate authority vouches for.
 #[derive(Clone, Debug)]
 pub struct KeylessAuthority {

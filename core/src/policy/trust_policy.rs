@@ -274,9 +274,13 @@ impl Reader<'_> {
             .into_iter()
             .filter_map(|place| Some((place, fields.take(place)?)))
             .collect();
+        let file = match places.as_slice() {
+            [("file", path)] => path.text(),
+            _ => None,
+        };
         let key = match places.as_slice() {
             [("data", data)] => data.checked(|text| PublicKey::from_pem(text.as_bytes())),
-            [("file", path)] => path.text().and_then(|text| {
+            [("file", path)] => file.and_then(|text| {
                 let source = KeySource {
                     policy_file: self.file.to_owned(),
                     path: text.to_owned(),
@@ -303,7 +307,7 @@ impl Reader<'_> {
         let key = key?;
         Some(TrustedKey {
             name: match name {
-                None => format!("sha256:{}", key.fingerprint()),
+                None => TrustedKey::name_of(&key, file),
                 Some(name) => name?,
             },
             key,

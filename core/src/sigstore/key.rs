@@ -133,8 +133,7 @@ fn check_validity(
 }
 
 fn no_key_matches(entity: &SignedEntity, authority: &KeyAuthority) -> Reason {
-    let name = |key: &TrustedKey| format!("{} (sha256:{})", key.name, key.key.fingerprint());
-    let keys: Vec<_> = authority.keys.iter().map(name).collect();
+    let keys: Vec<_> = authority.keys.iter().map(TrustedKey::shown).collect();
     let hint = match &entity.material {
         Material::KeyHint(hint) if !hint.is_empty() => format!("; it names the key {hint:?}"),
         _ => String::new(),

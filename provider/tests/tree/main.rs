@@ -97,3 +97,53 @@ fn a_tree_names_who_did_his_part_and_what_is_missing() {
     assert!(tree.starts_with(&format!("{IMAGE}: verified\n")), "{tree}");
     assert_eq!(code, Some(0));
 }
+
+/// A key that has no name in its policy is called by its file, or by what its fingerprint begins
+/// with; two files of one name are two keys.
+#[test]
+fn a_key_without_a_name_is_called_by_its_file_or_its_fingerprint() {
+    let folder = tempfile::tempdir().unwrap();
+    let [old, new, third, stranger] = [0; 4].map(|_| SigningKey::generate(Kind::P256));
+    for (place, key) in [("old", &old), ("new", &new)] {
+        std::fs::create_dir(folder.path().join(place)).unwrap();
+        let file = folder.path().join(place).join("release.pub");
+        std::fs::write(file, key.public_pem()).unwrap();
+    }
+    let policy = json!({
+        "apiVersion": "sealgate.dev/v1alpha1",
+        "kind": "TrustPolicy",
+        "metadata": {"name": "production"},
+        "spec": {
+            "images": [{"glob": "**"}],
+            "authorities": [{"name": "release", "keys": [
+                {"file": "old/release.pub"}, {"file": "new/release.pub"}, {"data": third.public_pem()},
+            ]}],
+        },
+    })
+    .to_string();
+    let fingerprint = |key: &SigningKey| {
+        let key = sealgate_core::PublicKey::from_pem(key.public_pem().as_bytes()).unwrap();
+        key.fingerprint()
+    };
+    let signed_by = |key: &SigningKey| {
+        let image = Pack::image(IMAGE, "a");
+        let payload = sign::simple_signing(&image.repository(), &image.digest(), &Value::Null);
+        image.with_cosign(&[sign::cosign_layer(key, payload)])
+    };
+    for (key, called) in [
+        (&old, "release.pub".to_owned()),
+        (&new, "release.pub".to_owned()),
+        (&third, format!("sha256:{}…", &fingerprint(&third)[..12])),
+    ] {
+        let (code, tree) = replay(folder.path(), &signed_by(key), &policy);
+        assert!(tree.contains(&format!("└─ key {called}\n")), "{tree}");
+        assert_eq!(code, Some(0));
+    }
+    let (code, tree) = replay(folder.path(), &signed_by(&stranger), &policy);
+    let [old, new, third] = [&old, &new, &third].map(fingerprint);
+    let keys = format!(
+        "none of the keys release.pub (sha256:{old}), release.pub (sha256:{new}), sha256:{third}: another"
+    );
+    assert!(tree.contains(&keys), "{tree}");
+    assert_eq!(code, Some(1));
+}
