@@ -23,6 +23,7 @@
 //! | `files` | how files are read, and read again, without waiting for anybody |
 //! | [`config`] | the configuration file |
 //! | `question` | what a caller asks about |
+//! | [`words`] | what is said of an image that is not let in |
 //! | `shares`, `flight`, `remembered`, `workers`, `clock` | fair shares, work done once, what is kept for a while, threads, time |
 
 mod api;
@@ -50,6 +51,7 @@ pub mod server;
 mod service;
 mod shares;
 mod upstream;
+pub mod words;
 mod workers;
 
 pub use app::{App, Running, StartError};

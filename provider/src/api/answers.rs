@@ -90,10 +90,13 @@ enum Known {
 }
 
 impl Answered<'_> {
-    /// Bytes of its verdict.
+    /// Bytes of its verdict, and of what is said beside it.
     pub(super) fn size(&self) -> usize {
         match &self.answer {
-            Ok(decision) => decision.judged.json.len(),
+            Ok(decision) => {
+                let judged = &decision.judged;
+                judged.json.len() + judged.message.as_ref().map_or(0, String::len)
+            }
             Err(_) => 0,
         }
     }

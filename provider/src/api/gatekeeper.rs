@@ -69,38 +69,16 @@ fn pinned<'a>(answered: &'a Answered<'_>) -> Item<'a> {
         Err(error) => return Item::wrong(error),
     };
     let judged = &decision.judged;
+    // The mutating webhook comes first: where it refuses, the constraint says nothing.
     let image: &str = match (judged.verified, judged.outcome) {
         (true, Outcome::NotCovered) => &answered.image,
         (true, _) => &judged.reference,
-        (false, outcome) => {
-            let why = judged.message.as_deref().unwrap_or("no policy passed");
-            let code = judged
-                .reasons
-                .first()
-                .map_or("denied", |code| code.as_str());
-            return Item::Error(format!(
-                "{} is {}: {why} [{code}]. {}.",
-                judged.reference,
-                outcome.as_str(),
-                what_to_do(outcome),
-            ));
+        (false, _) => {
+            let why = judged.message.clone();
+            return Item::Error(why.unwrap_or_default());
         }
     };
     let mut json = Vec::with_capacity(image.len() + 2);
     wire::write_string(&mut json, image);
     Item::Value(Cow::Owned(json))
-}
-
-/// What whoever deploys can do, in the words of the constraint template: the mutating webhook
-/// comes first, and where it refuses, the constraint says nothing.
-fn what_to_do(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Unsigned => "Sign it where it is built, and deploy again in a few minutes",
-        Outcome::Untrusted => "Deploy one from a trusted pipeline, or ask the platform team",
-        Outcome::Invalid => "Do not run it; tell the security team",
-        Outcome::NoPolicy => {
-            "Deploy an image that one covers, or ask the platform team for a policy"
-        }
-        _ => "Ask the platform team for the provider's audit log",
-    }
 }

@@ -4,9 +4,10 @@
 //! {"images": ["nginx:1.25", "registry.example.com/app"], "namespace": "prod", "policy": "release"}
 //! ```
 //!
-//! A wrong image has `{"image": {"requested"}, "verified": false, "error": {"code", "message"}}`
-//! in its place. If one image is undecided, the status is 503 and there is
-//! `{"error": {"code", "message"}}` alone.
+//! A verdict that refuses its image has a `message` for whoever deploys beside what core wrote: the
+//! image, what is the matter, and what to do. A wrong image has `{"image": {"requested"}, "verified":
+//! false, "message", "error": {"code", "message"}}` in its place. If one image is undecided, the status
+//! is 503 and there is `{"error": {"code", "message", "help"}}` alone.
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,10 +21,11 @@ use tokio::time::Instant;
 
 use super::answers::{Answered, Form};
 use super::reply::{Rejection, Reply};
-use super::{Api, Asking};
+use super::{Api, Asking, wire};
 use crate::question::{KeyError, Question};
-use crate::service::{NoDecision, size};
+use crate::service::{Decision, NoDecision, size};
 use crate::shares::Share;
+use crate::words;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -98,7 +100,7 @@ impl Api {
                 .images
                 .iter()
                 .map(|image| match same(image).map(|one| &one.answer) {
-                    Some(Ok(decision)) => decision.to_json(),
+                    Some(Ok(decision)) => told(decision),
                     Some(Err(error)) => wrong(image, error),
                     None => wrong(image, &KeyError::Empty),
                 });
@@ -173,10 +175,23 @@ fn list(name: &str, elements: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
     body
 }
 
+/// A verdict, and if it refuses its image, what to say.
+fn told(decision: &Decision) -> Vec<u8> {
+    let mut json = decision.to_json();
+    if let Some(message) = &decision.judged.message {
+        json.pop();
+        json.extend_from_slice(b",\"message\":");
+        wire::write_string(&mut json, message);
+        json.push(b'}');
+    }
+    json
+}
+
 fn wrong(image: &str, error: &KeyError) -> Vec<u8> {
     let json = serde_json::json!({
         "image": {"requested": image},
         "verified": false,
+        "message": words::wrong_key(image, error.code(), &error.to_string()),
         "error": {"code": error.code(), "message": error.to_string()},
     });
     json.to_string().into_bytes()

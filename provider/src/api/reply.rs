@@ -8,6 +8,7 @@ use super::{json, wire};
 use crate::callers::Refusal;
 use crate::observe::metrics::{Answer, Route};
 use crate::shares::Share;
+use crate::words;
 
 /// A reply, with what is counted and logged about it.
 pub(super) struct Reply {
@@ -172,10 +173,13 @@ impl Rejection {
                 (status, wire::system_error(&message))
             }
             Route::Verify | Route::Evidence => {
-                let error = serde_json::json!({
-                    "error": {"code": self.code, "message": &self.message}
-                });
-                (self.status, error.to_string().into_bytes())
+                let mut error = serde_json::json!({"code": self.code, "message": &self.message});
+                if matches!(self.answer, Answer::Undecided | Answer::Shed) {
+                    let help = words::without_verdict(self.code).todo;
+                    error["help"] = format!("{help}.").into();
+                }
+                let body = serde_json::json!({"error": error});
+                (self.status, body.to_string().into_bytes())
             }
         };
         Reply {

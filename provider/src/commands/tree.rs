@@ -6,6 +6,7 @@ use sealgate_core::verdict::{Outcome, Passed, PolicyReport, Signer, SignerKind, 
 use sealgate_core::{Reason, Verdict};
 
 use super::no_verdict::NoVerdict;
+use crate::words::{self, Refusal};
 
 /// Whether to colour.
 #[derive(Clone, Copy, Debug)]
@@ -89,6 +90,9 @@ pub(super) fn verdict(verdict: &Verdict, style: Style) -> String {
     if let Some(until) = verdict.valid_until {
         branches.push(vec![format!("valid until {until}")]);
     }
+    if let Some(refusal) = Refusal::of(verdict) {
+        branches.push(vec![format!("the image {}", refusal.in_short())]);
+    }
     for line in leaves(branches) {
         out.push_str(&line);
         out.push('\n');
@@ -98,11 +102,14 @@ pub(super) fn verdict(verdict: &Verdict, style: Style) -> String {
 
 /// An answer that could not be given.
 pub(super) fn undecided(image: &str, none: &NoVerdict, style: Style) -> String {
+    let words = words::without_verdict(none.code);
     format!(
-        "{image}: {}\n└─ {}: {}\n",
+        "{image}: {}\n├─ {}: {}\n└─ the image {}. {}.\n",
         style.doubtful("undecided"),
         none.code,
-        none.message
+        none.message,
+        words.what,
+        words.todo
     )
 }
 

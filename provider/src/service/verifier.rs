@@ -15,6 +15,7 @@ use crate::observe::audit::VerdictPart;
 use crate::observe::metrics::{Metrics, Work};
 use crate::rules::Rules;
 use crate::shares::{Bounds, Crowded, Party, Shares};
+use crate::words::Refusal;
 use crate::workers::{Panicked, Workers};
 
 /// Evidence up to this size never waits behind larger evidence.
@@ -170,7 +171,7 @@ impl CachedVerdict {
             verified: verdict.verified,
             outcome: verdict.outcome,
             reference: verdict.image.reference.clone(),
-            message: verdict.reasons.first().map(|reason| reason.message.clone()),
+            message: Refusal::of(verdict).map(|refusal| refusal.sentence()),
             reasons: verdict.reasons.iter().map(|reason| reason.code).collect(),
             audit: VerdictPart::new(verdict, policies_revision, trust_revision, evidence),
             at,

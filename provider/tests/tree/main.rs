@@ -60,13 +60,14 @@ fn a_tree_names_who_did_his_part_and_what_is_missing() {
             "\
 {IMAGE}: unsigned
 │ {IMAGE}@{digest}
-└─ ✗ policy production (enforce)
-   ├─ ✓ release
-   │  └─ key release
-   │     └─ cosign_signature, ecdsa-p256-sha256
-   ├─ ✗ ci
-   │  └─ found nothing by this authority
-   └─ no_matching_attestation: the rule \"provenance\" expects a verified attestation of type {PROVENANCE} by ci
+├─ ✗ policy production (enforce)
+│  ├─ ✓ release
+│  │  └─ key release
+│  │     └─ cosign_signature, ecdsa-p256-sha256
+│  ├─ ✗ ci
+│  │  └─ found nothing by this authority
+│  └─ no_matching_attestation: the rule \"provenance\" expects a verified attestation of type {PROVENANCE} by ci
+└─ the image lacks an attestation [no_matching_attestation]. Attest it where it is built, and deploy again.
 "
         )
     );
@@ -87,7 +88,8 @@ fn a_tree_names_who_did_his_part_and_what_is_missing() {
 │  │  └─ key ci
 │  │     └─ sigstore_bundle_v0.3, ecdsa-p256-sha256
 │  └─ threshold_not_met: expected an image signature by ci (1 of ci); ci made an attestation, but did not sign the image
-└─ ✓ attestation production/provenance: {PROVENANCE}
+├─ ✓ attestation production/provenance: {PROVENANCE}
+└─ the image lacks a signature [threshold_not_met]. Have the missing one sign it, and deploy again.
 "
         )
     );

@@ -67,7 +67,11 @@ pub(crate) fn run(world: &World, table: &mut Table) {
     let (unsigned, _) = world.image("not-pinned");
     let (outcome, _) = mutated(pod("prod", "not-pinned", &[&unsigned]));
     let scenario = "Pod, unsigned, is not pinned but refused";
-    table.admission(scenario, Expect::Denied("is unsigned"), &outcome);
+    table.admission(
+        scenario,
+        Expect::Denied("is not signed as the policy demands"),
+        &outcome,
+    );
     kubectl
         .must(&["delete", "-f", &sample.display().to_string()])
         .unwrap();

@@ -229,7 +229,11 @@ fn mutation(world: &World, table: &mut Table) {
     let (unsigned, _) = world.image("ratify-not-pinned");
     let scenario = "… and refuses what is unsigned";
     let outcome = create(world, "not-pinned", &unsigned);
-    table.admission(scenario, Expect::Denied("is unsigned"), &outcome);
+    table.admission(
+        scenario,
+        Expect::Denied("is not signed as the policy demands"),
+        &outcome,
+    );
     let name = ["delete", "assign", "ratify-mutate-pod-containers"];
     kubectl.must(&name).unwrap();
 }

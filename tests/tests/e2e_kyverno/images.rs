@@ -20,7 +20,7 @@ pub(crate) fn run(world: &World, table: &mut Table) {
     world.signer.sign(&world.stranger, &by_stranger).unwrap();
     let nowhere = format!("{NOWHERE}/prod/app:v1");
 
-    let unsigned_says = format!("{unsigned}: ");
+    let unsigned_says = format!("image \"{unsigned}\" is not signed as the policy demands");
     let cases = [
         ("signed by cosign v3", pod(&signed), Expect::Passes),
         ("signed, by digest", pod(&pinned), Expect::Passes),
@@ -34,7 +34,7 @@ pub(crate) fn run(world: &World, table: &mut Table) {
         (
             "signed by a stranger",
             pod(&strangers),
-            Expect::Refused("verifies with none of the keys"),
+            Expect::Refused("is not signed by anyone whom the policy trusts"),
         ),
         (
             "registry down",

@@ -167,15 +167,30 @@ async fn mutation_pins_what_was_verified_and_refuses_the_rest() {
     let pinned = format!("{signed}@{}", image.digest);
     assert_eq!(reply.value(&signed), pinned);
     let refused = reply.error(&unsigned);
-    assert!(
-        refused.contains("is unsigned: the image has no signature; expected"),
-        "{refused}"
+    // The same words at every door: the demands of the policy are the end of the reason, which is cut.
+    let digest = reply.error(&unsigned);
+    let digest = digest.split("sha256:").nth(1).map(|rest| &rest[..12]);
+    let words = format!(
+        "image \"{unsigned}\" is not signed as the policy demands (policy \"production\", sha256:{}…: \
+         the image has no signature; expected ",
+        digest.unwrap()
     );
+    assert!(refused.starts_with(&words), "{refused}");
     assert!(
         refused.ends_with(
-            "[no_signatures]. Sign it where it is built, and deploy again in a few minutes."
+            " [no_signatures]. Sign it where it is built, and deploy again in a few minutes."
         ),
         "{refused}"
+    );
+    assert!(refused.chars().count() <= 300, "{refused}");
+    let body = json!({"images": [unsigned, "a b"]}).to_string();
+    let told = world.post("/v1/verify", body).await;
+    assert_eq!(told.body["verdicts"][0]["message"], refused);
+    assert_eq!(
+        told.body["verdicts"][1]["message"],
+        "image \"a b\" cannot be asked about (image_unparsable: \"a b\" is not an image: an image \
+         reference is printable ASCII without spaces, found \" \"). Correct the image name; if it \
+         is right, the platform team should look at the constraint's policy parameter."
     );
     assert!(reply.error("").contains("the key is empty"));
 
@@ -186,7 +201,7 @@ async fn mutation_pins_what_was_verified_and_refuses_the_rest() {
 #[tokio::test]
 async fn mutation_leaves_images_that_no_policy_covers_as_they_are_l28() {
     for (no_match, expected) in [
-        (NoMatchPolicy::Deny, Err("is no_policy")),
+        (NoMatchPolicy::Deny, Err("is covered by no trust policy")),
         (NoMatchPolicy::DangerAllowUnverified, Ok(())),
     ] {
         let world = World::with(|config| {
@@ -231,7 +246,11 @@ async fn the_image_field_of_a_pod_chooses_no_policy_rt_11() {
             assert!(error.contains("an image name alone"), "{error}");
         }
         let plain = world.post(route, provider_request(&[&unsigned])).await;
-        assert!(plain.error(&unsigned).contains("is unsigned"));
+        assert!(
+            plain
+                .error(&unsigned)
+                .contains("is not signed as the policy demands")
+        );
     }
     // Where whoever asks vouches for the key, the forms are read.
     let reply = world.validate(&[keys[0]]).await;

@@ -20,3 +20,4 @@ mod sources;
 mod suite;
 mod traps;
 mod verdicts;
+mod words;

@@ -49,7 +49,7 @@ pub(crate) struct CachedVerdict {
     pub(crate) reference: String,
     /// The stable codes of its reasons.
     pub(crate) reasons: Vec<Code>,
-    /// The first reason's sentence.
+    /// If it refuses the image: why, and what to do, in a sentence.
     pub(crate) message: Option<String>,
     /// What the audit log says of it.
     pub(crate) audit: VerdictPart,
