@@ -39,9 +39,16 @@ const BAD_KEY: Words = words(
     "Correct the image name; if it is right, the platform team should look at the constraint's policy parameter",
 );
 
-const UNDECIDED: Words = words(
+/// What is said where nothing could be found out.
+pub(crate) const UNDECIDED: Words = words(
     "could not be decided on, which says nothing against the image",
     "Retry in a moment; if it stays so, tell the platform team",
+);
+
+/// Nobody who asks can mend it, and to ask again does not help.
+const TAMPERED_REGISTRY: Words = words(
+    "could not be decided on: its registry gives out other bytes than it was asked for",
+    "Do not retry; tell the platform team and whoever runs the registry",
 );
 
 /// What a refusal with this outcome says, if its leading reason says no more.
@@ -193,8 +200,16 @@ pub fn wrong_key(image: &str, code: &str, why: &str) -> String {
 pub(crate) fn without_verdict(code: &str) -> Words {
     match code {
         "image_not_found" => MISSING,
+        "digest_mismatch" => TAMPERED_REGISTRY,
         _ => UNDECIDED,
     }
+}
+
+/// What to do where some images are undecided, by the stable codes of why.
+pub fn of_causes<'a>(codes: impl IntoIterator<Item = &'a str>) -> Words {
+    let words = codes.into_iter().map(without_verdict);
+    let found = words.into_iter().find(|words| *words != UNDECIDED);
+    found.unwrap_or(UNDECIDED)
 }
 
 fn sentence(image: &str, words: Words, by: &str, why: Option<&str>, code: Option<&str>) -> String {

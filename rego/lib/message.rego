@@ -24,7 +24,7 @@ violation(images, places, found) := {"msg": msg, "details": details} if {
 			"reasons": object.get(found, "reasons", []),
 			"situation": found.situation,
 		},
-		{name: found[name] | some name in ["policy", "digest", "messages"]},
+		{name: found[name] | some name in ["policy", "digest", "messages", "adminHint"]},
 	)
 }
 
@@ -144,6 +144,10 @@ situations := {
 	"undecided": {
 		"what": "could not be decided on, which says nothing against the image",
 		"todo": "Retry in a moment; if it stays so, tell the platform team",
+	},
+	"tampered_registry": {
+		"what": "could not be decided on: its registry gives out other bytes than it was asked for",
+		"todo": "Do not retry; tell the platform team and whoever runs the registry",
 	},
 	"no_answer": {
 		"what": "could not be decided on: Gatekeeper got no answer from the provider",

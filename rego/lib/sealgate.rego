@@ -34,11 +34,11 @@ violations(review, parameters, answer) := set() if {
 report(review, parameters, answer, image) := violation if {
 	finding(parameters, answer, image, scope(review, parameters)).situation == "undecided"
 	concerned := undecided(review, parameters, answer)
-	found := {
-		"situation": "undecided",
-		"remarks": causes(review, parameters, answer, concerned),
-		"help": object.get(parameters, "help", ""),
-	}
+	remarks := causes(review, parameters, answer, concerned)
+	found := object.union(
+		{"situation": doubt(remarks), "remarks": remarks, "help": object.get(parameters, "help", "")},
+		{"adminHint": hint | hint := spoken(answer)[1]},
+	)
 	violation := message.violation(concerned, all_places(review, concerned), found)
 } else := violation if {
 	found := finding(parameters, answer, image, scope(review, parameters))
@@ -192,7 +192,7 @@ finding(parameters, answer, image, asked) := {"situation": "not_an_image"} if {
 } else := {"situation": "no_provider", "remarks": [provider(parameters)]} if {
 	is_string(answer.system_error)
 	regex.match(`not found in provider cache`, answer.system_error)
-} else := {"situation": "undecided", "remarks": [answer.system_error]} if {
+} else := {"situation": "undecided", "remarks": [spoken(answer)[0]]} if {
 	answer.system_error != ""
 } else := {"situation": "undecided", "remarks": [remark]} if {
 	not decided(answer)
@@ -271,10 +271,23 @@ causes(review, parameters, answer, concerned) := found if {
 # cause is what the answer says of an image, after its key and up to the next one.
 cause(answer, image, asked) := why if {
 	quoted := sprintf("%s: ", [json.marshal(key(image, asked))])
-	parts := split(answer.system_error, quoted)
+	parts := split(spoken(answer)[0], quoted)
 	count(parts) > 1
 	why := split(parts[1], `; "`)[0]
 }
+
+# spoken is the provider's system error: what is for all, and what is for the platform team
+# alone, if there is anything.
+spoken(answer) := split(answer.system_error, " | platform team: ") if {
+	is_string(answer.system_error)
+} else := [object.get(answer, "system_error", null)]
+
+# doubt: a registry that gives out wrong bytes is no trouble that passes.
+doubt(remarks) := "tampered_registry" if {
+	some remark in remarks
+	is_string(remark)
+	startswith(remark, "digest_mismatch: ")
+} else := "undecided"
 
 # refusal is the verdict's outcome: unsigned, untrusted and invalid are different things.
 refusal(verdict) := verdict.outcome if {

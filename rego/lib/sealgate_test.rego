@@ -341,3 +341,40 @@ test_finalizers_can_be_taken_off_but_no_image_added if {
 	situations(json.patch(update, [{"op": "remove", "path": "/oldObject/metadata/deletionTimestamp"}]), null) == {"no_answer"}
 	situations(json.patch(update, [{"op": "replace", "path": "/object/spec/containers/0/image", "value": "evil"}]), null) == {"no_answer"}
 }
+
+# What whoever deploys cannot mend is not said to him.
+test_what_the_platform_team_alone_can_mend_stands_in_the_details if {
+	said := concat("", [
+		`sealgate: 1 of 1 images could not be decided: `, json.marshal(key), `: registry_unreachable: refused`,
+		` | platform team: check the network`,
+	])
+	reply := {"responses": null, "errors": null, "status_code": 200, "system_error": said}
+	[violation] := [one | some one in sealgate.violations(pod(app), {}, reply)]
+	violation.msg == concat("", [
+		`container "app": image "registry.example.com/prod/app:v1" could not be decided on, which says nothing `,
+		"against the image (registry_unreachable: refused). Retry in a moment; if it stays so, tell the platform team.",
+	])
+	violation.details.adminHint == "check the network"
+	violation.details.situation == "undecided"
+
+	# An answer about no image in particular.
+	[all] := [one | some one in sealgate.violations(pod(app), {}, object.union(reply, {"system_error": "down | platform team: x"}))]
+	contains(all.msg, "against the image (down). Retry")
+	all.details.adminHint == "x"
+	[none] := [one | some one in sealgate.violations(pod(app), {}, object.union(reply, {"system_error": "down"}))]
+	not none.details.adminHint
+}
+
+test_a_registry_that_gives_out_wrong_bytes_is_not_asked_again if {
+	reply := {
+		"responses": null, "errors": null, "status_code": 200,
+		"system_error": concat("", [`1 of 1 images could not be decided: `, json.marshal(key), `: digest_mismatch: other bytes`]),
+	}
+	[violation] := [one | some one in sealgate.violations(pod(app), {}, reply)]
+	violation.details.situation == "tampered_registry"
+	violation.msg == concat("", [
+		`container "app": image "registry.example.com/prod/app:v1" could not be decided on: its registry gives out `,
+		"other bytes than it was asked for (digest_mismatch: other bytes). ",
+		"Do not retry; tell the platform team and whoever runs the registry.",
+	])
+}

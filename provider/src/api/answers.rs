@@ -204,6 +204,7 @@ impl Api {
                 Became::Undecided {
                     code: undecided.code(),
                     message: undecided,
+                    admin_hint: undecided.admin_hint(),
                 }
             }
         }
@@ -226,6 +227,7 @@ fn distinct<'a>(keys: &'a [Cow<'a, str>]) -> Vec<&'a str> {
 fn complete<'a>(keys: &[&'a str], answers: Vec<Answer>) -> Result<Vec<Answered<'a>>, Rejection> {
     let total = keys.len();
     let mut undecided = Vec::new();
+    let mut causes = Vec::new();
     let mut answered = Vec::with_capacity(total);
     for (key, (image, answer)) in keys.iter().zip(answers) {
         let answer = match answer {
@@ -233,6 +235,7 @@ fn complete<'a>(keys: &[&'a str], answers: Vec<Answer>) -> Result<Vec<Answered<'
             Err(NoDecision::Question(error)) => Err(error),
             Err(NoDecision::Undecided(cause)) => {
                 undecided.push(format!("{}: {}: {cause}", printable(key), cause.code()));
+                causes.push(cause);
                 continue;
             }
         };
@@ -248,7 +251,7 @@ fn complete<'a>(keys: &[&'a str], answers: Vec<Answer>) -> Result<Vec<Answered<'
     if count > NAMED {
         message.push_str(&format!("; and {} more", count - NAMED));
     }
-    Err(Rejection::undecided(message))
+    Err(Rejection::undecided(&message, &causes))
 }
 
 /// A key without what could disturb a log or a terminal, and not too long.

@@ -7,7 +7,7 @@
 //! A verdict that refuses its image has a `message` for whoever deploys beside what core wrote: the
 //! image, what is the matter, and what to do. A wrong image has `{"image": {"requested"}, "verified":
 //! false, "message", "error": {"code", "message"}}` in its place. If one image is undecided, the status
-//! is 503 and there is `{"error": {"code", "message", "help"}}` alone.
+//! is 503 and there is `{"error": {"code", "message", "help", "adminHint"?}}` alone.
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -125,7 +125,7 @@ impl Api {
                 Err(NoDecision::Undecided(cause)) => {
                     self.metrics.undecided(cause.cause().code());
                     let message = format!("{image:?}: {}: {cause}", cause.code());
-                    Err(Rejection::undecided(message))
+                    Err(Rejection::undecided(&message, &[cause]))
                 }
             }
         });

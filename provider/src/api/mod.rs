@@ -174,7 +174,7 @@ impl Door {
         let metrics = &self.api.metrics;
         metrics.request(route, reply.answer, started.into_std());
         if reply.answer != Answer::Answered {
-            tracing::warn!(request = ?id, route = route.as_str(), answer = ?reply.answer, why = reply.message, "not answered");
+            tracing::warn!(request = ?id, route = route.as_str(), answer = ?reply.answer, why = reply.message, admin_hint = reply.admin_hint, "not answered");
         }
         let mut response = reply.response();
         if let Some(id) = id {

@@ -3,10 +3,12 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use bytes::Bytes;
+use serde::Serialize;
 
 use super::{json, wire};
 use crate::callers::Refusal;
 use crate::observe::metrics::{Answer, Route};
+use crate::service::Undecided;
 use crate::shares::Share;
 use crate::words;
 
@@ -17,6 +19,8 @@ pub(super) struct Reply {
     pub(super) answer: Answer,
     /// Why it is no answer.
     pub(super) message: Option<String>,
+    /// What only whoever runs sealgate can do about it.
+    pub(super) admin_hint: Option<String>,
 }
 
 /// The body of an answer, and what it takes of the bytes that may be held.
@@ -37,7 +41,15 @@ pub(super) struct Rejection {
     answer: Answer,
     code: &'static str,
     message: String,
+    /// What whoever deploys can do about it.
+    help: Option<&'static str>,
+    /// What only whoever runs sealgate can do about it.
+    admin_hint: Option<String>,
 }
+
+/// What stands between the message of a system error and what is meant for the platform team: the
+/// Rego library tells them apart by it.
+const TO_PLATFORM_TEAM: &str = " | platform team: ";
 
 impl Reply {
     /// Every key has its answer.
@@ -47,6 +59,7 @@ impl Reply {
             body: body.into(),
             answer: Answer::Answered,
             message: None,
+            admin_hint: None,
         }
     }
 
@@ -81,6 +94,8 @@ impl Rejection {
             answer: Answer::Rejected,
             code,
             message: message.into(),
+            help: None,
+            admin_hint: None,
         }
     }
 
@@ -101,15 +116,24 @@ impl Rejection {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "answer_too_large", message)
     }
 
-    /// An image is undecided.
+    /// An image is undecided, or several, for these causes.
     ///
     /// Gatekeeper gets 200, as its protocol has it; who looks at the status gets 503.
-    pub(super) fn undecided(message: String) -> Self {
+    pub(super) fn undecided(message: &str, causes: &[Undecided]) -> Self {
+        let mut hints: Vec<&str> = Vec::new();
+        for hint in causes.iter().filter_map(Undecided::admin_hint) {
+            if !hints.contains(&hint) {
+                hints.push(hint);
+            }
+        }
+        let words = words::of_causes(causes.iter().map(Undecided::code));
         Self {
             status: StatusCode::SERVICE_UNAVAILABLE,
             answer: Answer::Undecided,
             code: "undecided",
-            message,
+            message: message.replace(TO_PLATFORM_TEAM, " "),
+            help: Some(words.todo),
+            admin_hint: Some(hints.join("; ")).filter(|hint| !hint.is_empty()),
         }
     }
 
@@ -128,6 +152,11 @@ impl Rejection {
             },
             code: refusal.code(),
             message: refusal.to_string(),
+            help: match refusal {
+                Refusal::Unreviewed(_) => Some(words::UNDECIDED.todo),
+                _ => None,
+            },
+            admin_hint: None,
         }
     }
 
@@ -138,6 +167,8 @@ impl Rejection {
             answer: Answer::Shed,
             code: "overloaded",
             message: "more requests at once than limits.requests: try again".to_owned(),
+            help: Some(words::UNDECIDED.todo),
+            admin_hint: None,
         }
     }
 
@@ -158,6 +189,8 @@ impl Rejection {
             answer: Answer::Failed,
             code: "internal_error",
             message: "a defect of sealgate, which its log describes".to_owned(),
+            help: None,
+            admin_hint: None,
         }
     }
 
@@ -169,15 +202,22 @@ impl Rejection {
                     Answer::Undecided => StatusCode::OK,
                     _ => self.status,
                 };
-                let message = format!("sealgate: {}", self.message);
+                // A mutator prints it as it is, to whoever deploys; a template adds what to do.
+                let more = match (route, &self.help, &self.admin_hint) {
+                    (Route::Mutate, Some(help), _) => format!(". {help}."),
+                    (Route::Validate, _, Some(hint)) => format!("{TO_PLATFORM_TEAM}{hint}"),
+                    _ => String::new(),
+                };
+                let message = format!("sealgate: {}{more}", self.message);
                 (status, wire::system_error(&message))
             }
             Route::Verify | Route::Evidence => {
-                let mut error = serde_json::json!({"code": self.code, "message": &self.message});
-                if matches!(self.answer, Answer::Undecided | Answer::Shed) {
-                    let help = words::without_verdict(self.code).todo;
-                    error["help"] = format!("{help}.").into();
-                }
+                let error = ErrorWire {
+                    code: self.code,
+                    message: &self.message,
+                    help: self.help.map(|help| format!("{help}.")),
+                    admin_hint: self.admin_hint.as_deref(),
+                };
                 let body = serde_json::json!({"error": error});
                 (self.status, body.to_string().into_bytes())
             }
@@ -187,8 +227,20 @@ impl Rejection {
             body: body.into(),
             answer: self.answer,
             message: Some(self.message),
+            admin_hint: self.admin_hint,
         }
     }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ErrorWire<'a> {
+    code: &'a str,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    help: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    admin_hint: Option<&'a str>,
 }
 
 /// A URL or method that there is not: in the shape that Gatekeeper reads, since it is its

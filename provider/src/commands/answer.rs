@@ -48,6 +48,7 @@ pub(super) fn verdict(evidence: &Evidence, rules: &Rules) -> Result<Verdict, NoV
         NoVerdict {
             code: undecided.code(),
             message: undecided.to_string(),
+            admin_hint: None,
         }
     })
 }
@@ -71,7 +72,13 @@ pub(super) fn print(output: Output, image: &str, answer: &Result<Verdict, NoVerd
             String::from_utf8_lossy(&verdict.to_json()).into_owned() + "\n"
         }
         (Output::Json, Err(none)) => {
-            let error = serde_json::json!({"code": none.code, "message": none.message});
+            let mut error = serde_json::Map::new();
+            error.insert("code".to_owned(), none.code.into());
+            error.insert("message".to_owned(), none.message.as_str().into());
+            let hint = none
+                .admin_hint
+                .map(|hint| ("adminHint".to_owned(), hint.into()));
+            error.extend(hint);
             serde_json::json!({"image": {"requested": image}, "error": error}).to_string() + "\n"
         }
     };

@@ -23,13 +23,7 @@ impl Fetcher {
         question: &Question,
         deadline: Instant,
     ) -> Result<Collected, NoVerdict> {
-        let collected = self
-            .artifacts(question, deadline)
-            .await
-            .map_err(|error| NoVerdict {
-                code: error.code(),
-                message: error.to_string(),
-            })?;
+        let collected = self.artifacts(question, deadline).await?;
         let evidence = self
             .revocation
             .complete(collected.evidence, &self.trust, self.now, deadline)

@@ -58,6 +58,7 @@ impl ReplayArgs {
                 Err(error) => Err(NoVerdict {
                     code: error.code(),
                     message: error.to_string(),
+                    admin_hint: None,
                 }),
             };
             worst = worst.max(answer::print(self.output, &image, &answer));

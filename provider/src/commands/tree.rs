@@ -103,14 +103,11 @@ pub(super) fn verdict(verdict: &Verdict, style: Style) -> String {
 /// An answer that could not be given.
 pub(super) fn undecided(image: &str, none: &NoVerdict, style: Style) -> String {
     let words = words::without_verdict(none.code);
-    format!(
-        "{image}: {}\n├─ {}: {}\n└─ the image {}. {}.\n",
-        style.doubtful("undecided"),
-        none.code,
-        none.message,
-        words.what,
-        words.todo
-    )
+    let mut branches = vec![vec![format!("{}: {}", none.code, none.message)]];
+    branches.extend(none.admin_hint.map(|hint| vec![hint.to_owned()]));
+    branches.push(vec![format!("the image {}. {}.", words.what, words.todo)]);
+    let lines = leaves(branches).join("\n");
+    format!("{image}: {}\n{lines}\n", style.doubtful("undecided"))
 }
 
 fn policy(report: &PolicyReport, verdict: &Verdict, style: Style) -> Vec<String> {

@@ -7,7 +7,8 @@
 //!  "trustRevision":"sha256:…","evidence":"sha256:…"}
 //! ```
 //!
-//! `evidence` is the SHA-256 digest of the evidence pack that the verdict was made from.
+//! Where something is undecided there are `message` and, if only whoever runs sealgate can mend it,
+//! `adminHint` in place of a verdict's fields. `evidence` is the SHA-256 digest of the evidence pack that the verdict was made from.
 //! A thread of its own writes (`lines.rs`); if it cannot keep up, lines are lost, counted
 //! and reported, rather than admission held up. Each line is whole, also after a disk was full.
 //! A file that was moved away is opened anew on `SIGHUP`.
@@ -70,6 +71,8 @@ pub(crate) enum Became<'a> {
         code: &'static str,
         /// Why, in words.
         message: &'a dyn Display,
+        /// What only whoever runs sealgate can do about it.
+        admin_hint: Option<&'static str>,
     },
 }
 
@@ -246,11 +249,18 @@ impl Draft {
                 name(line, b",\"reasons\":[", code);
                 line.extend_from_slice(b"]}\n");
             }
-            Became::Undecided { code, message } => {
+            Became::Undecided {
+                code,
+                message,
+                admin_hint,
+            } => {
                 line.extend_from_slice(b",\"verified\":false");
                 name(line, b",\"outcome\":", "undecided");
                 name(line, b",\"reasons\":[", code);
                 text(line, b"],\"message\":", &message.to_string());
+                if let Some(hint) = admin_hint {
+                    text(line, b",\"adminHint\":", hint);
+                }
                 line.extend_from_slice(b"}\n");
             }
         }

@@ -44,6 +44,12 @@ impl RegistryError {
         &self.host
     }
 
+    /// What only whoever runs sealgate can do about it: no part of the message, which whoever deploys
+    /// gets to read.
+    pub fn admin_hint(&self) -> Option<&'static str> {
+        self.cause.admin_hint()
+    }
+
     /// Whether an issuer of tokens is to blame that the registry may not name any more.
     pub(crate) fn spoils_challenge(&self) -> bool {
         !matches!(
@@ -165,31 +171,52 @@ impl Cause {
         )
     }
 
-    /// What a person can do about it.
+    /// What whoever asks can do about it; empty if that is nothing.
     fn advice(self) -> &'static str {
         match self {
-            Self::NotFound | Self::RedirectRefused => "",
-            Self::Unreachable => {
-                "check the name, the network, and plainHttp and ca of its entry under registries"
-            }
-            Self::AddressForbidden => {
-                "if this registry is yours, list its host under registries in the configuration"
-            }
-            Self::Unauthorized => {
-                "check that the image exists, and the credentials for exactly this host"
-            }
-            Self::Forbidden => "give the credentials for this host the right to pull",
-            Self::CredentialsUnavailable => "check the credentials configured for this host",
-            Self::TokenRefused => {
-                "if this token endpoint is to be trusted, list it under tokenHosts"
-            }
-            Self::Throttled => "try again later, or with credentials that have a higher limit",
+            Self::Unauthorized => "check that the image exists",
+            Self::Throttled => "try again later",
             Self::ServerError | Self::UnexpectedStatus => "try again, or ask who runs the registry",
             Self::DeadlineExceeded => "try again: what arrived meanwhile is kept",
             Self::Overloaded => "try again",
-            Self::Malformed | Self::TooLarge | Self::DigestMismatch => {
-                "ask who runs the registry, or what stands between it and here"
+            Self::NotFound
+            | Self::RedirectRefused
+            | Self::Unreachable
+            | Self::AddressForbidden
+            | Self::Forbidden
+            | Self::CredentialsUnavailable
+            | Self::TokenRefused
+            | Self::Malformed
+            | Self::TooLarge
+            | Self::DigestMismatch => "",
+        }
+    }
+
+    /// What only whoever runs sealgate can do about it.
+    fn admin_hint(self) -> Option<&'static str> {
+        match self {
+            Self::Unreachable => Some(
+                "check the name, the network, and plainHttp and ca of its entry under registries",
+            ),
+            Self::AddressForbidden => Some(
+                "if this registry is yours, list its host under registries in the configuration",
+            ),
+            Self::Unauthorized => Some("check the credentials for exactly this host"),
+            Self::Forbidden => Some("give the credentials for this host the right to pull"),
+            Self::CredentialsUnavailable => Some("check the credentials configured for this host"),
+            Self::TokenRefused => {
+                Some("if this token endpoint is to be trusted, list it under tokenHosts")
             }
+            Self::Throttled => Some("use credentials that have a higher limit"),
+            Self::Malformed | Self::TooLarge | Self::DigestMismatch => {
+                Some("ask who runs the registry, or what stands between it and here")
+            }
+            Self::NotFound
+            | Self::RedirectRefused
+            | Self::ServerError
+            | Self::UnexpectedStatus
+            | Self::DeadlineExceeded
+            | Self::Overloaded => None,
         }
     }
 }

@@ -34,7 +34,6 @@ use tokio::time::Instant;
 use self::cache::{
     EvidenceCache, EvidenceKey, Fetched, KeyCache, LastAnswer, QuestionKey, TagCache, VerdictCache,
 };
-use self::undecided::Undecided;
 use self::verifier::{Most, Verifier};
 use crate::clock::Clock;
 use crate::collect::{Collector, Resolved, RevocationClient, Wanted};
@@ -48,6 +47,7 @@ use crate::shares::{Bounds, Shares};
 
 pub(crate) use self::cache::{Key, size};
 pub(crate) use self::decision::{Decision, NoDecision};
+pub(crate) use self::undecided::Undecided;
 
 /// How long a registry gets that did not answer the last time, if there is a verdict that can
 /// be given out meanwhile.

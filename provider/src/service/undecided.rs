@@ -55,6 +55,14 @@ impl Undecided {
             other => other.cause().code(),
         }
     }
+
+    /// What only whoever runs sealgate can do about it: no part of the message.
+    pub(crate) fn admin_hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Registry(error) => error.admin_hint(),
+            _ => None,
+        }
+    }
 }
 
 impl UndecidedCause {

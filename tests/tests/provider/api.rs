@@ -154,6 +154,76 @@ async fn undecided_is_a_system_error_without_items_that_names_images_and_causes(
     assert_eq!(reply.value(&bad)["verified"], true, "no failure is kept");
 }
 
+/// What only whoever runs sealgate can mend is no part of what whoever deploys reads.
+#[tokio::test]
+async fn what_the_platform_team_alone_can_mend_is_told_apart() {
+    const HINT: &str = "give the credentials for this host the right to pull";
+    let mut world = World::new().await;
+    let image = world.signed("app", "1").tagged("1");
+    let forbidden = Fault::Status(StatusCode::FORBIDDEN);
+    world.registry.fault(Route::ManifestByTag, forbidden);
+
+    let reply = world.validate(&[&image]).await;
+    let error = reply.system_error();
+    let (message, hint) = error.split_once(" | platform team: ").unwrap();
+    assert!(
+        message.contains(": registry_forbidden: the registry "),
+        "{error}"
+    );
+    assert!(!message.contains(HINT), "{error}");
+    assert_eq!(hint, HINT);
+
+    let body = json!({"images": [image]}).to_string();
+    let reply = world.post("/v1/verify", body).await;
+    assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
+    let told = &reply.body["error"];
+    assert_eq!(told["code"], "undecided");
+    assert_eq!(
+        format!("sealgate: {}", told["message"].as_str().unwrap()),
+        message
+    );
+    assert_eq!(told["adminHint"], HINT);
+    assert_eq!(
+        told["help"],
+        "Retry in a moment; if it stays so, tell the platform team."
+    );
+
+    let reply = world.post("/v1/mutate", provider_request(&[&image])).await;
+    let error = reply.system_error();
+    assert!(!error.contains(HINT), "{error}");
+    assert!(
+        error.ends_with(". Retry in a moment; if it stays so, tell the platform team."),
+        "{error}"
+    );
+    for line in world.audit().await {
+        assert_eq!(line["reasons"], json!(["registry_forbidden"]));
+        assert!(!line["message"].as_str().unwrap().contains(HINT), "{line}");
+        assert_eq!(line["adminHint"], HINT);
+    }
+}
+
+#[tokio::test]
+async fn a_registry_that_gives_out_wrong_bytes_is_not_asked_again() {
+    let world = World::new().await;
+    let good = world.signed("good", "1").tagged("1");
+    let image = world.signed("app", "1").tagged("1");
+    let rule = sealgate_testkit::registry::Rule::everywhere(Fault::Body("{}".into()));
+    world.registry.inject(rule.repository("app"));
+    let body = json!({"images": [good, image]}).to_string();
+    let reply = world.post("/v1/verify", body).await;
+    let error = &reply.body["error"];
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains(": digest_mismatch: "), "{message}");
+    assert_eq!(
+        error["help"],
+        "Do not retry; tell the platform team and whoever runs the registry."
+    );
+    assert_eq!(
+        error["adminHint"],
+        "ask who runs the registry, or what stands between it and here"
+    );
+}
+
 #[tokio::test]
 async fn mutation_pins_what_was_verified_and_refuses_the_rest() {
     let world = World::new().await;

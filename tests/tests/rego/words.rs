@@ -91,6 +91,27 @@ fn a_refusal_has_the_same_words_at_every_door() {
 }
 
 #[test]
+fn what_is_undecided_has_the_same_words_at_every_door() {
+    for code in ["registry_throttled", "digest_mismatch"] {
+        let said = review(&Review::create(pod(GOOD)), move |keys| {
+            let error = format!(
+                "1 of 1 images could not be decided: {:?}: {code}: why",
+                keys[0]
+            );
+            answer(200, &[], &error)
+        });
+        let words = words::of_causes([code]);
+        assert_eq!(
+            said[0].message,
+            format!(
+                "container \"app\": image {GOOD:?} {} ({code}: why). {}.",
+                words.what, words.todo
+            )
+        );
+    }
+}
+
+#[test]
 fn what_cannot_be_asked_about_has_the_same_words_at_every_door() {
     for error in [
         KeyError::ImageNotFound(GOOD.to_owned()),
