@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use indicatif::ProgressBar;
-use sealgate_core::{Evidence, Verdict};
+use sealgate_core::{Evidence, Policies, Verdict};
 
 use super::exit::Exit;
 use super::inputs::Rules;
@@ -63,10 +63,15 @@ pub(super) fn progress(image: &str) -> ProgressBar {
     bar
 }
 
-/// Prints an answer, and says how it ends.
-pub(super) fn print(output: Output, image: &str, answer: &Result<Verdict, NoVerdict>) -> Exit {
+/// Prints an answer by these policies, and says how it ends.
+pub(super) fn print(
+    output: Output,
+    image: &str,
+    answer: &Result<Verdict, NoVerdict>,
+    policies: &Policies,
+) -> Exit {
     let text = match (output, answer) {
-        (Output::Tree, Ok(verdict)) => tree::verdict(verdict, Style::of_stdout()),
+        (Output::Tree, Ok(verdict)) => tree::verdict(verdict, policies, Style::of_stdout()),
         (Output::Tree, Err(none)) => tree::undecided(image, none, Style::of_stdout()),
         (Output::Json, Ok(verdict)) => {
             String::from_utf8_lossy(&verdict.to_json()).into_owned() + "\n"

@@ -10,6 +10,7 @@ mod fetcher;
 mod inputs;
 mod no_verdict;
 pub(crate) mod policy;
+mod remedy;
 pub(crate) mod replay;
 pub(crate) mod serve;
 mod tree;

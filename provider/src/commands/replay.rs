@@ -61,7 +61,7 @@ impl ReplayArgs {
                     admin_hint: None,
                 }),
             };
-            worst = worst.max(answer::print(self.output, &image, &answer));
+            worst = worst.max(answer::print(self.output, &image, &answer, &rules.policies));
         }
         Ok(worst)
     }

@@ -3,9 +3,10 @@
 use std::io::IsTerminal as _;
 
 use sealgate_core::verdict::{Outcome, Passed, PolicyReport, Signer, SignerKind, Signs};
-use sealgate_core::{Reason, Verdict};
+use sealgate_core::{Policies, Reason, Verdict};
 
 use super::no_verdict::NoVerdict;
+use super::remedy;
 use crate::words::{self, Refusal};
 
 /// Whether to colour.
@@ -51,8 +52,8 @@ impl Style {
     }
 }
 
-/// A verdict as a tree.
-pub(super) fn verdict(verdict: &Verdict, style: Style) -> String {
+/// A verdict by these policies as a tree, with what would admit an image that they refuse.
+pub(super) fn verdict(verdict: &Verdict, policies: &Policies, style: Style) -> String {
     let mut out = String::new();
     let word = match verdict.outcome {
         Outcome::Verified => style.good("verified"),
@@ -92,6 +93,18 @@ pub(super) fn verdict(verdict: &Verdict, style: Style) -> String {
     }
     if let Some(refusal) = Refusal::of(verdict) {
         branches.push(vec![format!("the image {}", refusal.in_short())]);
+    }
+    let changes = remedy::changes(verdict, policies);
+    if !changes.is_empty() {
+        let mut lines = vec!["what would admit it".to_owned()];
+        let branch = |change: remedy::Change| {
+            let how = change.how.into_iter().map(|line| vec![line]).collect();
+            let mut branch = vec![change.what];
+            branch.extend(leaves(how));
+            branch
+        };
+        lines.extend(leaves(changes.into_iter().map(branch).collect()));
+        branches.push(lines);
     }
     for line in leaves(branches) {
         out.push_str(&line);

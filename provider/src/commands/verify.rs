@@ -49,7 +49,9 @@ impl VerifyArgs {
             let deadline = Instant::now() + self.inputs.timeout();
             let found = verify(&fetcher, &rules, question, deadline).await;
             progress.finish_and_clear();
-            worst = worst.max(answer::print(self.output, &question.request.image, &found));
+            let image = &question.request.image;
+            let exit = answer::print(self.output, image, &found, &rules.policies);
+            worst = worst.max(exit);
         }
         Ok(worst)
     }

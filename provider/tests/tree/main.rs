@@ -2,6 +2,8 @@
 //! his part, and what is missing.
 #![allow(clippy::unwrap_used)]
 
+mod remedies;
+
 use std::path::Path;
 use std::process::Command;
 
@@ -30,12 +32,17 @@ fn policy(release: &SigningKey, ci: &SigningKey, signer: &str) -> String {
 }
 
 fn replay(folder: &Path, pack: &Pack, policy: &str) -> (Option<i32>, String) {
+    replay_with(folder, pack, policy, &[])
+}
+
+fn replay_with(folder: &Path, pack: &Pack, policy: &str, trust: &[&str]) -> (Option<i32>, String) {
     let (evidence, rules) = (folder.join("app.pack"), folder.join("policy.yaml"));
     std::fs::write(&evidence, pack.evidence().to_pack()).unwrap();
     std::fs::write(&rules, policy).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_sealgate"))
-        .args(["replay", "--now", "2026-11-30T00:00:00Z", "--policy"])
+        .args(["replay", "--now", "2027-01-15T08:00:00Z", "--policy"])
         .args([&rules, &evidence])
+        .args(trust)
         .output()
         .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
@@ -67,7 +74,10 @@ fn a_tree_names_who_did_his_part_and_what_is_missing() {
 │  ├─ ✗ ci
 │  │  └─ found nothing by this authority
 │  └─ no_matching_attestation: the rule \"provenance\" expects a verified attestation of type {PROVENANCE} by ci
-└─ the image lacks an attestation [no_matching_attestation]. Attest it where it is built, and deploy again.
+├─ the image lacks an attestation [no_matching_attestation]. Attest it where it is built, and deploy again.
+└─ what would admit it
+   └─ an attestation of type {PROVENANCE} by ci, with the private half of ci
+      └─ cosign attest --key PRIVATE_KEY --type slsaprovenance1 --predicate FILE registry.example.com/prod/app@{digest}
 "
         )
     );
@@ -89,7 +99,10 @@ fn a_tree_names_who_did_his_part_and_what_is_missing() {
 │  │     └─ sigstore_bundle_v0.3, ecdsa-p256-sha256
 │  └─ threshold_not_met: expected an image signature by ci (1 of ci); ci made an attestation, but did not sign the image
 ├─ ✓ attestation production/provenance: {PROVENANCE}
-└─ the image lacks a signature [threshold_not_met]. Have the missing one sign it, and deploy again.
+├─ the image lacks a signature [threshold_not_met]. Have the missing one sign it, and deploy again.
+└─ what would admit it
+   └─ an image signature by ci, with the private half of ci
+      └─ cosign sign --key PRIVATE_KEY registry.example.com/prod/app@{digest}
 "
         )
     );

@@ -64,6 +64,11 @@ impl Condition {
             compiled: Arc::new(Compiled::new(source)?),
         })
     }
+
+    /// The expression as it was written.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
 }
 
 /// Why a text is not a condition.
