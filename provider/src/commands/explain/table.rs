@@ -239,7 +239,7 @@ const UNTRUSTED: &[Row] = &[
         "condition_failed",
         "A condition on the attestation's predicate is false.",
         "The image was built elsewhere, or has what the policy does not want; rarely a wrong condition.",
-        "Look at the predicate (sealgate verify -o json) beside the condition.",
+        "Compare what the message says was found with what the condition demands.",
         Signer,
     ),
     row(
