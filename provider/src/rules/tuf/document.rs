@@ -2,12 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use sealgate_core::json::{self, JsonError};
-use sealgate_core::{KeyKind, PublicKey};
 use serde::Deserialize;
 use serde_json::Value;
+use sigstore_tuf::Key;
 
 /// Why a document is not read.
 #[derive(Debug, thiserror::Error)]
@@ -65,29 +63,35 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), DocumentError> {
 /// What tells that two descriptions are of one key.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Identity {
-    /// A key of a kind that we read.
-    Key(String),
     /// The first coordinate of a point: the other is known but for its sign.
     Point(Vec<u8>),
-    /// As it is written, without white space and the case of hexadecimal digits.
+    /// Any other key.
+    Key(Vec<u8>),
+    /// What `sigstore-tuf` takes for no key: as it is written, without white space and the case of
+    /// hexadecimal digits.
     Text(String),
 }
 
+/// The schemes of `sigstore-tuf`. A key is the same under any of them.
+const SCHEMES: [&str; 9] = [
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ed25519",
+    "rsassa-pss-sha256",
+    "rsassa-pss-sha384",
+    "rsassa-pss-sha512",
+    "ml-dsa-44/1",
+    "ml-dsa-65/1",
+    "ml-dsa-87/1",
+];
+
 /// The public key of a description, as it is compared.
 fn identity(key: &Value) -> Option<Identity> {
-    let public = key.pointer("/keyval/public")?.as_str()?.trim();
-    if public.starts_with("-----BEGIN") {
-        if let Ok(key) = PublicKey::from_pem(public.as_bytes()) {
-            return Some(of_key(&key));
-        }
-        if let Some(point) = pem_contents(public).as_deref().and_then(compressed_point) {
-            return Some(Identity::Point(point));
-        }
-    } else if key.get("scheme").and_then(Value::as_str) == Some("ed25519") {
-        let raw = unhex(public).unwrap_or_default();
-        if let Ok(key) = PublicKey::from_der(&[ED25519, &raw].concat()) {
-            return Some(of_key(&key));
-        }
+    let public = key.pointer("/keyval/public")?.as_str()?;
+    if let Ok(key) = Key::deserialize(key)
+        && let Some(known) = SCHEMES.iter().find_map(|scheme| known(&key, scheme))
+    {
+        return Some(known);
     }
     let text: String = public.split_ascii_whitespace().collect();
     Some(Identity::Text(
@@ -98,50 +102,22 @@ fn identity(key: &Value) -> Option<Identity> {
     ))
 }
 
-/// What the `SubjectPublicKeyInfo` of an Ed25519 key begins with (RFC 8410).
-const ED25519: &[u8] = &[
-    0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
-];
-
-fn of_key(key: &PublicKey) -> Identity {
-    match key.kind() {
-        KeyKind::EcdsaP256 | KeyKind::EcdsaP384 | KeyKind::EcdsaP521 => {
-            // 4, then both coordinates.
-            let coordinates = key.raw().get(1..).unwrap_or_default();
-            let first = coordinates.get(..coordinates.len() / 2);
-            Identity::Point(first.unwrap_or_default().to_vec())
-        }
-        KeyKind::Rsa | KeyKind::Ed25519 => Identity::Key(key.fingerprint()),
+/// The key that `sigstore-tuf` would check signatures of a scheme by, read by itself: PEM may have
+/// headers, and points may be compressed.
+fn known(key: &Key, scheme: &str) -> Option<Identity> {
+    let mut key = key.clone();
+    scheme.clone_into(&mut key.scheme);
+    let read = key.verification_key().ok()?;
+    let bytes = read.as_bytes();
+    if !scheme.starts_with("ecdsa") {
+        return Some(Identity::Key(bytes.to_vec()));
     }
-}
-
-fn unhex(digits: &str) -> Option<Vec<u8>> {
-    let digit = |byte: &u8| char::from(*byte).to_digit(16);
-    let pairs = digits.as_bytes().chunks(2).map(|pair| {
-        let [high, low] = pair else {
-            return None;
-        };
-        u8::try_from(digit(high)? * 16 + digit(low)?).ok()
-    });
-    pairs.collect()
-}
-
-fn pem_contents(text: &str) -> Option<Vec<u8>> {
-    let lines = text.lines().map(str::trim);
-    let base64: String = lines.filter(|line| !line.starts_with('-')).collect();
-    STANDARD.decode(base64).ok()
-}
-
-/// The coordinate at the end of a key whose point is compressed, as no key of ours is.
-fn compressed_point(spki: &[u8]) -> Option<Vec<u8>> {
-    [32, 48, 66].into_iter().find_map(|length| {
-        let (head, coordinate) = spki.split_at_checked(spki.len().checked_sub(length)?)?;
-        // A bit string of this length without unused bits, then the sign.
-        let [.., 0x03, bits, 0, 2 | 3] = head else {
-            return None;
-        };
-        (usize::from(*bits) == length + 2).then(|| coordinate.to_vec())
-    })
+    let (form, coordinates) = bytes.split_first()?;
+    let first = match form {
+        2 | 3 => coordinates,
+        _ => coordinates.get(..coordinates.len() / 2)?,
+    };
+    Some(Identity::Point(first.to_vec()))
 }
 
 #[derive(Deserialize)]
@@ -194,6 +170,8 @@ impl ListingWire {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
     use serde_json::json;
 
     use super::*;
@@ -208,8 +186,10 @@ mod tests {
     const Y: &str = "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5";
 
     fn p256(head: &str, point: &str) -> String {
-        let der = unhex(&format!("{head}{point}")).unwrap();
-        let base64 = STANDARD.encode(der);
+        let digits = format!("{head}{point}");
+        let pairs = digits.as_bytes().chunks(2);
+        let byte = |pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+        let base64 = STANDARD.encode(pairs.map(byte).collect::<Vec<_>>());
         format!("-----BEGIN PUBLIC KEY-----\n{base64}\n-----END PUBLIC KEY-----")
     }
 
@@ -239,6 +219,7 @@ mod tests {
     fn one_key_in_two_encodings_is_one_key_adv_51() {
         let ecdsa = |public: &str| key("ecdsa-sha2-nistp256", public);
         let indented = whole().replace('\n', "\n  ");
+        let headed = |pem: &str| pem.replacen('\n', "\nProc-Type: 4,CLEAR\n\n", 1);
         for (first, second) in [
             (key("ed25519", ED25519_PEM), key("ed25519", ED25519_HEX)),
             (
@@ -248,6 +229,12 @@ mod tests {
             (ecdsa(&whole()), ecdsa(&compressed())),
             (ecdsa(&whole()), ecdsa(&indented)),
             (ecdsa(&whole()), key("ecdsa", &whole())),
+            (ecdsa(&whole()), ecdsa(&headed(&whole()))),
+            (ecdsa(&headed(&compressed())), ecdsa(&whole())),
+            (
+                key("ed25519", &headed(ED25519_PEM)),
+                key("ed25519", ED25519_HEX),
+            ),
         ] {
             let error = role(&first, &second).unwrap_err().to_string();
             assert!(error.contains("one key under two ids"), "{error}");
