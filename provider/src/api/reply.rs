@@ -218,8 +218,9 @@ impl Rejection {
                     help: self.help.map(|help| format!("{help}.")),
                     admin_hint: self.admin_hint.as_deref(),
                 };
-                let body = serde_json::json!({"error": error});
-                (self.status, body.to_string().into_bytes())
+                let body = serde_json::to_vec(&BodyWire { error });
+                // Strings in fixed fields: this cannot fail.
+                (self.status, body.unwrap_or_default())
             }
         };
         Reply {
@@ -232,6 +233,12 @@ impl Rejection {
     }
 }
 
+#[derive(Serialize)]
+struct BodyWire<'a> {
+    error: ErrorWire<'a>,
+}
+
+/// In this order: some clients show a body as it is, and its beginning is for whoever deploys.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ErrorWire<'a> {
