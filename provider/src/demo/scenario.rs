@@ -57,7 +57,7 @@ pub(super) fn all() -> Vec<Scene> {
         pod(
             "payload swapped inside the registry",
             "swapped",
-            Some("undecided"),
+            Some("tampered_registry"),
         ),
         pod("signed, under a tag that will move", "moving", None),
         Scene {
