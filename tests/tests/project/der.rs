@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 
 use sealgate_tests::source::{self, Token};
 
+use crate::allowed::{Allowed, Row};
+
 /// The door.
 const DOOR: &str = "core/src/strict_der.rs";
 
@@ -27,7 +29,7 @@ const READERS: &[&str] = &[
 ];
 
 /// Where one of them stands all the same.
-const ALLOWED: &[(&str, &str, &str)] = &[
+const ALLOWED: &[Row] = &[
     (
         "core/src/crypto/key.rs",
         "decode_as",
@@ -121,32 +123,18 @@ fn readers(tokens: &[Token]) -> BTreeSet<&str> {
 
 #[test]
 fn core_reads_der_at_one_door() {
-    let mut seen = BTreeSet::new();
-    let mut beside = Vec::new();
+    let mut allowed = Allowed::new(ALLOWED);
     let files = source::files("core/src").unwrap();
     assert!(files.contains(DOOR), "the door is gone: {DOOR}");
     for file in files.iter().filter(|file| *file != DOOR) {
         let text = std::fs::read_to_string(source::root().join(file)).unwrap();
         let tokens = source::tokens(&text);
         for reader in readers(source::without_tests(&tokens)) {
-            let row = ALLOWED
-                .iter()
-                .find(|(place, what, _)| place == file && *what == reader);
-            match row {
-                Some(row) => {
-                    seen.insert(row);
-                }
-                None => beside.push(format!("{file}: {reader}")),
-            }
+            let is = |place: &str, what: &str| place == file && what == reader;
+            allowed.note(is, format!("{file}: {reader}"));
         }
     }
-    assert!(
-        beside.is_empty(),
-        "DER is read beside {DOOR}:\n{}",
-        beside.join("\n")
-    );
-    let gone: Vec<_> = ALLOWED.iter().filter(|row| !seen.contains(row)).collect();
-    assert!(gone.is_empty(), "allowed, and not there: {gone:?}");
+    allowed.assert_exact(&format!("DER is read beside {DOOR}"));
 }
 
 #[test]

@@ -5,13 +5,15 @@ use std::collections::BTreeSet;
 
 use sealgate_tests::source::{self, Token};
 
+use crate::allowed::{Allowed, Row};
+
 /// Why a command may end with any error.
 const ENDS: &str = "the command ends at the first one, and shows it to whoever started it";
 /// Why a door of the feature `internals` may.
 const DOOR: &str = "a suite of vectors shows it to a person; the types behind it are private";
 
 /// Where an error is a text, or any error at all: the file, the function or type, and why.
-const ALLOWED: &[(&str, &str, &str)] = &[
+const ALLOWED: &[Row] = &[
     ("core/src/internals.rs", "certificate_path", DOOR),
     ("core/src/notation/internals.rs", "is_listed", DOOR),
     ("provider/src/commands/serve.rs", "Failure", ENDS),
@@ -107,32 +109,18 @@ fn is_untyped(error: &[Token]) -> bool {
 
 #[test]
 fn errors_are_types_but_for_a_list() {
-    let mut seen = BTreeSet::new();
-    let mut beside = Vec::new();
+    let mut allowed = Allowed::new(ALLOWED);
     for folder in ["core/src", "provider/src"] {
         for file in source::files(folder).unwrap() {
             let text = std::fs::read_to_string(source::root().join(&file)).unwrap();
             let tokens = source::tokens(&text);
             for item in untyped(source::without_tests(&tokens)) {
-                let row = ALLOWED
-                    .iter()
-                    .find(|(place, what, _)| *place == file && *what == item);
-                match row {
-                    Some(row) => {
-                        seen.insert(row);
-                    }
-                    None => beside.push(format!("{file}: {item}")),
-                }
+                let is = |place: &str, what: &str| place == file && what == item;
+                allowed.note(is, format!("{file}: {item}"));
             }
         }
     }
-    assert!(
-        beside.is_empty(),
-        "give the error a type, or this list a line:\n{}",
-        beside.join("\n")
-    );
-    let gone: Vec<_> = ALLOWED.iter().filter(|row| !seen.contains(row)).collect();
-    assert!(gone.is_empty(), "allowed, and not there: {gone:?}");
+    allowed.assert_exact("give the error a type, or this list a line");
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! A verdict follows from what `verify` is given, and from nothing else: core keeps no state of
 //! the process or the thread that could change it, and asks the system for nothing.
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::path::{Path, PathBuf};
+use sealgate_tests::source;
+
+use crate::allowed::{Allowed, Row};
 
 /// What could be a hidden input: state that outlives a call, and the system's own answers. A
 /// `HashMap` iterates by the random numbers of its process.
@@ -28,7 +28,7 @@ const SIGNS: &[&str] = &[
 ];
 
 /// Lines that show a sign and are no input.
-const ALLOWED: &[(&str, &str, &str)] = &[
+const ALLOWED: &[Row] = &[
     (
         "budget.rs",
         "static METER",
@@ -78,17 +78,6 @@ const ALLOWED: &[(&str, &str, &str)] = &[
     ),
 ];
 
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        match path.extension() {
-            _ if path.is_dir() => sources(&path, found),
-            Some(extension) if extension == "rs" => found.push(path),
-            _ => {}
-        }
-    }
-}
-
 /// The code of a file: without comments, and without its tests, which stand last.
 fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let lines = text.lines().map(str::trim).enumerate();
@@ -99,32 +88,21 @@ fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
 
 #[test]
 fn core_has_no_hidden_input() {
-    let core = Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/src");
-    let mut files = Vec::new();
-    sources(&core, &mut files);
-    let mut seen = BTreeSet::new();
-    let mut hidden = Vec::new();
+    let files = source::files("core/src").unwrap();
+    let mut allowed = Allowed::new(ALLOWED);
     for file in &files {
-        let name = file.strip_prefix(&core).unwrap().to_str().unwrap();
-        let text = fs::read_to_string(file).unwrap();
+        let name = file.strip_prefix("core/src/").unwrap();
+        let text = std::fs::read_to_string(source::root().join(file)).unwrap();
         for (number, line) in code(&text) {
             // A lifetime is no state.
             let state = line.replace("&'static ", "").replace("+ 'static ", "");
             if !SIGNS.iter().any(|sign| state.contains(sign)) {
                 continue;
             }
-            let allowed =
-                |(place, what, _): &&(&str, &str, &str)| *place == name && line.contains(what);
-            match ALLOWED.iter().find(allowed) {
-                Some(row) => {
-                    seen.insert(row);
-                }
-                None => hidden.push(format!("core/src/{name}:{}: {line}", number + 1)),
-            }
+            let is = |place: &str, what: &str| place == name && line.contains(what);
+            allowed.note(is, format!("{file}:{}: {line}", number + 1));
         }
     }
-    assert!(files.len() > 50, "core's sources are at {}", core.display());
-    assert!(hidden.is_empty(), "hidden inputs:\n{}", hidden.join("\n"));
-    let gone: Vec<_> = ALLOWED.iter().filter(|row| !seen.contains(row)).collect();
-    assert!(gone.is_empty(), "allowed, and not there: {gone:?}");
+    assert!(files.len() > 50, "core's sources are at core/src");
+    allowed.assert_exact("hidden inputs");
 }

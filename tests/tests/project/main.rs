@@ -8,6 +8,7 @@
     missing_docs
 )]
 
+mod allowed;
 mod claims;
 mod dependencies;
 mod der;
