@@ -246,7 +246,7 @@ fn lead(verdict: &Verdict) -> Option<&Reason> {
 }
 
 /// The policies that refuse the image.
-fn refusing(verdict: &Verdict) -> impl Iterator<Item = &PolicyReport> {
+pub(crate) fn refusing(verdict: &Verdict) -> impl Iterator<Item = &PolicyReport> {
     let policies = verdict.policies.iter();
     policies.filter(|one| one.outcome == Passed::Failed && one.mode == Mode::Enforce)
 }

@@ -4,9 +4,11 @@
 //! It follows from what the policies demand and is not met. Nothing is offered where a signature more
 //! would mend nothing: against what is broken or forged, revoked, or cannot be told.
 
-use sealgate_core::policy::{AttestationRule, Authority, AuthorityKind, Mode};
+use sealgate_core::policy::{AttestationRule, Authority, AuthorityKind};
 use sealgate_core::verdict::{Demand, Outcome, Passed, PolicyReport, Signs};
 use sealgate_core::{Code, Policies, Policy, Reference, Verdict};
+
+use crate::words::refusing;
 
 /// Authorities for which a change shows a command each; any one of them would do.
 const SHOWN: usize = 3;
@@ -34,10 +36,7 @@ pub(super) fn changes(verdict: &Verdict, policies: &Policies) -> Vec<Change> {
         Outcome::Unsigned | Outcome::Untrusted => {
             let repository = reference.repository();
             let image = format!("{repository}@{}", verdict.image.digest);
-            let refusing = verdict.policies.iter();
-            let refusing =
-                refusing.filter(|one| one.outcome == Passed::Failed && one.mode == Mode::Enforce);
-            let changes: Option<Vec<_>> = refusing
+            let changes: Option<Vec<_>> = refusing(verdict)
                 .map(|report| of_policy(report, policies, &image))
                 .collect();
             changes.unwrap_or_default().into_iter().flatten().collect()
