@@ -8,7 +8,8 @@
 //! ```
 //!
 //! Where something is undecided there are `message` and, if only whoever runs sealgate can mend it,
-//! `adminHint` in place of a verdict's fields. `evidence` is the SHA-256 digest of the evidence pack that the verdict was made from.
+//! `adminHint` in place of a verdict's fields. `evidence` is the SHA-256 digest of the evidence pack
+//! that the verdict was made from.
 //! A thread of its own writes (`lines.rs`); if it cannot keep up, lines are lost, counted
 //! and reported, rather than admission held up. Each line is whole, also after a disk was full.
 //! A file that was moved away is opened anew on `SIGHUP`.

@@ -2,8 +2,9 @@
 //!
 //! The one variable is `predicate`. Evaluation has no clock, no IO and no state, and its result
 //! is the same everywhere: maps are gone through in the order of their keys. What is false shows in
-//! a few words what it found (`found.rs`); other messages show no values. `text.matches(pattern)` finds the pattern anywhere in the text, as CEL defines it,
-//! in linear time; there are no functions of time.
+//! a few words what it found (`found.rs`); other messages show no values. `text.matches(pattern)`
+//! finds the pattern anywhere in the text, as CEL defines it, in linear time; there are no functions
+//! of time.
 //!
 //! What a condition costs is counted while it is evaluated (`meter.rs`), in the budget of the
 //! verdict (`limits::CONDITION_STEPS`): an element of a list that is gone through is a step, sixteen
