@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
@@ -103,6 +104,7 @@ impl Judge {
 
     /// What all judges say of an image by one policy.
     pub async fn ask(&self, policy: &str, image: &str) -> Verdict {
+        let asked = now();
         let began = Instant::now();
         let verdict = self.validate(policy, image).await;
         let took = began.elapsed();
@@ -114,6 +116,9 @@ impl Judge {
         if verdict.get("verified").is_some() {
             assert_eq!(verdict["request"], json!({"policy": policy}));
         }
+        let age = verdict["cache"]["ageSeconds"].as_i64().unwrap_or_default();
+        let while_judged = asked.seconds() - age - 1..=now().seconds();
+        let comparable = |verdict| comparable(verdict, while_judged.clone());
         let own = comparable(&verdict);
         let equal = own == comparable(&command) && own == comparable(&wasm);
         Verdict {
@@ -304,15 +309,18 @@ fn configuration(folder: &Path, setup: &Setup) -> Config {
 
 /// The verdict without what differs by right: where it comes from, the policy's name if it was
 /// asked for by name, as the provider is alone, and the revision of the trust that all policies of
-/// the judge need, of which the command has but one.
-fn comparable(verdict: &Value) -> Value {
+/// the judge need, of which the command has but one. Each judge looks at its own clock, and reasons
+/// say what it showed: every second of `while_judged` is the same word here.
+fn comparable(verdict: &Value, while_judged: RangeInclusive<i64>) -> Value {
     let mut verdict = verdict.clone();
     if let Some(fields) = verdict.as_object_mut() {
         fields.remove("cache");
         fields.remove("trustRevision");
         fields.remove("request");
     }
-    verdict
+    let seconds = while_judged.map(|second| UnixTime::from_seconds(second).to_string());
+    let text = seconds.fold(verdict.to_string(), |text, second| text.replace(&second, "now"));
+    text.parse().unwrap()
 }
 
 /// A verdict, a system error, or the error of the command line in a few words.
