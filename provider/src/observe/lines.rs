@@ -17,6 +17,10 @@ use crate::files;
 /// would cost more than everything else about a cached answer.
 const GATHER: Duration = Duration::from_millis(10);
 
+/// Bytes that each of the two buffers keeps for the next lines: as many as gather in a busy time, so
+/// that nobody waits while memory is asked for. What one burst took beyond that is given back.
+const KEPT: usize = 1 << 20;
+
 /// Who has the lines, and hears what became of them. Called on the writer's thread, but for
 /// [`lost`](Owner::lost).
 pub(crate) trait Owner: Send + Sync + 'static {
@@ -84,6 +88,7 @@ impl LineWriter {
         }
         let first = state.waiting.is_empty();
         write(&mut state.waiting);
+        state.lines += 1;
         drop(state);
         if first {
             self.lines.changed.notify_one();
@@ -110,7 +115,7 @@ impl LineWriter {
         if state.ended {
             return 0;
         }
-        let left = state.writing + count(&state.waiting);
+        let left = state.writing + std::mem::take(&mut state.lines);
         state.waiting.clear();
         state.writing = 0;
         drop(state);
@@ -131,6 +136,8 @@ struct Lines {
 #[derive(Default)]
 struct State {
     waiting: Vec<u8>,
+    /// How many lines those are.
+    lines: usize,
     /// Lines that the writer is about to write.
     writing: usize,
     closed: bool,
@@ -155,7 +162,7 @@ impl Lines {
                 .unwrap_or_else(PoisonError::into_inner);
         }
         std::mem::swap(&mut state.waiting, taken);
-        state.writing = count(taken);
+        state.writing = std::mem::take(&mut state.lines);
         Task {
             reopen: std::mem::take(&mut state.reopen),
             last: state.closed,
@@ -220,8 +227,7 @@ fn write_lines(lines: &Lines, mut sink: impl Sink, mut torn: bool, owner: &dyn O
             }
         }
         taken.clear();
-        // What one burst took is not kept for ever.
-        taken.shrink_to(64 << 10);
+        taken.shrink_to(KEPT);
         if task.last {
             if working {
                 write_last_words(lines, &mut sink, &mut torn, owner);
@@ -239,6 +245,7 @@ fn write_last_words(lines: &Lines, sink: &mut impl Sink, torn: &mut bool, owner:
     let mut state = lines.lock();
     state.closed = true;
     let words = std::mem::take(&mut state.waiting);
+    state.lines = 0;
     drop(state);
     if let Err((_, lost)) = write_whole(sink, &words, torn) {
         owner.lost(lost);
