@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::reply::Rejection;
 use crate::config::Limits;
+use crate::config::memory::HEAD_BYTES;
 use crate::shares::{Bounds, Crowded, Party, Share, Shares};
 
 /// How much of a body that is too large is read and thrown away, so that the client gets
@@ -18,6 +19,8 @@ const DISCARDED: usize = 32 << 20;
 
 /// What bytes of bodies are counted in.
 const UNIT: usize = 1 << 10;
+/// Bodies up to this size need no room of their own.
+const HEAD: usize = HEAD_BYTES as usize;
 /// Bodies up to this size never wait behind larger ones.
 const SMALL: usize = 64 << 10;
 /// Bodies that wait for room in memory.
@@ -51,12 +54,13 @@ impl Bodies {
         }
     }
 
-    /// Reads a body until `deadline`, once there is room for it: as much as it says it has.
+    /// Reads a body until `deadline`, once there is room for it: as much as it says it has. What is no
+    /// larger than a head has its room with the heads.
     pub(super) async fn read(
         &self,
         body: Body,
         deadline: Instant,
-    ) -> Result<(Bytes, Share), Rejection> {
+    ) -> Result<(Bytes, Option<Share>), Rejection> {
         let most = usize::try_from(self.most).unwrap_or(usize::MAX);
         let length = match body.size_hint().exact() {
             None => most,
@@ -64,9 +68,14 @@ impl Bodies {
             Some(length) if length > self.most => 0,
             Some(length) => usize::try_from(length).unwrap_or(most),
         };
-        let units = length.div_ceil(UNIT);
-        let room = self.room.take(&self.callers, units, deadline);
-        let room = room.await.map_err(|Crowded| Rejection::no_room())?;
+        let room = match length <= HEAD {
+            true => None,
+            false => {
+                let units = length.div_ceil(UNIT);
+                let room = Box::pin(self.room.take(&self.callers, units, deadline));
+                Some(room.await.map_err(|Crowded| Rejection::no_room())?)
+            }
+        };
         Ok((read(body, self.most, deadline).await?, room))
     }
 }

@@ -14,8 +14,9 @@ const BUFFER_BYTES: u64 = 64 << 10;
 /// the least that RFC 9113, section 6.9.2, allows. A body of a megabyte takes some twenty rounds.
 pub(crate) const WINDOW_BYTES: u32 = (64 << 10) - 1;
 
-/// Bytes of a request's head in HTTP/2, decompressed, for each request that is open.
-pub(crate) const HEADER_LIST_BYTES: u32 = 8 << 10;
+/// Bytes of a request's head in HTTP/2, decompressed, and as many again of its body, for each request
+/// that is open.
+pub(crate) const HEAD_BYTES: u32 = 8 << 10;
 
 /// How many requests are open for each one that may wait: what is answered from the caches is soon
 /// done, and needs no other place.
@@ -79,8 +80,8 @@ impl Config {
                 times(times(connections, listeners), connection),
             ),
             (
-                "limits.requests, their heads",
-                times(open, u64::from(HEADER_LIST_BYTES)),
+                "limits.requests, their heads and small bodies",
+                times(open, u64::from(HEAD_BYTES) * 2),
             ),
             ("what has no setting", FIXED + PROGRAM),
         ]

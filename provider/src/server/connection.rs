@@ -23,7 +23,7 @@ use super::Serving;
 use super::certificates::Current;
 use super::places::{Activity, Place};
 use super::unread::Unread;
-use crate::config::memory::{HEADER_LIST_BYTES, WINDOW_BYTES};
+use crate::config::memory::{HEAD_BYTES, WINDOW_BYTES};
 use crate::observe::metrics::Closed;
 
 /// Requests that one HTTP/2 connection may have open. Gatekeeper and Kyverno open another
@@ -211,7 +211,7 @@ impl Served {
             .timer(TokioTimer::new())
             .keep_alive_interval(self.patience.known)
             .max_concurrent_streams(STREAMS)
-            .max_header_list_size(HEADER_LIST_BYTES)
+            .max_header_list_size(HEAD_BYTES)
             .adaptive_window(false)
             .initial_stream_window_size(WINDOW_BYTES)
             .initial_connection_window_size(WINDOW_BYTES)
