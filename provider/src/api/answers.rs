@@ -119,14 +119,17 @@ impl Api {
         };
         let answers = join_all(known.into_iter().map(async |known| match known {
             Known::Answer(answer) => answer,
-            Known::Open(question) => {
-                let answer = self.service.answer(&question, asking.deadline).await;
-                (question.request.image.into(), answer)
-            }
+            // In a box: what is known already needs no room for it.
+            Known::Open(question) => Box::pin(self.found(question, asking.deadline)).await,
         }));
         let answers = answers.await;
         self.account(asking, &keys, &answers);
         complete(&keys, answers)
+    }
+
+    async fn found(&self, question: Question, deadline: Instant) -> Answer {
+        let answer = self.service.answer(&question, deadline).await;
+        (question.request.image.into(), answer)
     }
 
     /// Room in memory for an answer of so many bytes of verdicts, which must not be too large.
@@ -144,7 +147,7 @@ impl Api {
         if bytes > most {
             return Err(Rejection::answer_too_large(bytes, most));
         }
-        Ok(vec![self.share(bytes, deadline).await?])
+        Ok(vec![Box::pin(self.share(bytes, deadline)).await?])
     }
 
     /// A share of the room of all answers.

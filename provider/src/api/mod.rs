@@ -157,16 +157,18 @@ impl Door {
             deadline: started + self.api.timeout,
         };
         let id = HeaderValue::try_from(&asking.id).ok();
-        let reply = async {
+        // A defect must not take the connection, and the answers of others, with it.
+        let reply = AssertUnwindSafe(async {
             // First: who may not ask takes none of the room of those who may.
             let body = self.admit(request, asking.deadline).await?;
             let open = &self.api.open;
             let _open = open.try_acquire().map_err(|_| Rejection::shed())?;
             let (body, _room) = self.api.bodies.read(body, asking.deadline).await?;
             answer(asking, body).await
-        };
-        // A defect must not take the connection, and the answers of others, with it.
-        let reply = match AssertUnwindSafe(reply).catch_unwind().await {
+        })
+        .catch_unwind()
+        .await;
+        let reply = match reply {
             Ok(Ok(reply)) => reply,
             Ok(Err(rejection)) => rejection.reply(route),
             Err(_) => Rejection::failed().reply(route),
@@ -185,19 +187,18 @@ impl Door {
 
     /// The body of a request whose caller may ask, unread.
     async fn admit(&self, request: Request, deadline: Instant) -> Result<Body, Rejection> {
-        let (head, body) = request.into_parts();
-        if let Err(refusal) = self.callers.admit(&head.headers, deadline).await {
+        if let Err(refusal) = self.callers.admit(request.headers(), deadline).await {
             // Whatever it is: it is thrown away, so that the client reads the answer. Of too many at
             // once the rest are cut off.
             if let Ok(_stranger) = self.api.strangers.try_acquire() {
-                let _ = body::read(body, 0, deadline).await;
+                let _ = Box::pin(body::read(request.into_body(), 0, deadline)).await;
             }
             return Err(Rejection::caller(&refusal));
         }
-        if let Some(activity) = head.extensions.get::<Arc<Activity>>() {
+        if let Some(activity) = request.extensions().get::<Arc<Activity>>() {
             activity.admit();
         }
-        Ok(body)
+        Ok(request.into_body())
     }
 }
 

@@ -56,7 +56,7 @@ impl Callers {
     ) -> Result<(), Refusal> {
         match self {
             Self::Anyone => Ok(()),
-            Self::TokenHolders(reviews) => reviews.admit(headers, deadline).await,
+            Self::TokenHolders(reviews) => Box::pin(reviews.admit(headers, deadline)).await,
         }
     }
 }
