@@ -183,9 +183,9 @@ impl Bench {
         println!("  (budget: sealgate's p99 +40µs)");
 
         let mut rates = [0.0; 3];
-        for _ in 0..5 {
+        for _ in 0..20 {
             for ((_, address), rate) in contestants.iter().zip(&mut rates) {
-                *rate += self.throughput(*address, &body).await / 5.0;
+                *rate += self.throughput(*address, &body).await / 20.0;
             }
         }
         for ((name, _), rate) in contestants.iter().zip(rates) {
