@@ -319,7 +319,9 @@ fn comparable(verdict: &Value, while_judged: RangeInclusive<i64>) -> Value {
         fields.remove("request");
     }
     let seconds = while_judged.map(|second| UnixTime::from_seconds(second).to_string());
-    let text = seconds.fold(verdict.to_string(), |text, second| text.replace(&second, "now"));
+    let text = seconds.fold(verdict.to_string(), |text, second| {
+        text.replace(&second, "now")
+    });
     text.parse().unwrap()
 }
 
