@@ -59,7 +59,7 @@ impl Cli {
             Command::Verify(verify) => verify.run().await,
             Command::Evidence(evidence) => evidence.run().await,
             Command::Replay(replay) => replay.run(),
-            Command::Policy(policy) => policy.run(),
+            Command::Policy(policy) => policy.run().await,
             Command::Trust(trust) => trust.run().await,
             #[cfg(feature = "demo")]
             Command::Demo(demo) => demo.run().await,

@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use indicatif::ProgressBar;
+use sealgate_core::verdict::Outcome;
 use sealgate_core::{Evidence, Policies, Verdict};
+use tokio::time::Instant;
 
 use super::exit::Exit;
+use super::fetcher::Fetcher;
 use super::inputs::Rules;
 use super::no_verdict::NoVerdict;
 use super::tree::{self, Style};
@@ -51,6 +54,24 @@ pub(super) fn verdict(evidence: &Evidence, rules: &Rules) -> Result<Verdict, NoV
             admin_hint: None,
         }
     })
+}
+
+/// Fetches the evidence of an image, and judges it.
+pub(super) async fn of_image(
+    fetcher: &Fetcher,
+    rules: &Rules,
+    question: &Question,
+    deadline: Instant,
+) -> Result<Verdict, NoVerdict> {
+    let collected = fetcher.fetch(question, deadline).await?;
+    let verdict = verdict(&collected.evidence, rules)?;
+    match collected.doubt {
+        // There may be a signature that the registry did not show.
+        Some(doubt) if !verdict.verified && verdict.outcome != Outcome::NoPolicy => {
+            Err(doubt.into())
+        }
+        _ => Ok(verdict),
+    }
 }
 
 /// A spinner for what takes longer than a second, on a terminal only.

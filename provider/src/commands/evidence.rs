@@ -4,7 +4,6 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use sealgate_core::Evidence;
-use tokio::time::Instant;
 
 use super::answer;
 use super::exit::Exit;
@@ -44,7 +43,7 @@ impl EvidenceArgs {
         let fetcher = self.inputs.fetcher(config, &references, trust, now)?;
         for question in &questions {
             let progress = answer::progress(&question.request.image);
-            let deadline = Instant::now() + self.inputs.timeout();
+            let deadline = self.inputs.deadline();
             let collected = fetcher.fetch(question, deadline).await;
             progress.finish_and_clear();
             // Whoever judges the pack takes it for all there is.

@@ -1,24 +1,22 @@
 //! What `verify`, `evidence` and `replay` have in common: policies, trust and registries.
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use sealgate_core::policy::NoMatch;
 use sealgate_core::policy::file::{self, PolicyFile};
-use sealgate_core::reference::RegistryHost;
 use sealgate_core::{Policies, Reference, TrustMaterial, UnixTime};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::fetcher::Fetcher;
-use super::usage::UsageError;
-use crate::config::{Config, Credentials, Registry, TrustRoot};
+use super::registries::Registries;
+use super::usage::{self, UsageError};
+use crate::config::{Config, TrustRoot};
 use crate::files::Pipes;
 use crate::rules::policies::{self, Reading};
 use crate::rules::trust;
 use crate::rules::tuf::TufRoots;
-use crate::upstream;
 
 /// By what to judge, and how to reach registries.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -60,20 +58,8 @@ pub(super) struct Inputs {
     /// Judge as of this time instead of now
     #[arg(long, value_name = "RFC3339", help_heading = "Trust")]
     now: Option<UnixTime>,
-    /// A registry that is spoken to without TLS
-    #[arg(long, value_name = "HOST[:PORT]", help_heading = "Registries")]
-    plain_http: Vec<String>,
-    /// Certificate authorities of the registries, PEM
-    #[arg(long, value_name = "FILE", help_heading = "Registries")]
-    ca: Vec<PathBuf>,
-    /// How long each image may take
-    #[arg(
-        long,
-        value_name = "SECONDS",
-        default_value_t = 30,
-        help_heading = "Registries"
-    )]
-    timeout: u64,
+    #[command(flatten)]
+    registries: Registries,
     /// A configuration file of `serve`, for its policies, trust and registries
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -87,11 +73,6 @@ pub(super) struct Rules {
 }
 
 impl Inputs {
-    /// How long each image may take.
-    pub(super) fn timeout(&self) -> Duration {
-        Duration::from_secs(self.timeout)
-    }
-
     /// Policies, trust material and the time to judge by.
     pub(super) fn rules(&self, config: Option<&Config>) -> Result<Rules, UsageError> {
         let policies = self.policies(config)?;
@@ -165,7 +146,7 @@ impl Inputs {
                 .key
                 .iter()
                 .map(|path| {
-                    let text = read_text(path)?;
+                    let text = usage::read_text(path)?;
                     Ok(json!({"data": text, "name": path.display().to_string()}))
                 })
                 .collect::<Result<_, UsageError>>()?;
@@ -230,10 +211,7 @@ impl Inputs {
         self.trust_root.iter().map(split).collect()
     }
 
-    /// Who fetches evidence of these images, and what revocation services say of certificates that
-    /// this trust leads to.
-    ///
-    /// To name an image is to allow its registry, also at a private address.
+    /// Who fetches evidence of these images: see [`Registries::fetcher`].
     pub(super) fn fetcher(
         &self,
         config: Option<Config>,
@@ -241,74 +219,13 @@ impl Inputs {
         trust: TrustMaterial,
         now: UnixTime,
     ) -> Result<Fetcher, UsageError> {
-        let mut config = config.unwrap_or_else(|| Config {
-            credentials: Credentials {
-                docker_config: docker_config(),
-            },
-            ..Config::default()
-        });
-        let ca = self.merged_ca()?;
-        let without_tls = self.plain_http.iter().map(|host| canonical(host));
-        let without_tls: BTreeSet<_> = without_tls.collect();
-        let named = images.iter().map(|i| i.repository().host().to_owned());
-        let hosts: BTreeSet<_> = named.chain(without_tls.iter().cloned()).collect();
-        for host in hosts {
-            let plain_http = without_tls.contains(&host);
-            let ca = ca.as_ref().map(|file| file.path().to_owned());
-            let mut listed = config.registries.iter_mut();
-            match listed.find(|r| canonical(&r.host) == host) {
-                Some(registry) => {
-                    registry.plain_http |= plain_http;
-                    registry.ca = ca.or_else(|| registry.ca.take());
-                }
-                None => config.registries.push(Registry {
-                    host,
-                    plain_http,
-                    ca,
-                    ..Registry::default()
-                }),
-            }
-        }
-        let failed = |error: upstream::UpstreamError| UsageError::new(error.to_string());
-        Ok(Fetcher {
-            collector: upstream::collector(&config).map_err(failed)?,
-            revocation: upstream::revocation(&config).map_err(failed)?,
-            trust,
-            now,
-        })
+        self.registries.fetcher(config, images, trust, now)
     }
 
-    /// All the given certificate authorities in one file.
-    fn merged_ca(&self) -> Result<Option<tempfile::NamedTempFile>, UsageError> {
-        if self.ca.is_empty() {
-            return Ok(None);
-        }
-        let mut all = String::new();
-        for path in &self.ca {
-            all.push_str(&read_text(path)?);
-            all.push('\n');
-        }
-        let failed = |error: std::io::Error| UsageError::new(format!("a temporary file: {error}"));
-        let file = tempfile::NamedTempFile::new().map_err(failed)?;
-        fs::write(file.path(), all).map_err(failed)?;
-        Ok(Some(file))
+    /// When an image that is asked for now must have been judged.
+    pub(super) fn deadline(&self) -> Instant {
+        self.registries.deadline()
     }
-}
-
-/// The one spelling of a registry; what is none is told later.
-fn canonical(host: &str) -> String {
-    match host.parse::<RegistryHost>() {
-        Ok(host) => host.to_string(),
-        Err(_) => host.to_owned(),
-    }
-}
-
-/// The configuration that Docker and cosign use, if there is one.
-fn docker_config() -> Option<PathBuf> {
-    let directory = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from);
-    let directory = directory.or_else(|| Some(std::env::home_dir()?.join(".docker")))?;
-    let file = directory.join("config.json");
-    file.is_file().then_some(file)
 }
 
 fn load_text(name: &str, text: &str) -> Result<Policies, UsageError> {
@@ -317,11 +234,6 @@ fn load_text(name: &str, text: &str) -> Result<Policies, UsageError> {
         text: text.to_owned(),
     };
     file::load(&[file], NoMatch::Deny, &file::only_inline_keys).map_err(UsageError::all)
-}
-
-fn read_text(path: &Path) -> Result<String, UsageError> {
-    fs::read_to_string(path)
-        .map_err(|error| UsageError::new(format!("{}: {error}", path.display())))
 }
 
 pub(super) fn wall_clock() -> Result<UnixTime, UsageError> {

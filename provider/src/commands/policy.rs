@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use sealgate_core::policy::{AuthorityKind, Mode, NoMatch, Policy, Require};
 
 use super::exit::Exit;
+use super::policy_test::PolicyTest;
 use super::usage::{self, UsageError};
 use crate::rules::policies::{self, Reading};
 
@@ -17,28 +18,32 @@ pub enum PolicyCommand {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+    /// Judge evidence packs or images as the cases of tests say, and compare
+    Test(PolicyTest),
 }
 
 impl PolicyCommand {
     /// Runs the command.
-    pub fn run(&self) -> Exit {
-        usage::exit(self.try_run())
+    pub async fn run(&self) -> Exit {
+        usage::exit(match self {
+            Self::Check { files } => check(files),
+            Self::Test(test) => test.run().await,
+        })
     }
+}
 
-    fn try_run(&self) -> Result<Exit, UsageError> {
-        let Self::Check { files } = self;
-        let loaded = policies::load(files, Reading::for_command(NoMatch::Deny));
-        let loaded = loaded.map_err(UsageError::all)?;
-        if loaded.policies.policies.is_empty() {
-            return Err(UsageError::new(
-                "found no policy: every image would be refused",
-            ));
-        }
-        for policy in &loaded.policies.policies {
-            usage::print(&describe(policy));
-        }
-        Ok(Exit::Verified)
+fn check(files: &[PathBuf]) -> Result<Exit, UsageError> {
+    let loaded = policies::load(files, Reading::for_command(NoMatch::Deny));
+    let loaded = loaded.map_err(UsageError::all)?;
+    if loaded.policies.policies.is_empty() {
+        return Err(UsageError::new(
+            "found no policy: every image would be refused",
+        ));
     }
+    for policy in &loaded.policies.policies {
+        usage::print(&describe(policy));
+    }
+    Ok(Exit::Verified)
 }
 
 /// What a policy means, in a few lines.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::Write as _;
+use std::path::Path;
 
 use super::exit::Exit;
 
@@ -44,4 +45,10 @@ pub(super) fn exit(result: Result<Exit, UsageError>) -> Exit {
 /// Prints to standard output. A reader who has seen enough closes the pipe: that is no mistake.
 pub(super) fn print(text: &str) {
     let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+/// Reads a file that the command line names.
+pub(super) fn read_text(path: &Path) -> Result<String, UsageError> {
+    std::fs::read_to_string(path)
+        .map_err(|error| UsageError::new(format!("{}: {error}", path.display())))
 }

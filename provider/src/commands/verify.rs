@@ -1,16 +1,9 @@
 //! `sealgate verify IMAGE…`
 
-use sealgate_core::Verdict;
-use sealgate_core::verdict::Outcome;
-use tokio::time::Instant;
-
 use super::answer::{self, Output};
 use super::exit::Exit;
-use super::fetcher::Fetcher;
-use super::inputs::{Inputs, Rules};
-use super::no_verdict::NoVerdict;
+use super::inputs::Inputs;
 use super::usage::{self, UsageError};
-use crate::question::Question;
 
 /// Verify images and print why they passed or failed
 ///
@@ -46,30 +39,13 @@ impl VerifyArgs {
         let mut worst = Exit::Verified;
         for question in &questions {
             let progress = answer::progress(&question.request.image);
-            let deadline = Instant::now() + self.inputs.timeout();
-            let found = verify(&fetcher, &rules, question, deadline).await;
+            let deadline = self.inputs.deadline();
+            let found = answer::of_image(&fetcher, &rules, question, deadline).await;
             progress.finish_and_clear();
             let image = &question.request.image;
             let exit = answer::print(self.output, image, &found, &rules.policies);
             worst = worst.max(exit);
         }
         Ok(worst)
-    }
-}
-
-async fn verify(
-    fetcher: &Fetcher,
-    rules: &Rules,
-    question: &Question,
-    deadline: Instant,
-) -> Result<Verdict, NoVerdict> {
-    let collected = fetcher.fetch(question, deadline).await?;
-    let verdict = answer::verdict(&collected.evidence, rules)?;
-    match collected.doubt {
-        // There may be a signature that the registry did not show.
-        Some(doubt) if !verdict.verified && verdict.outcome != Outcome::NoPolicy => {
-            Err(doubt.into())
-        }
-        _ => Ok(verdict),
     }
 }

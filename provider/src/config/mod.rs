@@ -13,7 +13,7 @@ mod registry;
 mod token_review;
 mod trust;
 mod units;
-mod yaml;
+pub(crate) mod yaml;
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};

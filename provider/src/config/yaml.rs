@@ -14,18 +14,18 @@ const MOST: usize = 100;
 
 /// One problem in a YAML text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Finding {
+pub(crate) struct Finding {
     /// The field, as `listeners[0].tls.key`; empty for the document itself.
-    pub(super) field: String,
+    pub(crate) field: String,
     /// The line, counted from 1, if it could be found.
-    pub(super) line: Option<usize>,
+    pub(crate) line: Option<usize>,
     /// What is wrong.
-    pub(super) message: String,
+    pub(crate) message: String,
 }
 
 /// One step into a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(crate) enum Step {
     /// Into a mapping.
     Key(String),
     /// Into a list.
@@ -34,7 +34,7 @@ pub(super) enum Step {
 
 /// A text that is YAML, with one document at most.
 #[derive(Clone, Debug)]
-pub(super) struct Document(Tree);
+pub(crate) struct Document(Tree);
 
 /// A value and its line.
 #[derive(Clone, Debug)]
@@ -59,7 +59,7 @@ enum Value {
 
 impl Document {
     /// Takes a text apart; an empty one is an empty mapping.
-    pub(super) fn parse(text: &str) -> Result<Self, Vec<Finding>> {
+    pub(crate) fn parse(text: &str) -> Result<Self, Vec<Finding>> {
         let wrong = |line, message| {
             vec![Finding {
                 field: String::new(),
@@ -85,7 +85,7 @@ impl Document {
     }
 
     /// Reads it.
-    pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, Vec<Finding>> {
+    pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, Vec<Finding>> {
         let mut tree = self.0.clone();
         let mut findings = Vec::new();
         while findings.len() < MOST {
@@ -109,13 +109,13 @@ impl Document {
     }
 
     /// The line on which a field stands, if it is written at all.
-    pub(super) fn line(&self, steps: &[Step]) -> Option<usize> {
+    pub(crate) fn line(&self, steps: &[Step]) -> Option<usize> {
         self.0.place(steps).1
     }
 }
 
 /// The field as people write it.
-pub(super) fn field(steps: &[Step]) -> String {
+pub(crate) fn field(steps: &[Step]) -> String {
     let mut text = String::new();
     for step in steps {
         match step {

@@ -138,7 +138,7 @@ fn text(row: &Row) -> String {
 }
 
 /// Codes that share a word with this one.
-fn likely(code: &str) -> String {
+pub(super) fn likely(code: &str) -> String {
     let close: Vec<_> = rows()
         .map(|row| row.code)
         .filter(|known| {
