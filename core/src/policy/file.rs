@@ -19,6 +19,15 @@ pub struct PolicyFile {
     pub text: String,
 }
 
+/// Policies, and what is suspicious in them.
+#[derive(Clone, Debug, Default)]
+pub struct Checked {
+    /// The policies.
+    pub policies: Policies,
+    /// What means something, and perhaps not what its author meant, in the order of the files.
+    pub warnings: Vec<Problem>,
+}
+
 /// Reads all policies.
 ///
 /// # Errors
@@ -29,10 +38,24 @@ pub fn load(
     no_match: NoMatch,
     resolve: ResolveKey<'_>,
 ) -> Result<Policies, Vec<Problem>> {
+    check(files, no_match, resolve).map(|checked| checked.policies)
+}
+
+/// As [`load`], with what is suspicious in policies that can be used: what means something, and
+/// perhaps not what its author meant.
+///
+/// # Errors
+/// As [`load`].
+pub fn check(
+    files: &[PolicyFile],
+    no_match: NoMatch,
+    resolve: ResolveKey<'_>,
+) -> Result<Checked, Vec<Problem>> {
     let mut policies: Vec<Policy> = Vec::new();
     let mut problems = Vec::new();
+    let mut warnings = Vec::new();
     for file in files {
-        match read(file, resolve) {
+        match read(file, resolve, &mut warnings) {
             Ok(read) => {
                 for (line, policy) in read {
                     if policies.iter().any(|other| other.name() == policy.name()) {
@@ -49,10 +72,17 @@ pub fn load(
     if !problems.is_empty() {
         return Err(problems);
     }
-    Ok(Policies { policies, no_match })
+    Ok(Checked {
+        policies: Policies { policies, no_match },
+        warnings,
+    })
 }
 
-fn read(file: &PolicyFile, resolve: ResolveKey<'_>) -> Result<Vec<(usize, Policy)>, Vec<Problem>> {
+fn read(
+    file: &PolicyFile,
+    resolve: ResolveKey<'_>,
+    warnings: &mut Vec<Problem>,
+) -> Result<Vec<(usize, Policy)>, Vec<Problem>> {
     let documents = yaml::documents(&file.name, &file.text).map_err(|problem| vec![problem])?;
     if documents.is_empty() {
         let message = "expected a document of kind TrustPolicy, found an empty file";
@@ -63,7 +93,8 @@ fn read(file: &PolicyFile, resolve: ResolveKey<'_>) -> Result<Vec<(usize, Policy
     for document in &documents {
         let log = Log::new(&file.name);
         let policy = read_document(&Field::root(document, &log), &file.name, resolve);
-        let found = log.into_problems();
+        let (found, suspicious) = log.into_parts();
+        warnings.extend(suspicious);
         match policy {
             Some(read) if found.is_empty() => {
                 policies.extend(read.into_iter().map(|policy| (document.line, policy)));

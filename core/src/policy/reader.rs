@@ -11,6 +11,7 @@ use super::yaml::{Kind, Node};
 pub(super) struct Log<'a> {
     file: &'a str,
     problems: RefCell<Vec<Problem>>,
+    warnings: RefCell<Vec<Problem>>,
 }
 
 impl<'a> Log<'a> {
@@ -18,16 +19,23 @@ impl<'a> Log<'a> {
         Self {
             file,
             problems: RefCell::default(),
+            warnings: RefCell::default(),
         }
     }
 
-    pub(super) fn into_problems(self) -> Vec<Problem> {
-        self.problems.into_inner()
+    /// What is wrong, and what is suspicious.
+    pub(super) fn into_parts(self) -> (Vec<Problem>, Vec<Problem>) {
+        (self.problems.into_inner(), self.warnings.into_inner())
     }
 
     fn add(&self, line: usize, field: &str, message: String) {
         let problem = Problem::new(self.file, line, field, message);
         self.problems.borrow_mut().push(problem);
+    }
+
+    fn warn(&self, line: usize, field: &str, message: String) {
+        let warning = Problem::new(self.file, line, field, message);
+        self.warnings.borrow_mut().push(warning);
     }
 }
 
@@ -60,6 +68,11 @@ impl<'a> Field<'a> {
     /// Reports a problem here.
     pub(super) fn problem(&self, message: impl Into<String>) {
         self.log.add(self.node.line, &self.path, message.into());
+    }
+
+    /// Reports something here that means what its author may not have meant.
+    pub(super) fn warning(&self, message: impl Into<String>) {
+        self.log.warn(self.node.line, &self.path, message.into());
     }
 
     fn expected<T>(&self, what: &str) -> Option<T> {
@@ -213,6 +226,11 @@ impl<'a> Fields<'a> {
         self.log.add(self.line, &self.path, message.into());
     }
 
+    /// Reports something about the mapping as a whole that its author may not have meant.
+    pub(super) fn warning(&self, message: impl Into<String>) {
+        self.log.warn(self.line, &self.path, message.into());
+    }
+
     /// Reports what was not taken.
     pub(super) fn finish(self, known: &[&str]) {
         for (key, line, _) in &self.entries {
@@ -233,4 +251,13 @@ pub(super) fn each<'a, T>(
 ) -> Option<NonEmpty<T>> {
     let read: Vec<Option<T>> = list.items()?.iter().map(&mut read).collect();
     NonEmpty::new(read.into_iter().collect::<Option<_>>()?)
+}
+
+/// Absent is fine; present must have been readable.
+pub(super) fn flip<T>(value: Option<Option<T>>) -> Option<Option<T>> {
+    match value {
+        None => Some(None),
+        Some(None) => None,
+        Some(value) => Some(value),
+    }
 }

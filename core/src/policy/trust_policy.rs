@@ -4,21 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use super::claims::claim_names;
 use super::key_source::{KeySource, ResolveKey};
+use super::keyless::{read_keyless, threshold};
 use super::notation::read_notation;
-use super::reader::{Field, Fields, each};
+use super::reader::{Field, Fields, each, flip};
 use super::{
-    AttestationRule, Authority, AuthorityKind, Condition, Identity, ImagePattern, KeyAuthority,
-    KeyWitnesses, KeylessAuthority, Matcher, Mode, NamespacePattern, NonEmpty, Pattern, Policy,
-    Require, Scope, SubjectType, Threshold, TrustedKey,
+    AttestationRule, Authority, AuthorityKind, Condition, ImagePattern, KeyAuthority, KeyWitnesses,
+    Mode, NamespacePattern, NonEmpty, Policy, Require, Scope, Threshold, TrustedKey,
 };
 use crate::crypto::PublicKey;
 use crate::digest::Digest;
 use crate::time::Window;
-
-/// The trust root of a keyless authority that names none.
-const DEFAULT_TRUST_ROOT: &str = "public-good";
 
 /// Reads a document whose `apiVersion` and `kind` were taken. `None` only with a
 /// problem reported.
@@ -110,8 +106,12 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn spec(&mut self, mut spec: Fields<'_>) -> Option<Spec> {
-        let mode = spec.take("mode").map_or(Some(Mode::Enforce), |mode| {
-            mode.one_of(&[("enforce", Mode::Enforce), ("warn", Mode::Warn)])
+        let mode = spec.take("mode").map_or(Some(Mode::Enforce), |field| {
+            let mode = field.one_of(&[("enforce", Mode::Enforce), ("warn", Mode::Warn)]);
+            if mode == Some(Mode::Warn) {
+                field.warning("this policy refuses nothing: images are let in all the same");
+            }
+            mode
         });
         let images = spec.need("images").and_then(|images| self.images(&images));
         let namespaces = match spec.take("namespaces") {
@@ -126,7 +126,10 @@ impl Reader<'_> {
         let names = authorities.as_ref().map(|list| self.names(&spec, list));
         let attestations = match spec.take("attestations") {
             None => Some(Vec::new()),
-            Some(list) => each(&list, |item| rule(item, names.as_ref()?)).map(NonEmpty::into_vec),
+            Some(list) => each(&list, |item| {
+                rule(item, authorities.as_ref(), names.as_ref()?)
+            })
+            .map(NonEmpty::into_vec),
         };
         let require = match spec.take("require") {
             None => authorities
@@ -136,6 +139,11 @@ impl Reader<'_> {
         };
         if let (Some(Require::AttestationsOnly), Some([])) = (&require, attestations.as_deref()) {
             spec.problem("require: attestationsOnly needs at least one entry in attestations");
+        }
+        if let (Some(authorities), Some(require), Some(attestations)) =
+            (&authorities, &require, &attestations)
+        {
+            warn_of_idle(&spec, authorities, require, attestations);
         }
         if let Some(attestations) = &attestations {
             let mut seen = BTreeSet::new();
@@ -351,122 +359,6 @@ fn window(field: &Field<'_>) -> Option<Window> {
     Some(window)
 }
 
-/// Absent is fine; present must have been readable.
-fn flip<T>(value: Option<Option<T>>) -> Option<Option<T>> {
-    match value {
-        None => Some(None),
-        Some(None) => None,
-        Some(value) => Some(value),
-    }
-}
-
-fn threshold(field: Option<Field<'_>>, default: usize) -> Option<usize> {
-    let Some(field) = field else {
-        return Some(default);
-    };
-    let mut fields = field.fields()?;
-    let threshold = fields.need("threshold").and_then(|count| count.count());
-    fields.finish(&["threshold"]);
-    threshold
-}
-
-fn read_keyless(field: &Field<'_>) -> Option<KeylessAuthority> {
-    let mut fields = field.fields()?;
-    let trust_root = match fields.take("trustRoot") {
-        None => Some(DEFAULT_TRUST_ROOT),
-        Some(root) => root.text(),
-    };
-    let identities = fields
-        .need("identities")
-        .and_then(|list| each(&list, identity));
-    let log = threshold(fields.take("transparencyLog"), 1);
-    let timestamp = threshold(fields.take("signedTimestamp"), 0);
-    let certificate = threshold(fields.take("certificateTransparency"), 1);
-    fields.finish(&[
-        "trustRoot",
-        "identities",
-        "transparencyLog",
-        "signedTimestamp",
-        "certificateTransparency",
-    ]);
-    Some(KeylessAuthority {
-        trust_root: trust_root?.to_owned(),
-        identities: identities?,
-        transparency_log: log?,
-        signed_timestamp: timestamp?,
-        certificate_transparency: certificate?,
-    })
-}
-
-fn identity(field: &Field<'_>) -> Option<Identity> {
-    let mut fields = field.fields()?;
-    let issuer = matcher(&mut fields, "issuer", "issuerRegExp");
-    let subject = matcher(&mut fields, "subject", "subjectRegExp");
-    let kinds = [SubjectType::Email, SubjectType::Uri, SubjectType::OtherName];
-    let kind = fields
-        .take("subjectType")
-        .map(|kind| kind.one_of(&kinds.map(|kind| (kind.as_str(), kind))));
-    let mut claims = BTreeMap::new();
-    let mut fine = true;
-    for (name, exact) in [("claims", true), ("claimsRegExp", false)] {
-        let Some(field) = fields.take(name) else {
-            continue;
-        };
-        for (claim, value) in field.entries()? {
-            let matcher = match exact {
-                true => value.text().map(|text| Matcher::Exact(text.to_owned())),
-                false => value.checked(Pattern::new).map(Matcher::Pattern),
-            };
-            if !claim_names().any(|name| name == claim) {
-                value.problem(format!(
-                    "unknown claim {claim:?}; expected one of {}",
-                    claim_names().collect::<Vec<_>>().join(", ")
-                ));
-                fine = false;
-            }
-            fine &= matcher.is_some();
-            if let Some(matcher) = matcher
-                && claims.insert(claim.to_owned(), matcher).is_some()
-            {
-                value.problem(format!(
-                    "the claim {claim:?} is in claims and in claimsRegExp"
-                ));
-                fine = false;
-            }
-        }
-    }
-    fields.finish(&[
-        "issuer",
-        "issuerRegExp",
-        "subject",
-        "subjectRegExp",
-        "subjectType",
-        "claims",
-        "claimsRegExp",
-    ]);
-    fine.then_some(())?;
-    Some(Identity {
-        issuer: issuer?,
-        subject: subject?,
-        subject_type: flip(kind)?,
-        claims,
-    })
-}
-
-fn matcher(fields: &mut Fields<'_>, exact: &str, pattern: &str) -> Option<Matcher> {
-    match (fields.take(exact), fields.take(pattern)) {
-        (Some(text), None) => text.text().map(|text| Matcher::Exact(text.to_owned())),
-        (None, Some(text)) => text.checked(Pattern::new).map(Matcher::Pattern),
-        (found, _) => {
-            let found = if found.is_some() { "both" } else { "neither" };
-            fields.problem(format!(
-                "expected either {exact} or {pattern}, found {found}"
-            ));
-            None
-        }
-    }
-}
-
 fn index_of(field: &Field<'_>, names: &NonEmpty<String>) -> Option<usize> {
     let name = field.text()?;
     let index = names.iter().position(|other| other == name);
@@ -553,18 +445,80 @@ fn shared_key<'a>(
     None
 }
 
-fn rule(field: &Field<'_>, names: &NonEmpty<String>) -> Option<AttestationRule> {
+/// Warns of authorities, and of annotations, that decide nothing.
+fn warn_of_idle(
+    spec: &Fields<'_>,
+    authorities: &NonEmpty<Authority>,
+    require: &Require,
+    attestations: &[AttestationRule],
+) {
+    let signing = match require {
+        Require::AtLeast(threshold) => threshold.of(),
+        Require::AttestationsOnly => &[],
+    };
+    for (place, authority) in authorities.iter().enumerate() {
+        let name = &authority.name;
+        let signs = signing.contains(&place);
+        if !signs && !attestations.iter().any(|rule| rule.from.contains(&place)) {
+            spec.warning(format!(
+                "the authority {name:?} decides nothing: neither require nor an attestation's from \
+                 names it"
+            ));
+        } else if !signs && !authority.annotations.is_empty() {
+            spec.warning(format!(
+                "the annotations of the authority {name:?} are not looked at: they are those of an \
+                 image signature, and require asks for none by it"
+            ));
+        }
+    }
+}
+
+fn rule(
+    field: &Field<'_>,
+    authorities: Option<&NonEmpty<Authority>>,
+    names: &NonEmpty<String>,
+) -> Option<AttestationRule> {
     let mut fields = field.fields()?;
     let name = fields
         .need("name")
         .and_then(|name| name.checked(policy_name));
-    let predicate_type = fields
-        .need("predicateType")
-        .and_then(|kind| kind.checked(predicate_type));
+    let predicate_type = fields.need("predicateType").and_then(|kind| {
+        let checked = kind.checked(predicate_type)?;
+        if let Some(short) = checked.strip_suffix('/') {
+            kind.warning(format!(
+                "predicate types are compared letter by letter, and few end with a slash: is \
+                     {short:?} meant?"
+            ));
+        }
+        Some(checked)
+    });
     let from = match fields.take("from") {
         None => NonEmpty::new((0..names.len()).collect()),
-        Some(list) => indices(&list, names),
+        Some(list) => {
+            let from = indices(&list, names);
+            let listed = from.iter().flat_map(|from| from.iter());
+            for authority in listed.filter_map(|place| authorities?.get(*place)) {
+                if !attests(authority) {
+                    list.warning(format!(
+                        "the authority {:?} can make no attestation: the Notary Project has none",
+                        authority.name
+                    ));
+                }
+            }
+            from
+        }
     };
+    if let (Some(authorities), Some(from)) = (authorities, &from)
+        && !from
+            .iter()
+            .filter_map(|place| authorities.get(*place))
+            .any(attests)
+    {
+        field.problem(
+            "nobody can make this attestation: it is asked of notation authorities alone, and the \
+             Notary Project has no attestations",
+        );
+    }
     let conditions = match fields.take("conditions") {
         None => Some(Vec::new()),
         Some(list) => each(&list, |item| item.checked(Condition::new)).map(NonEmpty::into_vec),
@@ -576,6 +530,11 @@ fn rule(field: &Field<'_>, names: &NonEmpty<String>) -> Option<AttestationRule> 
         from: from?,
         conditions: conditions?,
     })
+}
+
+/// Whether signatures of this kind can be over statements.
+fn attests(authority: &Authority) -> bool {
+    !matches!(authority.trust, AuthorityKind::Notation(_))
 }
 
 fn predicate_type(text: &str) -> Result<&str, TextError<'_>> {

@@ -49,12 +49,8 @@ pub(super) struct Inputs {
         conflicts_with = "certificate_oidc_issuer"
     )]
     certificate_oidc_issuer_regexp: Option<String>,
-    /// A Sigstore trust root (a trusted_root.json); with an identity, the first one is used
-    #[arg(long, value_name = "NAME=FILE", help_heading = "Trust")]
-    trust_root: Vec<String>,
-    /// Trust stores in Notation's layout (x509/ca/NAME/*.crt)
-    #[arg(long, value_name = "DIR", help_heading = "Trust")]
-    trust_store: Option<PathBuf>,
+    #[command(flatten)]
+    given: TrustInputs,
     /// Judge as of this time instead of now
     #[arg(long, value_name = "RFC3339", help_heading = "Trust")]
     now: Option<UnixTime>,
@@ -63,6 +59,17 @@ pub(super) struct Inputs {
     /// A configuration file of `serve`, for its policies, trust and registries
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+}
+
+/// The trust material of a command line.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct TrustInputs {
+    /// A Sigstore trust root (a trusted_root.json); with an identity, the first one is used
+    #[arg(long, value_name = "NAME=FILE", help_heading = "Trust")]
+    trust_root: Vec<String>,
+    /// Trust stores in Notation's layout (x509/ca/NAME/*.crt)
+    #[arg(long, value_name = "DIR", help_heading = "Trust")]
+    trust_store: Option<PathBuf>,
 }
 
 /// By what to judge.
@@ -86,23 +93,8 @@ impl Inputs {
     }
 
     /// The trust roots and trust stores that are given, without the built-in ones.
-    ///
-    /// Trust roots from TUF are as they were last kept: nothing is asked here.
     pub(super) fn trust(&self, config: Option<&Config>) -> Result<TrustMaterial, UsageError> {
-        let mut roots = config.map_or_else(Vec::new, |c| c.trust_roots.clone());
-        let given = self.trust_roots()?;
-        roots.retain(|root| given.iter().all(|other| other.name != root.name));
-        roots.extend(given);
-        let stores = self.trust_store.clone();
-        let stores = stores.or_else(|| config.and_then(|c| c.trust_stores.clone()));
-        let mut trust = trust::load(&roots, stores.as_deref(), Pipes::Awaited)
-            .map_err(UsageError::all)?
-            .trust;
-        let cache = config.and_then(|c| c.trust_cache.as_deref());
-        TufRoots::open(&roots, cache)
-            .map_err(UsageError::all)?
-            .insert_into(&mut trust);
-        Ok(trust)
+        self.given.trust(config)
     }
 
     /// The time to judge by.
@@ -154,7 +146,7 @@ impl Inputs {
         } else if let Some(identity) = self.identity()? {
             let mut keyless = json!({"identities": [identity]});
             if let (Some(root), Some(object)) =
-                (self.trust_roots()?.first(), keyless.as_object_mut())
+                (self.given.trust_roots()?.first(), keyless.as_object_mut())
             {
                 object.insert("trustRoot".to_owned(), json!(root.name));
             }
@@ -199,18 +191,6 @@ impl Inputs {
         }
     }
 
-    fn trust_roots(&self) -> Result<Vec<TrustRoot>, UsageError> {
-        let split = |text: &String| match text.split_once('=') {
-            Some((name, file)) if !name.is_empty() && !file.is_empty() => {
-                Ok(TrustRoot::file(name, file))
-            }
-            _ => Err(UsageError::new(format!(
-                "--trust-root: expected NAME=FILE such as corp=trusted_root.json, found {text:?}"
-            ))),
-        };
-        self.trust_root.iter().map(split).collect()
-    }
-
     /// Who fetches evidence of these images: see [`Registries::fetcher`].
     pub(super) fn fetcher(
         &self,
@@ -225,6 +205,50 @@ impl Inputs {
     /// When an image that is asked for now must have been judged.
     pub(super) fn deadline(&self) -> Instant {
         self.registries.deadline()
+    }
+}
+
+impl TrustInputs {
+    /// Whether it names a trust root.
+    pub(super) fn has_roots(&self) -> bool {
+        !self.trust_root.is_empty()
+    }
+
+    /// Whether it names trust stores.
+    pub(super) fn has_stores(&self) -> bool {
+        self.trust_store.is_some()
+    }
+
+    /// The trust roots and trust stores that are given, without the built-in ones.
+    ///
+    /// Trust roots from TUF are as they were last kept: nothing is asked here.
+    pub(super) fn trust(&self, config: Option<&Config>) -> Result<TrustMaterial, UsageError> {
+        let mut roots = config.map_or_else(Vec::new, |c| c.trust_roots.clone());
+        let given = self.trust_roots()?;
+        roots.retain(|root| given.iter().all(|other| other.name != root.name));
+        roots.extend(given);
+        let stores = self.trust_store.clone();
+        let stores = stores.or_else(|| config.and_then(|c| c.trust_stores.clone()));
+        let mut trust = trust::load(&roots, stores.as_deref(), Pipes::Awaited)
+            .map_err(UsageError::all)?
+            .trust;
+        let cache = config.and_then(|c| c.trust_cache.as_deref());
+        TufRoots::open(&roots, cache)
+            .map_err(UsageError::all)?
+            .insert_into(&mut trust);
+        Ok(trust)
+    }
+
+    fn trust_roots(&self) -> Result<Vec<TrustRoot>, UsageError> {
+        let split = |text: &String| match text.split_once('=') {
+            Some((name, file)) if !name.is_empty() && !file.is_empty() => {
+                Ok(TrustRoot::file(name, file))
+            }
+            _ => Err(UsageError::new(format!(
+                "--trust-root: expected NAME=FILE such as corp=trusted_root.json, found {text:?}"
+            ))),
+        };
+        self.trust_root.iter().map(split).collect()
     }
 }
 

@@ -2,48 +2,100 @@
 
 use std::path::PathBuf;
 
-use sealgate_core::policy::{AuthorityKind, Mode, NoMatch, Policy, Require};
+use sealgate_core::policy::{AuthorityKind, Lacking, Mode, NoMatch, OutOfReach, Policy, Require};
 
 use super::exit::Exit;
+use super::inputs::TrustInputs;
 use super::policy_test::PolicyTest;
 use super::usage::{self, UsageError};
-use crate::rules::policies::{self, Reading};
+use crate::config::Config;
+use crate::rules::policies::{self, LoadedPolicies, Reading};
 
 /// Work with policies
 #[derive(Clone, Debug, clap::Subcommand)]
 pub enum PolicyCommand {
     /// Read policies and report every problem, or say what they mean
-    Check {
-        /// Policy files, or directories of them
-        #[arg(required = true, value_name = "FILE")]
-        files: Vec<PathBuf>,
-    },
+    Check(PolicyCheck),
     /// Judge evidence packs or images as the cases of tests say, and compare
     Test(PolicyTest),
+}
+
+/// `sealgate policy check`
+#[derive(Clone, Debug, clap::Args)]
+pub struct PolicyCheck {
+    /// Policy files, or directories of them
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Take what is suspicious for wrong: exit with 64 if there are warnings
+    #[arg(long)]
+    strict: bool,
+    #[command(flatten)]
+    trust: TrustInputs,
+    /// A configuration file of `serve`, for its trust roots and trust stores
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
 }
 
 impl PolicyCommand {
     /// Runs the command.
     pub async fn run(&self) -> Exit {
         usage::exit(match self {
-            Self::Check { files } => check(files),
+            Self::Check(check) => check.run(),
             Self::Test(test) => test.run().await,
         })
     }
 }
 
-fn check(files: &[PathBuf]) -> Result<Exit, UsageError> {
-    let loaded = policies::load(files, Reading::for_command(NoMatch::Deny));
-    let loaded = loaded.map_err(UsageError::all)?;
-    if loaded.policies.policies.is_empty() {
-        return Err(UsageError::new(
-            "found no policy: every image would be refused",
-        ));
+impl PolicyCheck {
+    fn run(&self) -> Result<Exit, UsageError> {
+        let loaded = policies::load(&self.files, Reading::for_command(NoMatch::Deny));
+        let loaded = loaded.map_err(UsageError::all)?;
+        if loaded.policies.policies.is_empty() {
+            return Err(UsageError::new(
+                "found no policy: every image would be refused",
+            ));
+        }
+        let config = self.config.as_deref().map(Config::load).transpose();
+        let config = config.map_err(|error| UsageError::new(error.to_string()))?;
+        let (wrong, unknown) = out_of_reach(&loaded, &self.trust, config.as_ref())?;
+        if !wrong.is_empty() {
+            return Err(UsageError::all(wrong));
+        }
+        let warnings = loaded.warnings.iter().map(ToString::to_string);
+        let warnings: Vec<_> = warnings.chain(unknown).collect();
+        if self.strict && !warnings.is_empty() {
+            return Err(UsageError::all(warnings));
+        }
+        for policy in &loaded.policies.policies {
+            usage::print(&describe(policy));
+        }
+        usage::warn(&warnings);
+        Ok(Exit::Verified)
     }
-    for policy in &loaded.policies.policies {
-        usage::print(&describe(policy));
+}
+
+/// What can never pass, and what nobody can tell of: names that may be configured elsewhere.
+fn out_of_reach(
+    loaded: &LoadedPolicies,
+    inputs: &TrustInputs,
+    config: Option<&Config>,
+) -> Result<(Vec<OutOfReach>, Vec<String>), UsageError> {
+    let mut trust = inputs.trust(config)?;
+    trust.add_built_in_for(&loaded.policies.trust_names());
+    let awaited = config.map_or(&[][..], |config| &config.trust_roots);
+    let is_awaited = |name: &str| awaited.iter().any(|root| root.name == name);
+    let (mut wrong, mut unknown) = (Vec::new(), Vec::new());
+    for found in loaded.policies.out_of_reach(&trust, is_awaited) {
+        match found.why {
+            Lacking::Root(_) if config.is_none() && !inputs.has_roots() => {
+                unknown.push(found.to_string());
+            }
+            // Stores are not built in: whoever gives none asks nothing about them.
+            Lacking::Store(_) if config.is_none() && !inputs.has_stores() => {}
+            _ => wrong.push(found),
+        }
     }
-    Ok(Exit::Verified)
+    Ok((wrong, unknown))
 }
 
 /// What a policy means, in a few lines.
@@ -52,8 +104,9 @@ fn describe(policy: &Policy) -> String {
     let images: Vec<_> = policy.scope().images.iter().map(|p| p.as_str()).collect();
     text.push_str(&format!("  images      {}\n", images.join(", ")));
     if !policy.scope().namespaces.is_empty() {
-        let count = policy.scope().namespaces.len();
-        text.push_str(&format!("  namespaces  {count} pattern(s)\n"));
+        let namespaces = policy.scope().namespaces.iter();
+        let namespaces: Vec<_> = namespaces.map(|pattern| pattern.as_str()).collect();
+        text.push_str(&format!("  namespaces  {}\n", namespaces.join(", ")));
     }
     if policy.mode() == Mode::Warn {
         text.push_str("  mode        warn: images are let in all the same\n");
@@ -86,12 +139,18 @@ fn describe(policy: &Policy) -> String {
     }
     for rule in policy.attestations() {
         text.push_str(&format!(
-            "  attestation {}: {} from {}, {} condition(s)\n",
+            "  attestation {}: {} from {}\n",
             rule.name,
             rule.predicate_type,
             names(&rule.from),
-            rule.conditions.len()
         ));
+        for condition in &rule.conditions {
+            text.push_str(&format!(
+                "  condition   {}: {}\n",
+                rule.name,
+                condition.source()
+            ));
+        }
     }
     text
 }
@@ -120,5 +179,68 @@ fn kind(trust: &AuthorityKind) -> String {
                 trust.level.name
             )
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        check: PolicyCheck,
+    }
+
+    /// Checks a keyless policy of this trust root and subject.
+    fn check(root: &str, subject: &str, flags: &[&str]) -> Result<Exit, String> {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("p.yaml");
+        let policy = format!(
+            "apiVersion: sealgate.dev/v1alpha1\nkind: TrustPolicy\nmetadata: {{name: p}}\n\
+             spec:\n  images: [{{glob: \"**\"}}]\n  authorities:\n  - name: ci\n    keyless:\n      \
+             trustRoot: {root}\n      identities: [{{issuer: \"https://gitlab.com\", subjectRegExp: \
+             '{subject}'}}]\n"
+        );
+        std::fs::write(&file, policy).unwrap();
+        let words = ["check"].iter().chain(flags).copied();
+        let words = words.map(Into::into).chain([file.into_os_string()]);
+        let line = Line::parse_from(words.collect::<Vec<std::ffi::OsString>>());
+        line.check.run().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_is_suspicious_is_an_error_where_that_is_asked_for() {
+        let (fine, suspicious) = (r"https://gitlab\.com/acme/.+", ".*");
+        assert_eq!(
+            check("public-good", fine, &["--strict"]),
+            Ok(Exit::Verified)
+        );
+        assert_eq!(check("public-good", suspicious, &[]), Ok(Exit::Verified));
+        let told = check("public-good", suspicious, &["--strict"]).unwrap_err();
+        assert!(
+            told.contains("anybody with an account at https://gitlab.com"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn a_trust_root_that_leads_nowhere_is_an_error_where_all_are_given() {
+        let fine = r"https://gitlab\.com/acme/.+";
+        let told = "there is no trust root \"corp\"";
+        assert_eq!(check("corp", fine, &[]), Ok(Exit::Verified));
+        assert!(
+            check("corp", fine, &["--strict"])
+                .unwrap_err()
+                .contains(told)
+        );
+        let dir = tempfile::tempdir().unwrap();
+        let config = dir.path().join("sealgate.yaml");
+        std::fs::write(&config, "policies: []\n").unwrap();
+        let config = ["--config", config.to_str().unwrap()];
+        assert!(check("corp", fine, &config).unwrap_err().contains(told));
     }
 }

@@ -42,6 +42,13 @@ pub(super) fn exit(result: Result<Exit, UsageError>) -> Exit {
     })
 }
 
+/// Says on standard error what is suspicious, and no mistake.
+pub(super) fn warn(warnings: &[String]) {
+    for warning in warnings {
+        eprintln!("warning: {warning}");
+    }
+}
+
 /// Prints to standard output. A reader who has seen enough closes the pipe: that is no mistake.
 pub(super) fn print(text: &str) {
     let _ = std::io::stdout().write_all(text.as_bytes());

@@ -51,6 +51,8 @@ impl Reading {
 pub(crate) struct LoadedPolicies {
     /// The policies.
     pub policies: Policies,
+    /// What is suspicious in them.
+    pub warnings: Vec<Problem>,
     /// The files: of policies, and of the keys they name.
     pub files: BTreeSet<PathBuf>,
 }
@@ -84,10 +86,14 @@ pub(crate) fn load(paths: &[PathBuf], reading: Reading) -> Result<LoadedPolicies
     }
     let key_files = RefCell::new(BTreeSet::new());
     let resolve = |source: &KeySource| read_key(source, reading, &key_files);
-    match file::load(&texts, reading.no_match, &resolve) {
-        Ok(policies) if problems.is_empty() => {
+    match file::check(&texts, reading.no_match, &resolve) {
+        Ok(checked) if problems.is_empty() => {
             files.extend(key_files.take());
-            Ok(LoadedPolicies { policies, files })
+            Ok(LoadedPolicies {
+                policies: checked.policies,
+                warnings: checked.warnings,
+                files,
+            })
         }
         Ok(_) => Err(problems),
         Err(found) => {

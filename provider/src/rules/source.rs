@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sealgate_core::TrustMaterial;
 use tokio_util::sync::CancellationToken;
 
 use super::policies::{self, LoadedPolicies, Reading};
@@ -71,15 +72,18 @@ impl RulesSource {
         let tuf = TufRoots::open(&config.trust_roots, config.trust_cache.as_deref())
             .map_err(|problems| LoadError::of(&problems));
         match (paths.load_policies(), paths.load_trust(), tuf) {
-            (Ok(policies), Ok(trust), Ok(tuf)) => Ok(Self {
-                paths,
-                policies,
-                trust,
-                watched_policies: Watched::new(),
-                watched_trust: Watched::new(),
-                tuf_generation: tuf.generation(),
-                tuf: Arc::new(tuf),
-            }),
+            (Ok(policies), Ok(trust), Ok(tuf)) => {
+                let policies = paths.within_reach(policies, &trust.trust, &tuf)?;
+                Ok(Self {
+                    paths,
+                    policies,
+                    trust,
+                    watched_policies: Watched::new(),
+                    watched_trust: Watched::new(),
+                    tuf_generation: tuf.generation(),
+                    tuf: Arc::new(tuf),
+                })
+            }
             (policies, trust, tuf) => {
                 let problems = [policies.err(), trust.err(), tuf.err()];
                 let problems = problems.into_iter().flatten();
@@ -161,12 +165,19 @@ impl RulesSource {
     /// Whether anything is new.
     fn look(&mut self, metrics: &Metrics) -> bool {
         let paths = &self.paths;
-        let known = || with(&self.policies.files, &paths.policies);
-        let policies = self.watched_policies.look(known, || paths.load_policies());
         let known = || with(&self.trust.files, &paths.trust_stores);
         let trust = self.watched_trust.look(known, || paths.load_trust());
-        let policies = accept(policies, Loaded::Policies, metrics);
         let trust = accept(trust, Loaded::Trust, metrics);
+        let in_force = trust.as_ref().unwrap_or(&self.trust);
+        // What a policy names may come with it, or after it.
+        let known = || {
+            let with_trust = with(&self.policies.files, &in_force.files);
+            with(&with(&with_trust, &paths.policies), &paths.trust_stores)
+        };
+        let policies = self.watched_policies.look(known, || {
+            paths.within_reach(paths.load_policies()?, &in_force.trust, &self.tuf)
+        });
+        let policies = accept(policies, Loaded::Policies, metrics);
         let generation = self.tuf.generation();
         let renewed = std::mem::replace(&mut self.tuf_generation, generation) != generation;
         let changed = policies.is_some() || trust.is_some() || renewed;
@@ -183,6 +194,23 @@ impl RulesSource {
 impl Paths {
     fn load_policies(&self) -> Result<LoadedPolicies, LoadError> {
         policies::load(&self.policies, self.reading).map_err(|problems| LoadError::of(&problems))
+    }
+
+    /// The policies, unless they can never pass by this trust material.
+    fn within_reach(
+        &self,
+        policies: LoadedPolicies,
+        files: &TrustMaterial,
+        tuf: &TufRoots,
+    ) -> Result<LoadedPolicies, LoadError> {
+        let mut trust = files.clone();
+        tuf.insert_into(&mut trust);
+        trust.add_built_in_for(&policies.policies.trust_names());
+        let is_awaited = |name: &str| self.trust_roots.iter().any(|root| root.name == name);
+        match policies.policies.out_of_reach(&trust, is_awaited) {
+            none if none.is_empty() => Ok(policies),
+            found => Err(LoadError::of(&found)),
+        }
     }
 
     fn load_trust(&self) -> Result<LoadedTrust, LoadError> {

@@ -7,7 +7,8 @@ use sealgate_core::policy::file::{self, PolicyFile};
 use sealgate_tests::source::{self, Token};
 
 const PAGE: &str = "docs/trust-policy.md";
-const READERS: [&str; 2] = [
+const READERS: [&str; 3] = [
+    "core/src/policy/keyless.rs",
     "core/src/policy/trust_policy.rs",
     "core/src/policy/notation.rs",
 ];

@@ -173,3 +173,23 @@ fn a_start_with_an_empty_policy_directory_says_what_may_be_missing_f28() {
         assert!(error.contains(expected), "{expected} in {error}");
     }
 }
+
+#[tokio::test]
+async fn a_policy_that_can_never_pass_leaves_the_last_good_ones_in_force() {
+    let world = World::new().await;
+    let image = world.signed("app", "1.0").tagged("1.0");
+    assert_eq!(world.verdict(&image).await["verified"], true);
+    let policy = world.policy("second", "");
+    let (head, _) = policy.split_once("  - name:").unwrap();
+    let nowhere = format!(
+        "{head}  - name: ci\n    keyless:\n      trustRoot: publicgood\n      identities: \
+         [{{issuer: \"https://issuer.example.com\", subject: me@example.com}}]\n"
+    );
+    world.write("policies/second.yaml", &nowhere);
+    let said = "policies: cannot be used, the last good ones are in force";
+    let reported = async { while !world.admin("/readyz").await.1.contains(said) {} };
+    tokio::time::timeout(Duration::from_secs(30), reported)
+        .await
+        .unwrap();
+    assert_eq!(world.verdict(&image).await["verified"], true);
+}

@@ -1,8 +1,14 @@
 //! What core says: only what was proved, and of the question that was asked. Natively and in
 //! wasm, which must give the same bytes.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
 
 mod demands;
+mod lints;
 mod strangers;
 
 use sealgate_core::evidence::Request;

@@ -1,0 +1,136 @@
+//! Reads trust in identities that a Sigstore certificate authority vouches for.
+
+use std::collections::BTreeMap;
+
+use super::claims::claim_names;
+use super::doubtful::{self, Stated};
+use super::reader::{Field, Fields, each, flip};
+use super::{Identity, KeylessAuthority, Matcher, SubjectType};
+
+/// The trust root of a keyless authority that names none.
+const DEFAULT_TRUST_ROOT: &str = "public-good";
+
+/// The trust root of GitHub's own instance, which has timestamps in place of logs.
+const WITHOUT_LOGS: &str = "github";
+
+/// The authority of a `keyless` field.
+pub(super) fn read_keyless(field: &Field<'_>) -> Option<KeylessAuthority> {
+    let mut fields = field.fields()?;
+    let trust_root = match fields.take("trustRoot") {
+        None => Some(DEFAULT_TRUST_ROOT),
+        Some(root) => root.text(),
+    };
+    let identities = fields
+        .need("identities")
+        .and_then(|list| each(&list, identity));
+    let (logs, timestamps) = match trust_root {
+        Some(WITHOUT_LOGS) => (0, 1),
+        _ => (1, 0),
+    };
+    let log = threshold(fields.take("transparencyLog"), logs);
+    let timestamp = threshold(fields.take("signedTimestamp"), timestamps);
+    let certificate = threshold(fields.take("certificateTransparency"), logs);
+    fields.finish(&[
+        "trustRoot",
+        "identities",
+        "transparencyLog",
+        "signedTimestamp",
+        "certificateTransparency",
+    ]);
+    Some(KeylessAuthority {
+        trust_root: trust_root?.to_owned(),
+        identities: identities?,
+        transparency_log: log?,
+        signed_timestamp: timestamp?,
+        certificate_transparency: certificate?,
+    })
+}
+
+/// How many witnesses of a kind there must be.
+pub(super) fn threshold(field: Option<Field<'_>>, default: usize) -> Option<usize> {
+    let Some(field) = field else {
+        return Some(default);
+    };
+    let mut fields = field.fields()?;
+    let threshold = fields.need("threshold").and_then(|count| count.count());
+    fields.finish(&["threshold"]);
+    threshold
+}
+
+fn identity(field: &Field<'_>) -> Option<Identity> {
+    let mut fields = field.fields()?;
+    let issuer = matcher(&mut fields, "issuer", "issuerRegExp");
+    let subject = matcher(&mut fields, "subject", "subjectRegExp");
+    let kinds = [SubjectType::Email, SubjectType::Uri, SubjectType::OtherName];
+    let kind = fields
+        .take("subjectType")
+        .map(|kind| kind.one_of(&kinds.map(|kind| (kind.as_str(), kind))));
+    let mut claims = BTreeMap::new();
+    let mut fine = true;
+    for (name, exact) in [("claims", true), ("claimsRegExp", false)] {
+        let Some(field) = fields.take(name) else {
+            continue;
+        };
+        for (claim, value) in field.entries()? {
+            let matcher = match exact {
+                true => value.text().map(|text| Matcher::Exact(text.to_owned())),
+                false => doubtful::pattern(&value).map(Matcher::Pattern),
+            };
+            if !claim_names().any(|name| name == claim) {
+                value.problem(format!(
+                    "unknown claim {claim:?}; expected one of {}",
+                    claim_names().collect::<Vec<_>>().join(", ")
+                ));
+                fine = false;
+            }
+            fine &= matcher.is_some();
+            if let Some(matcher) = matcher
+                && claims.insert(claim.to_owned(), matcher).is_some()
+            {
+                value.problem(format!(
+                    "the claim {claim:?} is in claims and in claimsRegExp"
+                ));
+                fine = false;
+            }
+        }
+    }
+    fields.finish(&[
+        "issuer",
+        "issuerRegExp",
+        "subject",
+        "subjectRegExp",
+        "subjectType",
+        "claims",
+        "claimsRegExp",
+    ]);
+    fine.then_some(())?;
+    let (issuer, subject) = (issuer?, subject?);
+    let identity = Identity {
+        issuer: issuer.matcher.clone(),
+        subject: subject.matcher.clone(),
+        subject_type: flip(kind)?,
+        claims,
+    };
+    doubtful::check(&identity, &issuer, &subject);
+    Some(identity)
+}
+
+fn matcher<'a>(fields: &mut Fields<'a>, exact: &str, pattern: &str) -> Option<Stated<'a>> {
+    match (fields.take(exact), fields.take(pattern)) {
+        (Some(field), None) => Some(Stated {
+            matcher: Matcher::Exact(field.text()?.to_owned()),
+            field,
+        }),
+        (None, Some(field)) => Some(Stated {
+            matcher: Matcher::Pattern(doubtful::pattern(&field)?),
+            field,
+        }),
+        (found, _) => {
+            let found = if found.is_some() { "both" } else { "neither" };
+            fields.problem(format!(
+                "expected either {exact} or {pattern}, found {found}"
+            ));
+            None
+        }
+    }
+}
