@@ -63,7 +63,7 @@ pub(super) struct Inputs {
 
 /// The trust material of a command line.
 #[derive(Clone, Debug, Default, clap::Args)]
-pub struct TrustInputs {
+pub(super) struct TrustInputs {
     /// A Sigstore trust root (a trusted_root.json); with an identity, the first one is used
     #[arg(long, value_name = "NAME=FILE", help_heading = "Trust")]
     trust_root: Vec<String>,
