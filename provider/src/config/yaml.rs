@@ -5,7 +5,9 @@
 
 use sealgate_core::policy::yaml::{self, Kind, Node};
 use serde::de::value::{Error, MapDeserializer, SeqDeserializer, StrDeserializer};
-use serde::de::{DeserializeOwned, Deserializer, IntoDeserializer, Visitor};
+use serde::de::{
+    DeserializeOwned, Deserializer, Error as _, IntoDeserializer, Unexpected, Visitor,
+};
 use serde::forward_to_deserialize_any;
 use serde_path_to_error::{Path, Segment};
 
@@ -305,9 +307,22 @@ impl<'de> Deserializer<'de> for &'de Tree {
         }
     }
 
+    /// serde would take a list for the fields in their order.
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        match &self.value {
+            Value::List(_) => Err(Error::invalid_type(Unexpected::Seq, &visitor)),
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
-        unit_struct seq tuple tuple_struct map struct identifier ignored_any
+        unit_struct seq tuple tuple_struct map identifier ignored_any
     }
 }
 
@@ -358,6 +373,19 @@ mod tests {
                 (Some(8), "other"),
             ]
         );
+    }
+
+    #[test]
+    fn a_list_is_no_mapping() {
+        for text in ["[1, []]", "_list: [[a, true]]"] {
+            let findings = read(text).unwrap_err();
+            assert!(
+                findings
+                    .iter()
+                    .all(|f| f.message.contains("invalid type: sequence")),
+                "{text}: {findings:?}"
+            );
+        }
     }
 
     #[test]
