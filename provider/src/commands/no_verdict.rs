@@ -4,6 +4,7 @@ use crate::collect::CollectError;
 use crate::registry::RegistryError;
 
 /// Why there is no verdict.
+#[derive(Clone)]
 pub(super) struct NoVerdict {
     /// The stable code.
     pub(super) code: &'static str,

@@ -20,6 +20,9 @@ pub(super) struct Registries {
     /// A registry that is spoken to without TLS
     #[arg(long, value_name = "HOST[:PORT]", help_heading = "Registries")]
     plain_http: Vec<String>,
+    /// A registry that may be at a private address; those of images on the command line may
+    #[arg(long, value_name = "HOST[:PORT]", help_heading = "Registries")]
+    registry: Vec<String>,
     /// Certificate authorities of the registries, PEM
     #[arg(long, value_name = "FILE", help_heading = "Registries")]
     ca: Vec<PathBuf>,
@@ -60,7 +63,9 @@ impl Registries {
         let without_tls = self.plain_http.iter().map(|host| canonical(host));
         let without_tls: BTreeSet<_> = without_tls.collect();
         let named = images.iter().map(|i| i.repository().host().to_owned());
-        let hosts: BTreeSet<_> = named.chain(without_tls.iter().cloned()).collect();
+        let listed = self.registry.iter().map(|host| canonical(host));
+        let hosts = named.chain(listed).chain(without_tls.iter().cloned());
+        let hosts: BTreeSet<_> = hosts.collect();
         for host in hosts {
             let plain_http = without_tls.contains(&host);
             let ca = ca.as_ref().map(|file| file.path().to_owned());

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use sealgate_core::Evidence;
 use sealgate_core::evidence::{Carried, Request};
 
-use super::answer::{self, Output};
+use super::answer::{self, Output, Printer};
 use super::exit::Exit;
 use super::inputs::Inputs;
 use super::no_verdict::NoVerdict;
@@ -46,13 +46,13 @@ impl ReplayArgs {
 
     fn try_run(&self) -> Result<Exit, UsageError> {
         let rules = self.inputs.rules(self.inputs.config()?.as_ref())?;
-        let mut worst = Exit::Verified;
+        let mut printer = Printer::new(self.output, &rules.policies);
         for path in &self.packs {
             let wrong = |why: String| UsageError::new(format!("{}: {why}", path.display()));
             let bytes = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
             let carried = Evidence::from_pack(&bytes).map_err(|error| wrong(error.to_string()))?;
             let asked = self.question(&carried);
-            let image = asked.image.clone();
+            let (image, namespace) = (asked.image.clone(), asked.namespace.clone());
             let answer = match carried.answering(asked) {
                 Ok(evidence) => answer::verdict(&evidence, &rules),
                 Err(error) => Err(NoVerdict {
@@ -61,9 +61,9 @@ impl ReplayArgs {
                     admin_hint: None,
                 }),
             };
-            worst = worst.max(answer::print(self.output, &image, &answer, &rules.policies));
+            printer.take(&image, namespace.as_deref(), answer);
         }
-        Ok(worst)
+        Ok(printer.finish())
     }
 
     /// The pack's own question, but for what the command line asks.

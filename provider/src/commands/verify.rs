@@ -1,19 +1,34 @@
-//! `sealgate verify IMAGE…`
+//! `sealgate verify IMAGE…`, and `-f FILE`
 
-use super::answer::{self, Output};
+use std::path::PathBuf;
+
+use super::answer::{self, Output, Printer};
 use super::exit::Exit;
 use super::inputs::Inputs;
 use super::usage::{self, UsageError};
+use super::workloads::Workloads;
 
 /// Verify images and print why they passed or failed
+///
+/// With -f the images are those of Kubernetes manifests: of Pods and of what makes Pods, each in
+/// the namespace of its object. What is not looked at is listed. Their registries may be at private
+/// addresses only if --registry, --plain-http or --config lists them.
 ///
 /// Exit code: 0 verified, 1 not verified, 2 undecided, 64 usage; of several images the worst.
 #[derive(Clone, Debug, clap::Args)]
 pub struct VerifyArgs {
     /// Images, as in a Pod
-    #[arg(required = true, value_name = "IMAGE")]
+    #[arg(required_unless_present = "file", value_name = "IMAGE")]
     images: Vec<String>,
-    /// The namespace that wants to run them
+    /// Kubernetes manifests, YAML or JSON; - is standard input, as of `kubectl get pods -A -o json`
+    #[arg(
+        short = 'f',
+        long = "file",
+        value_name = "FILE",
+        conflicts_with = "images"
+    )]
+    file: Vec<PathBuf>,
+    /// The namespace that wants to run them; with -f, that of objects that name none
     #[arg(long)]
     namespace: Option<String>,
     /// How to print verdicts
@@ -32,20 +47,26 @@ impl VerifyArgs {
     async fn try_run(self) -> Result<Exit, UsageError> {
         let config = self.inputs.config()?;
         let rules = self.inputs.rules(config.as_ref())?;
-        let questions = answer::questions(&self.images, self.namespace.as_deref())?;
-        let references: Vec<_> = questions.iter().map(|q| q.reference.clone()).collect();
         let trust = rules.trust.clone();
+        let namespace = self.namespace.as_deref();
+        if !self.file.is_empty() {
+            let workloads = Workloads::read(&self.file, namespace)?;
+            let fetcher = self.inputs.fetcher(config, &[], trust, rules.now)?;
+            let report = workloads.judge(&fetcher, &rules, &self.inputs).await;
+            return Ok(answer::print_report(self.output, &report, &rules.policies));
+        }
+        let questions = answer::questions(&self.images, namespace)?;
+        let references: Vec<_> = questions.iter().map(|q| q.reference.clone()).collect();
         let fetcher = self.inputs.fetcher(config, &references, trust, rules.now)?;
-        let mut worst = Exit::Verified;
+        let mut printer = Printer::new(self.output, &rules.policies);
         for question in &questions {
-            let progress = answer::progress(&question.request.image);
+            let image = &question.request.image;
+            let progress = answer::progress(image);
             let deadline = self.inputs.deadline();
             let found = answer::of_image(&fetcher, &rules, question, deadline).await;
             progress.finish_and_clear();
-            let image = &question.request.image;
-            let exit = answer::print(self.output, image, &found, &rules.policies);
-            worst = worst.max(exit);
+            printer.take(image, namespace, found);
         }
-        Ok(worst)
+        Ok(printer.finish())
     }
 }
