@@ -37,6 +37,8 @@ pub enum Command {
     Demo(crate::demo::Demo),
     /// Say what a code means, and what to do about it.
     Explain(commands::explain::Explain),
+    /// Print the JSON Schema of policies, of the configuration, or of verdicts.
+    Schema(commands::schema::SchemaCommand),
     /// Print the configuration that a file amounts to, or what is wrong with it.
     Config(commands::config::ConfigCommand),
     /// Speak the client protocol of sigstore-conformance.
@@ -64,6 +66,7 @@ impl Cli {
             #[cfg(feature = "demo")]
             Command::Demo(demo) => demo.run().await,
             Command::Explain(explain) => explain.run(),
+            Command::Schema(schema) => schema.run(),
             Command::Config(config) => config.run(),
             Command::Conformance(conformance) => conformance.run(),
         }

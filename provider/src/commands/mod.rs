@@ -17,6 +17,7 @@ mod registries;
 mod remedy;
 pub(crate) mod replay;
 mod report;
+pub(crate) mod schema;
 pub(crate) mod serve;
 mod tree;
 pub(crate) mod trust;

@@ -29,3 +29,33 @@ fn sealgate(folder: &Path, arguments: &[&str]) -> Run {
         err: String::from_utf8(output.stderr).unwrap(),
     }
 }
+
+#[test]
+fn the_schemas_are_printed_as_they_are_in_the_tree() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for name in ["trust-policy", "config", "verdict"] {
+        let run = sealgate(here, &["schema", name]);
+        let file = here.join(format!("schemas/{name}.schema.json"));
+        assert_eq!(run.out, std::fs::read_to_string(file).unwrap());
+        assert_eq!((run.code, run.err.as_str()), (Some(0), ""));
+    }
+    assert_eq!(sealgate(here, &["schema", "pack"]).code, Some(64));
+}
+
+/// Each line that names a schema to editors leads to one.
+#[test]
+fn the_lines_for_editors_lead_to_a_schema() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for sample in [
+        "examples/policy-test/policies/production.yaml",
+        "provider/sealgate.yaml",
+    ] {
+        let file = root.join(sample);
+        let text = std::fs::read_to_string(&file).unwrap();
+        let line = text.lines().next().unwrap();
+        let named = line
+            .strip_prefix("# yaml-language-server: $schema=")
+            .unwrap();
+        assert!(file.parent().unwrap().join(named).is_file(), "{sample}");
+    }
+}

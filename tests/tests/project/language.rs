@@ -18,7 +18,7 @@ fn page() -> String {
 }
 
 /// The names in `….finish(&[…])`: all that the reader takes.
-fn fields() -> BTreeSet<String> {
+pub(crate) fn fields() -> BTreeSet<String> {
     let mut fields = BTreeSet::new();
     let functions = READERS.map(|file| source::functions(file).unwrap());
     for function in functions.iter().flatten() {
