@@ -7,10 +7,10 @@ use crate::discovery::Discovered;
 use crate::findings::Findings;
 use crate::formats::SignedBy;
 use crate::judgement::Says;
-use crate::policy::{AttestationRule, Authority, Policy, Require, Threshold};
+use crate::policy::{AttestationRule, Authority, Group, Member, Policy, Require, Threshold};
 use crate::reason::{self, Code, Reason};
 use crate::threshold::{Met, Vouching};
-use crate::verdict::{Attestation, Demand, Did, Missing, Passed, Signs};
+use crate::verdict::{Attestation, Demand, DemandGroup, DemandMember, Did, Missing, Passed, Signs};
 
 /// Authorities that a message names; the verdict has them all.
 const NAMED: usize = 8;
@@ -64,48 +64,39 @@ pub(crate) fn signatures(
     findings: &[Findings],
     found: &Discovered,
 ) -> Option<Demanded> {
-    let threshold = match policy.require() {
+    let asked = match policy.require() {
         Require::AttestationsOnly => return None,
-        Require::AtLeast(threshold) => threshold,
+        Require::AtLeast(threshold) => Asked::of_threshold(policy, findings, threshold),
+        Require::Nested(group) => Asked::of_group(policy, findings, group),
     };
-    let listed = parts(policy, findings, threshold.of());
-    let vouching: Vec<_> = listed
-        .iter()
-        .map(|part| Vouching {
-            signatures: &part.findings.signatures,
-            lets_in_unproven: part.findings.passes_unproven(),
-        })
-        .collect();
-    let met = Met::of(threshold, &vouching);
-    let outcome = match met {
-        Ok(met) if met.is_proven() => Passed::Passed,
-        Ok(_) => Passed::Unproven,
-        Err(_) => Passed::Failed,
-    };
+    let outcome = passed(&asked.met);
     let (mut by, mut lacking) = (Vec::new(), Vec::new());
-    for part in listed {
+    for part in asked.listed {
         let signed = !part.findings.signatures.is_empty();
         let lets_in = outcome != Passed::Passed && part.findings.passes_unproven();
-        match signed || lets_in {
-            true => by.push(part),
-            false => lacking.push(part),
+        match (signed || lets_in, asked.needless.contains(&part.place)) {
+            (true, _) => by.push(part),
+            (false, false) => lacking.push(part),
+            (false, true) => {}
         }
     }
     let mut demanded = Demanded {
         demand: Demand {
             signs: Signs::Image,
             rule: None,
-            count: threshold.count(),
+            count: asked.count,
             outcome,
+            group: asked.group,
             by: by.iter().map(|part| part.authority.name.clone()).collect(),
             missing: Vec::new(),
         },
         reasons: Vec::new(),
         lacking: Vec::new(),
     };
-    if let Err(vouching) = met {
+    if let Err(vouching) = asked.met {
         let tally = Tally {
-            threshold,
+            count: asked.count,
+            expected: asked.expected,
             vouching,
             by: &by,
             lacking: &lacking,
@@ -116,9 +107,133 @@ pub(crate) fn signatures(
     Some(demanded)
 }
 
-/// Who did his part of a threshold that is not met.
+fn passed(met: &Result<Met, usize>) -> Passed {
+    match met {
+        Ok(met) if met.is_proven() => Passed::Passed,
+        Ok(_) => Passed::Unproven,
+        Err(_) => Passed::Failed,
+    }
+}
+
+fn vouching<'a>(findings: &'a Findings) -> Vouching<'a> {
+    Vouching {
+        signatures: &findings.signatures,
+        lets_in_unproven: findings.passes_unproven(),
+    }
+}
+
+/// The image signatures that are asked for, and whether they are there.
+struct Asked<'a> {
+    /// Whether they are; if not, how many distinct signers there are.
+    met: Result<Met, usize>,
+    /// How many distinct signers, at the least.
+    count: usize,
+    /// What is expected, in words.
+    expected: String,
+    /// The authorities that are named, each once.
+    listed: Vec<Part<'a>>,
+    /// The places of those whose part is not needed: another does it.
+    needless: BTreeSet<usize>,
+    group: Option<DemandGroup>,
+}
+
+impl<'a> Asked<'a> {
+    fn of_threshold(policy: &'a Policy, findings: &'a [Findings], threshold: &Threshold) -> Self {
+        let listed = parts(policy, findings, threshold.of());
+        let vouching: Vec<_> = listed.iter().map(|part| vouching(part.findings)).collect();
+        Self {
+            met: Met::of(threshold, &vouching),
+            count: threshold.count(),
+            expected: expected(policy, threshold),
+            listed,
+            needless: BTreeSet::new(),
+            group: None,
+        }
+    }
+
+    fn of_group(policy: &'a Policy, findings: &'a [Findings], group: &Group) -> Self {
+        let vouching: Vec<_> = findings.iter().map(vouching).collect();
+        let mut needed = BTreeSet::new();
+        let shown = show(policy, group, &vouching, true, &mut needed);
+        let named: BTreeSet<_> = group.authorities().into_iter().collect();
+        let name = |place| {
+            policy
+                .authority(place)
+                .map_or_else(String::new, |a| a.name.clone())
+        };
+        Self {
+            met: Met::of_group(group, &vouching),
+            count: group.least(),
+            expected: format!(
+                "expected image signatures by {}, each by a signer of its own",
+                group.words(&name)
+            ),
+            listed: parts(policy, findings, &named.iter().copied().collect::<Vec<_>>()),
+            needless: named.difference(&needed).copied().collect(),
+            group: Some(shown),
+        }
+    }
+}
+
+/// A group as a verdict shows it; `needed` are the members of those groups that are not met, as long
+/// as these are `wanted`.
+fn show(
+    policy: &Policy,
+    group: &Group,
+    vouching: &[Vouching<'_>],
+    wanted: bool,
+    needed: &mut BTreeSet<usize>,
+) -> DemandGroup {
+    let met = Met::of_group(group, vouching);
+    let wanted = wanted && met.is_err();
+    let mut of = Vec::new();
+    for member in group.members() {
+        match member {
+            Member::Authority(place) => {
+                if wanted {
+                    needed.insert(*place);
+                }
+                let authority = policy.authority(*place);
+                of.extend(authority.map(|one| DemandMember::Authority(one.name.clone())));
+            }
+            Member::Group(group) => {
+                let shown = show(policy, group, vouching, wanted, needed);
+                of.push(DemandMember::Group(shown));
+            }
+        }
+    }
+    DemandGroup {
+        count: group.count(),
+        outcome: passed(&met),
+        of,
+    }
+}
+
+fn expected(policy: &Policy, threshold: &Threshold) -> String {
+    let count = threshold.count();
+    let of = threshold.of().iter();
+    let names: Vec<_> = of
+        .filter_map(|index| policy.authority(*index))
+        .map(|authority| authority.name.as_str())
+        .collect();
+    let listed = few(&names, ", ");
+    match count {
+        1 => format!(
+            "expected an image signature by {} (1 of {listed})",
+            few(&names, " or ")
+        ),
+        _ => format!(
+            "expected image signatures by at least {count} distinct signers ({count} of {listed})"
+        ),
+    }
+}
+
+/// Who did his part of what is not met.
 struct Tally<'a> {
-    threshold: &'a Threshold,
+    /// How many distinct signers are asked for, at the least.
+    count: usize,
+    /// What is expected, in words.
+    expected: String,
     /// How many distinct signers there are.
     vouching: usize,
     by: &'a [Part<'a>],
@@ -134,7 +249,7 @@ impl Tally<'_> {
             .lacking
             .iter()
             .any(|part| part.findings.failures().next().is_some());
-        let expected = self.expected(policy);
+        let expected = &self.expected;
         if signed || failed {
             Reason::new(
                 Code::ThresholdNotMet,
@@ -179,28 +294,9 @@ impl Tally<'_> {
         }
     }
 
-    fn expected(&self, policy: &Policy) -> String {
-        let count = self.threshold.count();
-        let of = self.threshold.of().iter();
-        let names: Vec<_> = of
-            .filter_map(|index| policy.authority(*index))
-            .map(|authority| authority.name.as_str())
-            .collect();
-        let listed = few(&names, ", ");
-        match count {
-            1 => format!(
-                "expected an image signature by {} (1 of {listed})",
-                few(&names, " or ")
-            ),
-            _ => format!(
-                "expected image signatures by at least {count} distinct signers ({count} of {listed})"
-            ),
-        }
-    }
-
     /// How many there are, where more than one is asked for.
     fn counted(&self) -> String {
-        match (self.threshold.count(), self.by.len(), self.vouching) {
+        match (self.count, self.by.len(), self.vouching) {
             (1, ..) => String::new(),
             (_, signed, vouching) if signed > vouching => format!(
                 ", found {vouching}: what {signed} of the authorities accept was made by fewer \
@@ -269,6 +365,7 @@ pub(crate) fn attestation(
             rule: Some(rule.name.clone()),
             count: 1,
             outcome: Passed::Failed,
+            group: None,
             by: Vec::new(),
             missing: Vec::new(),
         },

@@ -41,6 +41,7 @@ mod formats;
 mod judged;
 mod judgement;
 mod manifest;
+mod matching;
 mod notation;
 mod protojson;
 mod reason;

@@ -37,6 +37,13 @@ pub(crate) const CANDIDATES: usize = 1024;
 /// about two seconds of one processor. A keyless signature takes about 20.
 pub(crate) const SIGNATURE_CHECKS: u64 = 32_768;
 
+/// Authorities that the groups of one `require` may name, as often as they name them: who vouches
+/// for whom is found by trying.
+pub(crate) const GROUP_AUTHORITIES: usize = 16;
+
+/// Groups within groups of one `require`.
+pub(crate) const GROUP_DEPTH: usize = 4;
+
 /// Checks for one signature of an image, counted in the same way.
 pub(crate) const SIGNATURE_CHECKS_EACH: u64 = 1_024;
 

@@ -8,7 +8,9 @@
 use std::collections::BTreeMap;
 
 use crate::judgement::Verified;
-use crate::policy::Threshold;
+use crate::limits;
+use crate::matching;
+use crate::policy::{Group, Offer, Threshold};
 use crate::verdict::Signer;
 
 /// A threshold that is met. `Met::of` alone makes one.
@@ -49,6 +51,32 @@ impl Met {
         }
     }
 
+    /// As [`of`](Self::of), for a group of groups: what each authority of the policy has to show, by
+    /// its place. A signer counts once in the whole group.
+    pub(crate) fn of_group(group: &Group, vouching: &[Vouching<'_>]) -> Result<Self, usize> {
+        let mut people = People::default();
+        let signers = options(&mut people, vouching.iter().map(Vouching::signers));
+        let offer = |(signers, one): (&Vec<usize>, &Vouching<'_>), unproven: bool| match unproven
+            && one.lets_in_unproven
+        {
+            true => Offer::Anybody,
+            false => Offer::Signers(signers.clone()),
+        };
+        for unproven in [false, true] {
+            let offers = signers.iter().zip(vouching);
+            let offers: Vec<_> = offers.map(|one| offer(one, unproven)).collect();
+            if group.is_met_by(&offers) {
+                return Ok(Self {
+                    is_proven: !unproven,
+                });
+            }
+        }
+        let named = group.authorities();
+        let named = named.into_iter().collect::<std::collections::BTreeSet<_>>();
+        let named = named.into_iter().filter_map(|place| vouching.get(place));
+        Err(distinct_signers(named.map(Vouching::signers)))
+    }
+
     /// Whether all that it was met by is proof.
     pub(crate) fn is_proven(self) -> bool {
         self.is_proven
@@ -84,23 +112,28 @@ fn marks(signer: &Signer) -> impl Iterator<Item = Mark<'_>> {
 fn distinct_signers<'a>(
     accepted: impl IntoIterator<Item = impl IntoIterator<Item = &'a Signer>>,
 ) -> usize {
-    let mut people = People::default();
+    matching::largest(&options(&mut People::default(), accepted))
+}
+
+/// The signers of each authority, by number: one number for one signer.
+fn options<'a>(
+    people: &mut People<'a>,
+    accepted: impl IntoIterator<Item = impl IntoIterator<Item = &'a Signer>>,
+) -> Vec<Vec<usize>> {
     let authorities: Vec<Vec<usize>> = accepted
         .into_iter()
         .map(|signers| signers.into_iter().map(|s| people.of(s)).collect())
         .collect();
-    let options: Vec<Vec<usize>> = authorities
-        .iter()
-        .map(|signers| {
-            let mut found: Vec<_> = signers.iter().map(|who| people.root(*who)).collect();
-            found.sort_unstable();
-            found.dedup();
-            // More than there are authorities cannot all be taken by others.
-            found.truncate(authorities.len());
-            found
-        })
-        .collect();
-    matching(&options)
+    // More than there are authorities, each in a group once, cannot all be taken by others.
+    let most = authorities.len().max(limits::GROUP_AUTHORITIES);
+    let distinct = |signers: &Vec<usize>| {
+        let mut found: Vec<_> = signers.iter().map(|who| people.root(*who)).collect();
+        found.sort_unstable();
+        found.dedup();
+        found.truncate(most);
+        found
+    };
+    authorities.iter().map(distinct).collect()
 }
 
 /// Signers, where those with a mark in common are one.
@@ -131,43 +164,6 @@ impl<'a> People<'a> {
         }
         who
     }
-}
-
-/// The size of a maximum matching (augmenting paths): `options` are the signers that each
-/// authority could be given.
-fn matching(options: &[Vec<usize>]) -> usize {
-    let mut given = BTreeMap::new();
-    (0..options.len())
-        .filter(|authority| {
-            let mut tried = vec![false; options.len()];
-            find(*authority, options, &mut given, &mut tried)
-        })
-        .count()
-}
-
-/// Gives the authority a signer, if need be one that another can do without.
-fn find(
-    authority: usize,
-    options: &[Vec<usize>],
-    given: &mut BTreeMap<usize, usize>,
-    tried: &mut [bool],
-) -> bool {
-    match tried.get_mut(authority) {
-        Some(seen) if !*seen => *seen = true,
-        _ => return false,
-    }
-    let signers = options.get(authority).map_or(&[][..], Vec::as_slice);
-    for signer in signers {
-        let free = match given.get(signer).copied() {
-            None => true,
-            Some(other) => find(other, options, given, tried),
-        };
-        if free {
-            given.insert(*signer, authority);
-            return true;
-        }
-    }
-    false
 }
 
 #[cfg(test)]

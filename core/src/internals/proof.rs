@@ -88,6 +88,20 @@
 //!
 //! let nobody = Threshold { count: 0, of: Vec::new() };
 //! ```
+//!
+//! ```
+//! use sealgate_core::policy::{Group, Member};
+//!
+//! assert!(Group::new(1, vec![Member::Authority(0)]).is_ok());
+//! assert!(Group::new(0, vec![Member::Authority(0)]).is_err());
+//! assert!(Group::new(0, Vec::new()).is_err());
+//! ```
+//!
+//! ```compile_fail,E0451
+//! use sealgate_core::policy::Group;
+//!
+//! let nobody = Group { count: 0, members: Vec::new() };
+//! ```
 
 use std::collections::BTreeMap;
 

@@ -21,6 +21,7 @@ mod problem;
 mod reach;
 mod reader;
 mod require;
+mod requirement;
 pub mod scope;
 mod trust_policy;
 mod trusted_identities;
@@ -43,7 +44,8 @@ pub use level::{Action, CheckKind, NotationLevel, VerifyTimestamp};
 pub use matcher::{Matcher, Pattern};
 pub use non_empty::NonEmpty;
 pub use reach::{Lacking, OutOfReach};
-pub use require::{Require, Threshold, ThresholdError};
+pub(crate) use require::Offer;
+pub use require::{Group, Member, Require, Threshold, ThresholdError};
 pub use scope::{ImagePattern, NamespacePattern, Scope};
 pub use trusted_identities::{IdentityError, TrustedIdentities};
 
@@ -133,6 +135,7 @@ impl Policy {
             .map_err(|name| PolicyError::Attestation(name.to_owned()))?;
         let mut named: Vec<usize> = match &require {
             Require::AtLeast(threshold) => threshold.of().to_vec(),
+            Require::Nested(group) => group.authorities(),
             Require::AttestationsOnly if attestations.is_empty() => {
                 return Err(PolicyError::AsksForNothing);
             }

@@ -8,6 +8,7 @@ use super::key_source::{KeySource, ResolveKey};
 use super::keyless::{read_keyless, threshold};
 use super::notation::read_notation;
 use super::reader::{Field, Fields, each, flip};
+use super::requirement::{indices, require};
 use super::{
     AttestationRule, Authority, AuthorityKind, Condition, ImagePattern, KeyAuthority, KeyWitnesses,
     Mode, NamespacePattern, NonEmpty, Policy, Require, Scope, Threshold, TrustedKey,
@@ -359,92 +360,6 @@ fn window(field: &Field<'_>) -> Option<Window> {
     Some(window)
 }
 
-fn index_of(field: &Field<'_>, names: &NonEmpty<String>) -> Option<usize> {
-    let name = field.text()?;
-    let index = names.iter().position(|other| other == name);
-    if index.is_none() {
-        field.problem(format!(
-            "expected the name of an authority ({}), found {name:?}",
-            names.join(", ")
-        ));
-    }
-    index
-}
-
-/// Indices of distinct authorities.
-fn indices(list: &Field<'_>, names: &NonEmpty<String>) -> Option<NonEmpty<usize>> {
-    let indices = each(list, |item| index_of(item, names))?;
-    let distinct: BTreeSet<_> = indices.iter().collect();
-    if distinct.len() != indices.len() {
-        list.problem("an authority is listed twice, and would count twice");
-        return None;
-    }
-    Some(indices)
-}
-
-fn require(
-    field: &Field<'_>,
-    authorities: Option<&NonEmpty<Authority>>,
-    names: Option<&NonEmpty<String>>,
-) -> Option<Require> {
-    if let super::yaml::Kind::Scalar { .. } = field.node.kind {
-        return field
-            .one_of(&[("attestationsOnly", ())])
-            .map(|()| Require::AttestationsOnly);
-    }
-    let names = names?;
-    let mut fields = field.fields()?;
-    let at_least = fields.need("atLeast");
-    fields.finish(&["atLeast"]);
-    let at_least = at_least?;
-    let mut fields = at_least.fields()?;
-    let count = fields.need("count").and_then(|count| count.count());
-    let of = match fields.take("of") {
-        None => Some((0..names.len()).collect()),
-        Some(list) => indices(&list, names).map(NonEmpty::into_vec),
-    };
-    fields.finish(&["count", "of"]);
-    let threshold = match Threshold::new(count?, of?) {
-        Ok(threshold) => threshold,
-        Err(error) => {
-            at_least.problem(error.to_string());
-            return None;
-        }
-    };
-    if threshold.count() > 1
-        && let Some((one, other, key)) = shared_key(authorities?, threshold.of())
-    {
-        at_least.problem(format!(
-            "the authorities {one:?} and {other:?} both have the key sha256:{key}: its holder is one \
-             signer, and never counts twice; give each its own key, or ask for a count of 1"
-        ));
-        return None;
-    }
-    Some(Require::AtLeast(threshold))
-}
-
-/// Two of these authorities that have a key in common.
-fn shared_key<'a>(
-    authorities: &'a [Authority],
-    of: &[usize],
-) -> Option<(&'a str, &'a str, String)> {
-    let mut holders = BTreeMap::new();
-    for authority in of.iter().filter_map(|index| authorities.get(*index)) {
-        let AuthorityKind::Key(trust) = &authority.trust else {
-            continue;
-        };
-        for key in &trust.keys {
-            let holder = *holders
-                .entry(key.key.fingerprint())
-                .or_insert(authority.name.as_str());
-            if holder != authority.name {
-                return Some((holder, &authority.name, key.key.fingerprint()));
-            }
-        }
-    }
-    None
-}
-
 /// Warns of authorities, and of annotations, that decide nothing.
 fn warn_of_idle(
     spec: &Fields<'_>,
@@ -453,8 +368,9 @@ fn warn_of_idle(
     attestations: &[AttestationRule],
 ) {
     let signing = match require {
-        Require::AtLeast(threshold) => threshold.of(),
-        Require::AttestationsOnly => &[],
+        Require::AtLeast(threshold) => threshold.of().to_vec(),
+        Require::Nested(group) => group.authorities(),
+        Require::AttestationsOnly => Vec::new(),
     };
     for (place, authority) in authorities.iter().enumerate() {
         let name = &authority.name;

@@ -13,15 +13,41 @@ pub struct Demand {
     /// The attestation rule that demands it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
-    /// By how many distinct signers.
+    /// By how many distinct signers, at the least.
     pub count: usize,
     /// Whether it is met.
     pub outcome: Passed,
+    /// Where `require` nests: its groups.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<DemandGroup>,
     /// The authorities that do their part, as the policy names them.
     pub by: Vec<String>,
     /// Where it is not met: those whose part is missing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<Missing>,
+}
+
+/// A group of authorities and groups, of which some must be met.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DemandGroup {
+    /// How many of them.
+    pub count: usize,
+    /// Whether it is met, whoever else needs the same signers: all groups may be, and the whole is
+    /// not, for a signer counts once in the whole.
+    pub outcome: Passed,
+    /// Of these.
+    pub of: Vec<DemandMember>,
+}
+
+/// A member of a group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum DemandMember {
+    /// An authority, as the policy names it.
+    Authority(String),
+    /// A group within it.
+    Group(DemandGroup),
 }
 
 /// What a signature is over.

@@ -133,6 +133,13 @@ fn describe(policy: &Policy) -> String {
                 names(threshold.of())
             ));
         }
+        Require::Nested(group) => {
+            let name = |place| names(&[place]);
+            text.push_str(&format!(
+                "  requires    image signatures by {}\n",
+                group.words(&name)
+            ));
+        }
         Require::AttestationsOnly => {
             text.push_str("  requires    no image signature, only the attestations below\n");
         }

@@ -86,7 +86,11 @@ impl<'a> Case<'a> {
 
     fn signature(&self, demand: &Demand) -> Option<Change> {
         let missing = self.missing(demand)?;
-        let needed = demand.count.saturating_sub(demand.by.len()).max(1);
+        let needed = match demand.group {
+            // Those who signed may be more than it takes in one group, and too few in another.
+            Some(_) => 1,
+            None => demand.count.saturating_sub(demand.by.len()).max(1),
+        };
         if missing.len() < needed {
             return Some(Change {
                 what: format!("image signatures by {} distinct signers", demand.count),
@@ -101,6 +105,10 @@ impl<'a> Case<'a> {
             AuthorityKind::Keyless(_) => format!("cosign sign{}", marks(authority)),
             AuthorityKind::Notation(_) => "notation sign".to_owned(),
         };
+        if demand.group.is_some() {
+            let what = "image signatures as `require` groups them; missing are those by";
+            return Some(self.by(what, ", ", &missing, sign));
+        }
         Some(match needed {
             1 => self.by("an image signature by", " or ", &missing, sign),
             _ => {

@@ -620,3 +620,236 @@ fn a_demand_that_is_proven_is_met_by_the_proof_alone() {
     assert_eq!(verdict.outcome, Outcome::Verified);
     assert_eq!(verdict.policies[0].demands[0].by, ["release"]);
 }
+
+/// `release`, `ci`, and a third, each with a key of its own.
+fn three_keys() -> [SigningKey; 3] {
+    [(); 3].map(|()| SigningKey::generate(Kind::P256))
+}
+
+fn judge_keys(pack: &Pack, authorities: &Value, require: &Value) -> Verdict {
+    let spec = json!({
+        "images": [{"glob": "**"}], "authorities": authorities, "require": require,
+    });
+    let policies = load(&[document("production", &spec)]).unwrap();
+    parity::judge(pack.evidence(), &policies, &TrustDocuments::default(), NOW)
+}
+
+fn keyed(name: &str, keys: &[&SigningKey]) -> Value {
+    let key = |key: &&SigningKey| json!({"data": key.public_pem(), "name": name});
+    json!({"name": name, "keys": keys.iter().map(key).collect::<Vec<_>>()})
+}
+
+fn signed_by(keys: &[&SigningKey]) -> Pack {
+    let pack = image();
+    let layer = |key: &&SigningKey| {
+        let payload = sign::simple_signing(&pack.repository(), &pack.digest(), &Value::Null);
+        sign::cosign_layer(key, payload)
+    };
+    let layers: Vec<_> = keys.iter().map(layer).collect();
+    pack.with_cosign(&layers)
+}
+
+/// `release` or `ci`, and two of three: by three who are not the same.
+#[test]
+fn groups_are_met_by_distinct_signers_of_the_whole() {
+    let [release, ci, x] = three_keys();
+    let [y, z, _] = three_keys();
+    let authorities = json!([
+        keyed("release", &[&release]),
+        keyed("ci", &[&ci]),
+        keyed("x", &[&x]),
+        keyed("y", &[&y]),
+        keyed("z", &[&z]),
+    ]);
+    let require = json!({"allOf": [
+        {"anyOf": ["release", "ci"]}, {"atLeast": {"count": 2, "of": ["x", "y", "z"]}},
+    ]});
+    let judge = |keys: &[&SigningKey]| judge_keys(&signed_by(keys), &authorities, &require);
+    for keys in [[&release, &x, &y], [&ci, &z, &x]] {
+        let verdict = judge(&keys);
+        assert_eq!(verdict.outcome, Outcome::Verified, "{:?}", verdict.reasons);
+        let demand = &verdict.policies[0].demands[0];
+        assert_eq!((demand.count, demand.by.len()), (3, 3));
+        assert!(demand.missing.is_empty());
+    }
+    let words = "expected image signatures by all of (any of (release, ci), 2 of (x, y, z)), each by \
+                 a signer of its own";
+    let verdict = judge(&[&release, &ci, &y]);
+    says(
+        &verdict,
+        Outcome::Untrusted,
+        &[(
+            "threshold_not_met",
+            &format!("{words}, found 3; release and ci and y signed; x and z did not sign"),
+        )],
+    );
+    assert_eq!(lacks(&verdict), [("x", Did::Nothing), ("z", Did::Nothing)]);
+    assert_eq!(
+        serde_json::to_value(&verdict.policies[0].demands[0].group).unwrap(),
+        json!({"count": 2, "outcome": "failed", "of": [
+            {"count": 1, "outcome": "passed", "of": ["release", "ci"]},
+            {"count": 2, "outcome": "failed", "of": ["x", "y", "z"]},
+        ]})
+    );
+    let verdict = judge_keys(&image(), &authorities, &require);
+    let nobody = format!("the image has no signature; {words}");
+    says(&verdict, Outcome::Unsigned, &[("no_signatures", &nobody)]);
+    assert_eq!(lacks(&verdict).len(), 5);
+}
+
+/// Each group is met, and by one signature: the whole is not.
+#[test]
+fn one_signer_does_not_meet_two_groups() {
+    let [a, b, c] = three_keys();
+    let authorities = json!([
+        keyed("a", &[&a, &b]),
+        keyed("b", &[&b, &c]),
+        keyed("c", &[&c, &a])
+    ]);
+    let require = json!({"allOf": ["a", {"anyOf": ["b", "c"]}]});
+    // Three names with keys in common are refused where more than one signer is asked for.
+    let spec = json!({"images": [{"glob": "**"}], "authorities": authorities, "require": require});
+    let told = load(&[document("p", &spec)]).unwrap_err().concat();
+    assert!(told.contains("its holder is one signer"), "{told}");
+
+    let sigstore = Sigstore::new("private");
+    let leaf = |name: &str| {
+        let mut leaf = sigstore.leaf();
+        leaf.names = vec![San::Uri(workflow(name))];
+        let key = Key::new(Kind::P256, name);
+        log::issue_logged(&leaf, key, &sigstore.intermediate, &[&sigstore.ct_log], &[])
+    };
+    let authority = |name: &str, pattern: &str| {
+        json!({"name": name, "keyless": {"trustRoot": "private", "identities": [
+            {"issuer": ISSUER, "subjectRegExp": pattern},
+        ]}})
+    };
+    let spec = json!({
+        "images": [{"glob": "**"}],
+        "authorities": [
+            authority("all", r"https://github\.com/acme/.+"),
+            authority("ci", r"https://github\.com/acme/app/.+/ci\.yml@.+"),
+            authority("other", r"https://github\.com/corp/.+"),
+        ],
+        "require": {"allOf": ["all", {"anyOf": ["ci", "other"]}]},
+    });
+    let policies = load(&[document("production", &spec)]).unwrap();
+    let trust = TrustDocuments::default().with_root("private", &sigstore.trusted_root());
+    let judge = |holders: &[&Holder]| {
+        let pack = image();
+        let statement = sign::simple_signing(&pack.repository(), &pack.digest(), &Value::Null);
+        let layers = holders
+            .iter()
+            .map(|one| sigstore.cosign_layer(one, &statement));
+        let pack = pack.with_cosign(&layers.collect::<Vec<_>>());
+        parity::judge(pack.evidence(), &policies, &trust, NOW)
+    };
+    let (ci, release) = (leaf("ci"), leaf("release"));
+    let verdict = judge(&[&ci]);
+    says(
+        &verdict,
+        Outcome::Untrusted,
+        &[(
+            "threshold_not_met",
+            "expected image signatures by all of (all, any of (ci, other)), each by a signer of its \
+             own, found 1: what 2 of the authorities accept was made by fewer signers than that; all \
+             and ci signed",
+        )],
+    );
+    // Twice by the same is once.
+    codes(
+        &judge(&[&ci, &leaf("ci")]),
+        Outcome::Untrusted,
+        &["threshold_not_met"],
+    );
+    // The other workflow is taken for `all`, and this one is left to `ci`.
+    assert!(judge(&[&ci, &release]).verified);
+    codes(
+        &judge(&[&release]),
+        Outcome::Untrusted,
+        &["threshold_not_met"],
+    );
+}
+
+#[test]
+fn groups_that_can_never_be_met_are_no_policy() {
+    let [a, b, c] = three_keys();
+    let person = |name: &str| {
+        json!({"name": name, "keyless": {"identities": [
+            {"issuer": "https://accounts.google.com", "subject": "me@acme.example"},
+        ]}})
+    };
+    let keys = json!([keyed("a", &[&a]), keyed("b", &[&b]), keyed("c", &[&c])]);
+    let people = json!([person("a"), person("b"), keyed("c", &[&c])]);
+    let deep = json!({"anyOf": [{"anyOf": [{"anyOf": [{"anyOf": [{"anyOf": ["a"]}]}]}]}]});
+    for (authorities, require, expected) in [
+        (
+            &people,
+            json!({"allOf": ["a", "b"]}),
+            "fewer distinct signers",
+        ),
+        (
+            &people,
+            json!({"atLeast": {"count": 2, "of": ["a", "b"]}}),
+            "fewer distinct signers",
+        ),
+        (
+            &people,
+            json!({"allOf": ["c", {"allOf": ["a", {"anyOf": ["b"]}]}]}),
+            "fewer distinct signers",
+        ),
+        (
+            &keys,
+            json!({"allOf": ["a", {"anyOf": ["a"]}]}),
+            "fewer distinct signers",
+        ),
+        (&keys, json!({"allOf": []}), "at least one entry"),
+        (
+            &keys,
+            json!({"allOf": ["a", {"anyOf": []}]}),
+            "at least one entry",
+        ),
+        (&keys, json!({"allOf": ["a", "a"]}), "listed twice"),
+        (
+            &keys,
+            json!({"allOf": ["a"], "anyOf": ["b"]}),
+            "found allOf and anyOf",
+        ),
+        (
+            &keys,
+            json!({}),
+            "expected exactly one of allOf, anyOf and atLeast, found none",
+        ),
+        (&keys, json!({"oneOf": ["a"]}), "unknown field \"oneOf\""),
+        (
+            &keys,
+            json!({"allOf": ["a", "d"]}),
+            "expected the name of an authority",
+        ),
+        (
+            &keys,
+            json!({"atLeast": {"count": 3, "of": ["a", {"anyOf": ["b", "c"]}]}}),
+            "from 1 to 2",
+        ),
+        (
+            &keys,
+            json!({"atLeast": {"count": 0, "of": ["a", {"anyOf": ["b", "c"]}]}}),
+            "from 1 to 2",
+        ),
+        (&keys, deep, "4 deep at most"),
+    ] {
+        let spec =
+            json!({"images": [{"glob": "**"}], "authorities": authorities, "require": require});
+        let told = load(&[document("p", &spec)]).unwrap_err().join("\n");
+        assert!(told.contains(expected), "{require}: {told}");
+    }
+    // Enough for one, and flat groups are thresholds.
+    let spec = |require: Value| {
+        document(
+            "p",
+            &json!({"images": [{"glob": "**"}], "authorities": people, "require": require}),
+        )
+    };
+    assert!(load(&[spec(json!({"anyOf": ["a", "b"]}))]).is_ok());
+    assert!(load(&[spec(json!({"allOf": ["c", {"anyOf": ["a", "b"]}]}))]).is_ok());
+}
