@@ -10,6 +10,7 @@ use crate::judgement::Says;
 use crate::policy::{AttestationRule, Authority, Group, Member, Policy, Require, Threshold};
 use crate::reason::{self, Code, Reason};
 use crate::threshold::{Met, Vouching};
+use crate::time::UnixTime;
 use crate::verdict::{Attestation, Demand, DemandGroup, DemandMember, Did, Missing, Passed, Signs};
 
 /// Authorities that a message names; the verdict has them all.
@@ -23,6 +24,8 @@ pub(crate) struct Demanded {
     pub(crate) reasons: Vec<Reason>,
     /// The places of the authorities whose part is missing.
     pub(crate) lacking: Vec<usize>,
+    /// Until when it is met.
+    pub(crate) until: Option<UnixTime>,
 }
 
 /// An authority of a policy and what it found.
@@ -92,6 +95,7 @@ pub(crate) fn signatures(
         },
         reasons: Vec::new(),
         lacking: Vec::new(),
+        until: None,
     };
     if let Err(vouching) = asked.met {
         let tally = Tally {
@@ -356,9 +360,10 @@ pub(crate) fn attestation(
     policy: &Policy,
     rule: &AttestationRule,
     findings: &[Findings],
+    now: UnixTime,
 ) -> (Demanded, Option<Attestation>) {
     let listed = parts(policy, findings, &rule.from);
-    let found = find_attestation(policy, rule, &listed);
+    let found = find_attestation(policy, rule, &listed, now);
     let mut demanded = Demanded {
         demand: Demand {
             signs: Signs::Attestation,
@@ -371,9 +376,11 @@ pub(crate) fn attestation(
         },
         reasons: Vec::new(),
         lacking: Vec::new(),
+        until: None,
     };
     match found {
-        Ok((part, attestation)) => {
+        Ok((part, attestation, until)) => {
+            demanded.until = until;
             demanded.demand.outcome = Passed::Passed;
             demanded.demand.by.push(part.authority.name.clone());
             (demanded, Some(attestation))
@@ -407,7 +414,8 @@ fn find_attestation<'a>(
     policy: &Policy,
     rule: &AttestationRule,
     listed: &[Part<'a>],
-) -> Result<(Part<'a>, Attestation), Vec<Reason>> {
+    now: UnixTime,
+) -> Result<(Part<'a>, Attestation, Option<UnixTime>), Vec<Reason>> {
     let mut reasons = Vec::new();
     let mut other_types = BTreeSet::new();
     let mut seen = BTreeSet::new();
@@ -422,6 +430,14 @@ fn find_attestation<'a>(
             other_types.insert(statement.predicate_type().to_owned());
             continue;
         }
+        let young = rule.max_age.map(|age| age.until(verified.signed_at(), now));
+        let until = match young.transpose() {
+            Ok(until) => until,
+            Err(reason) => {
+                reasons.push(reason);
+                continue;
+            }
+        };
         // Anybody can make copies of an envelope. What it says is looked at once.
         if !seen.insert(statement.digest()) {
             continue;
@@ -432,7 +448,7 @@ fn find_attestation<'a>(
             statement.report(name, verified.signer().clone())
         });
         match met {
-            Ok(Ok(attestation)) => return Ok((*part, attestation)),
+            Ok(Ok(attestation)) => return Ok((*part, attestation, until)),
             Ok(Err(reason)) => reasons.push(reason),
             Err(exceeded) => reasons.push(Reason::new(
                 Code::LimitExceeded,

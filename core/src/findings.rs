@@ -7,7 +7,7 @@ use crate::digest::Digest;
 use crate::discovery::Discovered;
 use crate::formats::{Found, Judge, Memory, SignedBy};
 use crate::judgement::{Context, Judgement, Says, Unproven, Verified};
-use crate::policy::{Authority, Policy};
+use crate::policy::{Authority, MaxAge, Policy};
 use crate::reason::{Code, Reason};
 use crate::statement::Statement;
 use crate::undecided::Undecided;
@@ -101,7 +101,7 @@ pub(crate) fn judge_authorities<'a>(
         let (policy, authority) = asked.place;
         let of_policy = findings.get_mut(policy);
         if let Some(findings) = of_policy.and_then(|f| f.get_mut(authority)) {
-            findings.add(asked.authority, candidate, judgement);
+            findings.add(asked, candidate, judgement);
         }
     }
     findings.iter_mut().for_each(|policy| forget_others(policy));
@@ -229,7 +229,8 @@ fn not_judged(exceeded: Exceeded, left: usize) -> Reason {
 }
 
 impl Findings {
-    fn add(&mut self, authority: &Authority, candidate: usize, judgement: Judgement) {
+    fn add(&mut self, juror: &Juror<'_, '_>, candidate: usize, judgement: Judgement) {
+        let authority = juror.authority;
         match judgement {
             Judgement::NotApplicable => {}
             Judgement::Failed { reasons, checks } => self.failures.push(Failure {
@@ -238,21 +239,31 @@ impl Findings {
                 checks,
             }),
             Judgement::Unproven(unproven) => {
-                match missing_annotation(authority, unproven.annotations()) {
+                // Whose signer is not known has no time either.
+                let stale = authority.max_age.map(MaxAge::without_time);
+                match stale.or_else(|| missing_annotation(authority, unproven.annotations())) {
                     Some(reason) => self.fail(candidate, reason),
                     None => self.unproven.push(unproven),
                 }
             }
             Judgement::Passed(verified) => {
                 self.own.insert(candidate);
+                let now = juror.context.now;
+                let verified = match authority.max_age {
+                    None => *verified,
+                    Some(age) => match age.until(verified.signed_at(), now) {
+                        Ok(until) => verified.until(until),
+                        Err(reason) => return self.fail(candidate, reason),
+                    },
+                };
                 match verified.says() {
                     Says::ImageSignature => {
                         match missing_annotation(authority, verified.annotations()) {
                             Some(reason) => self.fail(candidate, reason),
-                            None => self.signatures.push(*verified),
+                            None => self.signatures.push(verified),
                         }
                     }
-                    Says::Attestation(_) => self.attestations.push(*verified),
+                    Says::Attestation(_) => self.attestations.push(verified),
                 }
             }
         }

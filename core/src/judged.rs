@@ -29,12 +29,17 @@ pub(crate) struct Judged {
 }
 
 /// Judges a policy by what its authorities found: it passes if all that it demands is met.
-pub(crate) fn judge_policy(policy: &Policy, findings: Vec<Findings>, found: &Discovered) -> Judged {
+pub(crate) fn judge_policy(
+    policy: &Policy,
+    findings: Vec<Findings>,
+    found: &Discovered,
+    now: UnixTime,
+) -> Judged {
     let mut demanded = Vec::new();
     let mut attestations = Vec::new();
     demanded.extend(demanded::signatures(policy, &findings, found));
     for rule in policy.attestations() {
-        let (one, attestation) = demanded::attestation(policy, rule, &findings);
+        let (one, attestation) = demanded::attestation(policy, rule, &findings, now);
         demanded.push(one);
         attestations.extend(attestation);
     }
@@ -56,7 +61,9 @@ fn assemble(
     outcome: Passed,
 ) -> Judged {
     let (mut demands, mut reasons, mut lacking) = (Vec::new(), Vec::new(), BTreeSet::new());
+    let mut until = None;
     for one in demanded {
+        until = earliest(until, one.until);
         demands.push(one.demand);
         reasons.extend(one.reasons);
         lacking.extend(one.lacking);
@@ -76,7 +83,7 @@ fn assemble(
         attestations,
         checks: Vec::new(),
         failures: Vec::new(),
-        valid_until: None,
+        valid_until: until,
     };
     for (place, (authority, findings)) in policy.authorities().iter().zip(findings).enumerate() {
         judged.add(&authority.name, &findings, lacking.contains(&place));

@@ -10,7 +10,7 @@ use crate::evidence::{Blob, Evidence};
 use crate::reason::Reason;
 use crate::statement::Statement;
 use crate::target::Target;
-use crate::time::UnixTime;
+use crate::time::{UnixTime, earliest};
 use crate::trust::TrustMaterial;
 use crate::verdict::{Check, Signer, Signs};
 
@@ -98,6 +98,14 @@ impl<Who, What> LetIn<Who, What> {
         &self.checks
     }
 
+    /// The same, to be verified anew at that time at the latest.
+    pub(crate) fn until(self, time: UnixTime) -> Self {
+        Self {
+            valid_until: earliest(self.valid_until, Some(time)),
+            ..self
+        }
+    }
+
     /// When this must be verified anew at the latest.
     pub(crate) fn valid_until(&self) -> Option<UnixTime> {
         self.valid_until
@@ -123,6 +131,11 @@ impl Verified {
     /// Who signed.
     pub(crate) fn signer(&self) -> &Signer {
         &self.signer
+    }
+
+    /// When it was, as others vouch.
+    pub(crate) fn signed_at(&self) -> impl Iterator<Item = UnixTime> {
+        self.signer.times.iter().map(|seen| seen.time)
     }
 
     /// What was signed.

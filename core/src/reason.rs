@@ -139,6 +139,8 @@ codes! {
     SctThresholdNotMet = "sct_threshold_not_met" in Untrusted;
     /// The signature has expired (Notary Project).
     SignatureExpired = "signature_expired" in Untrusted;
+    /// Older than the policy lets a signature be.
+    SignatureTooOld = "signature_too_old" in Untrusted;
     /// The transparency log is not one of the trust root's.
     LogUnknown = "log_unknown" in Untrusted;
     /// The certificate transparency log is not one of the trust root's.

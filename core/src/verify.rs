@@ -101,7 +101,7 @@ fn judge(
     };
     let findings = judge_authorities(&covering, &mut found, context)?;
     for (policy, findings) in covering.into_iter().zip(findings) {
-        draft.add(policy, judge_policy(policy, findings, &found));
+        draft.add(policy, judge_policy(policy, findings, &found, now));
     }
     Ok(draft.finish(&found))
 }

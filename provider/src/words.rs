@@ -100,6 +100,10 @@ fn of_code(code: Code) -> Option<Words> {
             "meets a condition that cannot be evaluated",
             "Tell the platform team: the policy is broken, or does not fit the attestation",
         ),
+        Code::SignatureTooOld => words(
+            "was signed longer ago than the policy allows",
+            "Build and sign it anew, and deploy again",
+        ),
         Code::CertificateRevoked => words(
             "was signed with a certificate that is revoked",
             "Do not run it; tell the security team",

@@ -93,6 +93,10 @@ codes := {
 		"what": "meets a condition that cannot be evaluated",
 		"todo": "Tell the platform team: the policy is broken, or does not fit the attestation",
 	},
+	"signature_too_old": {
+		"what": "was signed longer ago than the policy allows",
+		"todo": "Build and sign it anew, and deploy again",
+	},
 	"certificate_revoked": {
 		"what": "was signed with a certificate that is revoked",
 		"todo": "Do not run it; tell the security team",

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::level::{NotationLevel, VerifyTimestamp};
 use super::matcher::Matcher;
+use super::max_age::MaxAge;
 use super::non_empty::NonEmpty;
 use super::trusted_identities::TrustedIdentities;
 use crate::crypto::PublicKey;
@@ -20,6 +21,8 @@ pub struct Authority {
     pub trust: AuthorityKind,
     /// Annotations that an image signature must carry, under the signature.
     pub annotations: BTreeMap<String, String>,
+    /// How old a signature may be, of an image or of an attestation; without, as old as it is.
+    pub max_age: Option<MaxAge>,
 }
 
 /// The kinds of authorities.

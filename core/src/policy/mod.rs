@@ -14,6 +14,7 @@ mod key_source;
 mod keyless;
 mod level;
 mod matcher;
+mod max_age;
 mod non_empty;
 mod notary;
 mod notation;
@@ -42,6 +43,7 @@ pub(crate) use claims::CLAIMS;
 pub use condition::Condition;
 pub use level::{Action, CheckKind, NotationLevel, VerifyTimestamp};
 pub use matcher::{Matcher, Pattern};
+pub use max_age::{MaxAge, MaxAgeError};
 pub use non_empty::NonEmpty;
 pub use reach::{Lacking, OutOfReach};
 pub(crate) use require::Offer;
@@ -113,6 +115,8 @@ pub struct AttestationRule {
     pub from: NonEmpty<usize>,
     /// Conditions on the predicate; all must be true.
     pub conditions: Vec<Condition>,
+    /// How old its signature may be; without, as old as it is.
+    pub max_age: Option<MaxAge>,
 }
 
 impl Policy {

@@ -139,6 +139,7 @@ fn policy(
         name: "notation".to_owned(),
         trust: AuthorityKind::Notation(statement.trust),
         annotations: Default::default(),
+        max_age: None,
     });
     let require = Require::AtLeast(Threshold::any_of(&authorities));
     let revision = revision(field, &scope.except);

@@ -16,6 +16,7 @@ use super::{
 use crate::crypto::PublicKey;
 use crate::digest::Digest;
 use crate::time::Window;
+use crate::trust::StoreKind;
 
 /// Reads a document whose `apiVersion` and `kind` were taken. `None` only with a
 /// problem reported.
@@ -228,6 +229,17 @@ impl Reader<'_> {
             None => Some(BTreeMap::new()),
             Some(map) => texts(&map),
         };
+        let max_age = fields.take("maxAge");
+        if let (Some(field), Some(trust)) = (&max_age, &trust)
+            && !may_have_times(trust)
+        {
+            field.problem(
+                "no signature can pass: nobody vouches for its time; for a key that needs trustRoot \
+                 with transparencyLog or signedTimestamp, for notation a tsa or signingAuthority \
+                 trust store",
+            );
+        }
+        let max_age = flip(max_age.map(|field| field.parsed()));
         fields.finish(&[
             "name",
             "key",
@@ -235,6 +247,7 @@ impl Reader<'_> {
             "keyless",
             "notation",
             "annotations",
+            "maxAge",
             "trustRoot",
             "transparencyLog",
             "signedTimestamp",
@@ -243,6 +256,7 @@ impl Reader<'_> {
             name: name?.to_owned(),
             trust: trust?,
             annotations: annotations?,
+            max_age: max_age?,
         })
     }
 
@@ -439,13 +453,37 @@ fn rule(
         None => Some(Vec::new()),
         Some(list) => each(&list, |item| item.checked(Condition::new)).map(NonEmpty::into_vec),
     };
-    fields.finish(&["name", "predicateType", "from", "conditions"]);
+    let max_age = fields.take("maxAge");
+    if let (Some(field), Some(authorities), Some(from)) = (&max_age, authorities, &from) {
+        let mut kinds = from.iter().filter_map(|place| authorities.get(*place));
+        if !kinds.any(|authority| may_have_times(&authority.trust)) {
+            field.problem(
+                "no attestation can pass: nobody vouches for its time; for a key that needs \
+                 trustRoot with transparencyLog or signedTimestamp",
+            );
+        }
+    }
+    let max_age = flip(max_age.map(|field| field.parsed()));
+    fields.finish(&["name", "predicateType", "from", "conditions", "maxAge"]);
     Some(AttestationRule {
         name: name?.to_owned(),
         predicate_type: predicate_type?.to_owned(),
         from: from?,
         conditions: conditions?,
+        max_age: max_age?,
     })
+}
+
+/// Whether anybody can vouch for when a signature was made.
+fn may_have_times(authority: &AuthorityKind) -> bool {
+    match authority {
+        AuthorityKind::Key(trust) => trust.witnesses.is_some(),
+        AuthorityKind::Keyless(_) => true,
+        AuthorityKind::Notation(trust) => {
+            let mut stores = trust.trust_stores.iter();
+            stores.any(|store| store.kind != StoreKind::Ca)
+        }
+    }
 }
 
 /// Whether signatures of this kind can be over statements.

@@ -7,6 +7,7 @@
     clippy::panic
 )]
 
+mod ages;
 mod demands;
 mod lints;
 mod strangers;

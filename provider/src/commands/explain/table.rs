@@ -299,6 +299,13 @@ const UNTRUSTED: &[Row] = &[
         Signer,
     ),
     row(
+        "signature_too_old",
+        "The signature, or that of the attestation, is older than maxAge of the policy.",
+        "An image that was built long ago, or an attestation that is to be made again and again.",
+        "Build and sign it anew, or attest it again; ask whether the age is meant.",
+        Signer,
+    ),
+    row(
         "log_unknown",
         "The transparency log is not one of the trust root's.",
         "Another Sigstore instance, or a trust root from before the log.",
