@@ -71,8 +71,11 @@ fn changes(document: &Value) -> Vec<Change> {
         if value.is_array() {
             change("empty", false, &|value| *value = json!([]));
         }
-        // A configuration may say `null`, where nothing else in it speaks against that.
-        change("null", false, &|value| *value = json!(null));
+        // A configuration may say `null`, where nothing else in it speaks against that. A file that
+        // says nothing else has no field to look at.
+        if !place.is_empty() {
+            change("null", false, &|value| *value = json!(null));
+        }
         change("a list", true, &|value| *value = json!([["x"]]));
         // A text in a text's place may be wrong for what it says.
         let other = !value.is_string() && !value.is_null();
