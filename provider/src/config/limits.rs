@@ -141,7 +141,7 @@ impl Default for Cache {
             allow: Duration::from_secs(15 * 60),
             deny: Duration::from_secs(15),
             stale: Duration::from_secs(3600),
-            verdict_bytes: 160 << 20,
+            verdict_bytes: 144 << 20,
             evidence_bytes: 48 << 20,
             tag_bytes: 16 << 20,
         }
