@@ -2,7 +2,7 @@
 
 use super::non_empty::NonEmpty;
 use crate::limits;
-use crate::matching::Matching;
+use crate::matching::{self, Matching};
 
 /// Which image signatures a policy takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -183,7 +183,8 @@ impl Group {
     /// Whether it can be met by these, each time that an authority is named with a signer whom no
     /// other has. `offers` are by the places of the authorities.
     ///
-    /// Found by trying: the bound on authorities is the bound on the work.
+    /// Without groups in it, a largest matching tells. With them it is found by trying: the bound on
+    /// authorities is the bound on the work.
     pub(crate) fn is_met_by(&self, offers: &[Offer]) -> bool {
         let named = self.authorities();
         let offer = |place: &usize| offers.get(*place);
@@ -201,6 +202,10 @@ impl Group {
                 .map(|place| matches!(offer(place), Some(Offer::Anybody)))
                 .collect(),
         };
+        if self.depth() == 1 {
+            let free = search.free.iter().filter(|free| **free).count();
+            return free + matching::largest(&search.signers) >= self.count;
+        }
         search.succeeds(&mut vec![false; named.len()], 0, &Matching::default())
     }
 
@@ -387,6 +392,7 @@ mod tests {
             group(2, vec![any(&[0, 1]), any(&[1, 2])]),
             group(2, vec![A(0), any(&[0, 1, 2])]),
             group(1, vec![Member::Group(group(2, vec![A(0), A(1)])), A(3)]),
+            group(2, vec![A(0), A(1), A(3)]),
             group(
                 2,
                 vec![
@@ -408,6 +414,14 @@ mod tests {
             assert!(!group.is_met_by(&nobody) && !group.is_met_by(&[]));
             assert!(group.is_met_by(&vec![Offer::Anybody; 4]));
         }
+    }
+
+    #[test]
+    fn many_authorities_with_few_signers_are_soon_told_apart() {
+        let all = group(31, (0..60).map(Member::Authority).collect());
+        let of = |signers: std::ops::Range<usize>| vec![Offer::Signers(signers.collect()); 60];
+        assert!(all.is_met_by(&of(0..31)));
+        assert!(!all.is_met_by(&of(0..30)));
     }
 
     #[test]
