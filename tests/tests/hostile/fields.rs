@@ -376,6 +376,30 @@ fn rows(world: &World) -> Vec<Row> {
             "threshold_not_met",
         ),
         row(
+            "keyless",
+            "/require",
+            json!({"allOf": ["ci", "second"]}),
+            "threshold_not_met",
+        ),
+        row(
+            "keyless",
+            "/require",
+            json!({"anyOf": ["second"]}),
+            "threshold_not_met",
+        ),
+        row(
+            "keyless",
+            "/require",
+            json!({"allOf": ["ci", {"anyOf": ["ci", "second"]}]}),
+            "threshold_not_met",
+        ),
+        row(
+            "keyless",
+            "/authorities/0/maxAge",
+            json!("1m"),
+            "signature_too_old",
+        ),
+        row(
             "key",
             "/authorities/0/key/data",
             json!(other_pem),
