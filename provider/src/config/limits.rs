@@ -87,7 +87,8 @@ pub struct Limits {
     /// Bytes of the body of one request.
     #[serde(with = "units::bytes")]
     pub body_bytes: u64,
-    /// Bytes of the bodies of all requests at once.
+    /// Bytes of the bodies of all requests at once, but for those of up to 8 KiB, which count with
+    /// the heads.
     #[serde(with = "units::bytes")]
     pub bodies_bytes: u64,
     /// Bytes of evidence packs in one answer of `/v1/evidence`, or of verdicts in one of the other
