@@ -1,7 +1,10 @@
 //! Two certificate authorities, two issuers, a registry, and policies that trust one of each.
 
+use std::path::{Path, PathBuf};
+
 use sealgate_testkit::image::Image;
 use sealgate_testkit::registry::{Registry, RegistryOptions};
+use sealgate_testkit::sigstore::Sigstore;
 use sealgate_tests::e2e::fresh_folder;
 use serde_json::{Value, json};
 
@@ -45,7 +48,7 @@ impl World {
         let corp = Fulcio::start(&folder, &cosign, &services, "corp", &issuers).await;
         let other = Fulcio::start(&folder, &cosign, &services, "other", &issuers).await;
         let registry = Registry::start(RegistryOptions::default()).await.unwrap();
-        let root = |fulcio: &Fulcio| cosign.path(&fulcio.trusted_root());
+        let root = |fulcio: &Fulcio| with_others(&cosign.path(&fulcio.trusted_root()));
         let setup = Setup {
             policies: policies(&issuer.url, &other_issuer.url),
             trust_roots: vec![
@@ -98,6 +101,20 @@ impl World {
         let arguments = [what, &how, &services, &registry].concat();
         self.cosign.run("cosign-v3", &arguments);
     }
+}
+
+/// A trust root beside its file, with the logs and timestamp authorities of others, whom nobody
+/// asks here: a threshold of two is within its reach, and not met.
+fn with_others(file: &Path) -> PathBuf {
+    let mut root: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    let others = Sigstore::new("others").trusted_root();
+    for list in ["tlogs", "ctlogs", "timestampAuthorities"] {
+        let theirs = others[list].as_array().unwrap().iter().cloned();
+        root[list].as_array_mut().unwrap().extend(theirs);
+    }
+    let more = file.with_extension("more.json");
+    std::fs::write(&more, root.to_string()).unwrap();
+    more
 }
 
 /// Policies that demand a log entry, a timestamp and a certificate timestamp, and variants.
