@@ -78,7 +78,7 @@ fn start(world: &World, folder: &Path) -> Provider {
         tls: world.manifests.path("base/tls"),
         client_ca: None,
         policies: world.manifests.path("base/policies"),
-        trust_stores: None,
+        trust_stores: Some(world.trust_stores.clone()),
         plain_http: vec![world.distribution.host().to_owned()],
         token_review: Some(json!({
             "audiences": ["sealgate"],

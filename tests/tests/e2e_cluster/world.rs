@@ -35,6 +35,8 @@ pub(crate) struct World {
     pub(crate) release: CosignKey,
     pub(crate) stranger: CosignKey,
     pub(crate) notary: NotationKey,
+    /// Where its certificate is.
+    pub(crate) trust_stores: PathBuf,
 }
 
 impl World {
@@ -68,13 +70,14 @@ impl World {
 
         let manifests = Manifests::copy(&folder).unwrap();
         super::quick_start::prepare(&manifests, &policy(&release));
+        let trust_stores = trust_stores(&folder, &notary);
         let provider = Provider::start(
             &folder,
             &ProviderOptions {
                 tls: manifests.path("base/tls"),
                 client_ca: Some(gatekeeper.client_ca()),
                 policies: manifests.path("base/policies"),
-                trust_stores: Some(trust_stores(&folder, &notary)),
+                trust_stores: Some(trust_stores.clone()),
                 plain_http: [distribution.host(), referrers.host(), &fragile.host()]
                     .map(str::to_owned)
                     .to_vec(),
@@ -94,6 +97,7 @@ impl World {
             release,
             stranger,
             notary,
+            trust_stores,
         };
         world.install(table);
         world
