@@ -158,15 +158,15 @@ impl<'a> Asked<'a> {
     fn of_group(policy: &'a Policy, findings: &'a [Findings], group: &Group) -> Self {
         let vouching: Vec<_> = findings.iter().map(vouching).collect();
         let mut needed = BTreeSet::new();
-        let shown = show(policy, group, &vouching, true, &mut needed);
-        let named: BTreeSet<_> = group.authorities().into_iter().collect();
+        let (shown, met) = show(policy, group, &vouching, true, &mut needed);
+        let named = group.distinct();
         let name = |place| {
             policy
                 .authority(place)
                 .map_or_else(String::new, |a| a.name.clone())
         };
         Self {
-            met: Met::of_group(group, &vouching),
+            met,
             count: group.least(),
             expected: format!(
                 "expected image signatures by {}, each by a signer of its own",
@@ -179,15 +179,15 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// A group as a verdict shows it; `needed` are the members of those groups that are not met, as long
-/// as these are `wanted`.
+/// A group as a verdict shows it, and whether it is met; `needed` are the members of those groups
+/// that are not met, as long as these are `wanted`.
 fn show(
     policy: &Policy,
     group: &Group,
     vouching: &[Vouching<'_>],
     wanted: bool,
     needed: &mut BTreeSet<usize>,
-) -> DemandGroup {
+) -> (DemandGroup, Result<Met, usize>) {
     let met = Met::of_group(group, vouching);
     let wanted = wanted && met.is_err();
     let mut of = Vec::new();
@@ -201,16 +201,17 @@ fn show(
                 of.extend(authority.map(|one| DemandMember::Authority(one.name.clone())));
             }
             Member::Group(group) => {
-                let shown = show(policy, group, vouching, wanted, needed);
+                let (shown, _) = show(policy, group, vouching, wanted, needed);
                 of.push(DemandMember::Group(shown));
             }
         }
     }
-    DemandGroup {
+    let shown = DemandGroup {
         count: group.count(),
         outcome: passed(&met),
         of,
-    }
+    };
+    (shown, met)
 }
 
 fn expected(policy: &Policy, threshold: &Threshold) -> String {

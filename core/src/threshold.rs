@@ -71,9 +71,8 @@ impl Met {
                 });
             }
         }
-        let named = group.authorities();
-        let named = named.into_iter().collect::<std::collections::BTreeSet<_>>();
-        let named = named.into_iter().filter_map(|place| vouching.get(place));
+        let named = group.distinct().into_iter();
+        let named = named.filter_map(|place| vouching.get(place));
         Err(distinct_signers(named.map(Vouching::signers)))
     }
 

@@ -1,5 +1,7 @@
 //! Which image signatures a policy takes.
 
+use std::collections::BTreeSet;
+
 use super::non_empty::NonEmpty;
 use crate::limits;
 use crate::matching::{self, Matching};
@@ -138,6 +140,11 @@ impl Group {
             Member::Group(group) => group.authorities(),
         };
         self.members.iter().flat_map(of).collect()
+    }
+
+    /// The same, each once.
+    pub(crate) fn distinct(&self) -> BTreeSet<usize> {
+        self.authorities().into_iter().collect()
     }
 
     /// The fewest signers that can meet it.

@@ -106,11 +106,8 @@ fn check_signers(
     group: &Group,
     authorities: &NonEmpty<Authority>,
 ) -> Option<()> {
-    let mut named = group.authorities();
-    named.sort_unstable();
-    named.dedup();
     if group.least() > 1
-        && let Some((one, other, key)) = shared_key(authorities, &named)
+        && let Some((one, other, key)) = shared_key(authorities, group)
     {
         field.problem(format!(
             "the authorities {one:?} and {other:?} both have the key sha256:{key}: its holder is one \
@@ -199,13 +196,14 @@ pub(super) fn indices(list: &Field<'_>, names: &NonEmpty<String>) -> Option<NonE
     Some(indices)
 }
 
-/// Two of these authorities that have a key in common.
+/// Two authorities of a group that have a key in common.
 fn shared_key<'a>(
     authorities: &'a [Authority],
-    of: &[usize],
+    group: &Group,
 ) -> Option<(&'a str, &'a str, String)> {
     let mut holders = BTreeMap::new();
-    for authority in of.iter().filter_map(|index| authorities.get(*index)) {
+    let named = group.distinct().into_iter();
+    for authority in named.filter_map(|place| authorities.get(place)) {
         let AuthorityKind::Key(trust) = &authority.trust else {
             continue;
         };
