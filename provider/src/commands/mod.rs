@@ -11,6 +11,7 @@ mod inputs;
 mod junit;
 mod manifests;
 mod no_verdict;
+mod pack;
 pub(crate) mod policy;
 mod policy_test;
 mod registries;

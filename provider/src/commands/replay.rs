@@ -2,13 +2,10 @@
 
 use std::path::PathBuf;
 
-use sealgate_core::Evidence;
-use sealgate_core::evidence::{Carried, Request};
-
-use super::answer::{self, Output, Printer};
+use super::answer::{Output, Printer};
 use super::exit::Exit;
 use super::inputs::Inputs;
-use super::no_verdict::NoVerdict;
+use super::pack::{self, Asked};
 use super::usage::{self, UsageError};
 
 /// Judge evidence packs again, without network
@@ -47,38 +44,18 @@ impl ReplayArgs {
     fn try_run(&self) -> Result<Exit, UsageError> {
         let rules = self.inputs.rules(self.inputs.config()?.as_ref())?;
         let mut printer = Printer::new(self.output, &rules.policies);
+        let asked = Asked {
+            image: self.image.as_deref(),
+            namespace: self.namespace.as_deref(),
+            policy: self.policy_name.as_deref(),
+        };
         for path in &self.packs {
-            let wrong = |why: String| UsageError::new(format!("{}: {why}", path.display()));
-            let bytes = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
-            let carried = Evidence::from_pack(&bytes).map_err(|error| wrong(error.to_string()))?;
-            let asked = self.question(&carried);
+            let carried = pack::read(path)?;
+            let asked = asked.of(&carried);
             let (image, namespace) = (asked.image.clone(), asked.namespace.clone());
-            let answer = match carried.answering(asked) {
-                Ok(evidence) => answer::verdict(&evidence, &rules),
-                Err(error) => Err(NoVerdict {
-                    code: error.code(),
-                    message: error.to_string(),
-                    admin_hint: None,
-                }),
-            };
+            let answer = pack::judge(carried, asked, &rules);
             printer.take(&image, namespace.as_deref(), answer);
         }
         Ok(printer.finish())
-    }
-
-    /// The pack's own question, but for what the command line asks.
-    fn question(&self, carried: &Carried) -> Request {
-        let mut asked = carried.question().clone();
-        if let Some(image) = &self.image {
-            asked.image.clone_from(image);
-        }
-        if self.namespace.is_some() {
-            asked.namespace.clone_from(&self.namespace);
-        }
-        if self.policy_name.is_some() {
-            asked.policy.clone_from(&self.policy_name);
-            asked.beyond_scope = false;
-        }
-        asked
     }
 }

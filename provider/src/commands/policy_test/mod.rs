@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use sealgate_core::Evidence;
 use sealgate_core::Verdict;
 
 use self::report::{Ended, Ran};
@@ -16,6 +15,7 @@ use super::answer;
 use super::exit::Exit;
 use super::inputs::{self, Rules};
 use super::no_verdict::NoVerdict;
+use super::pack::{self, Asked};
 use super::registries::Registries;
 use super::usage::{self, UsageError};
 use crate::config::TrustRoot;
@@ -97,7 +97,7 @@ impl PolicyTest {
     /// What comes of a case; an error if it cannot be run.
     async fn answer(&self, case: &Case) -> Result<Result<Verdict, NoVerdict>, UsageError> {
         let rules = rules(case)?;
-        let Some(pack) = &case.pack else {
+        let Some(file) = &case.pack else {
             let image = case.image.as_deref().unwrap_or_default();
             let namespace = case.namespace.as_deref();
             let question = Question::new(image, namespace, case.policy_name.as_deref());
@@ -110,28 +110,14 @@ impl PolicyTest {
             let deadline = self.registries.deadline();
             return Ok(answer::of_image(&fetcher, &rules, &question, deadline).await);
         };
-        let wrong = |why: String| UsageError::new(format!("{}: {why}", pack.display()));
-        let bytes = std::fs::read(pack).map_err(|error| wrong(error.to_string()))?;
-        let carried = Evidence::from_pack(&bytes).map_err(|error| wrong(error.to_string()))?;
-        let mut asked = carried.question().clone();
-        if let Some(image) = &case.image {
-            asked.image.clone_from(image);
-        }
-        if case.namespace.is_some() {
-            asked.namespace.clone_from(&case.namespace);
-        }
-        if case.policy_name.is_some() {
-            asked.policy.clone_from(&case.policy_name);
-            asked.beyond_scope = false;
-        }
-        Ok(match carried.answering(asked) {
-            Ok(evidence) => answer::verdict(&evidence, &rules),
-            Err(error) => Err(NoVerdict {
-                code: error.code(),
-                message: error.to_string(),
-                admin_hint: None,
-            }),
-        })
+        let carried = pack::read(file)?;
+        let asked = Asked {
+            image: case.image.as_deref(),
+            namespace: case.namespace.as_deref(),
+            policy: case.policy_name.as_deref(),
+        };
+        let asked = asked.of(&carried);
+        Ok(pack::judge(carried, asked, &rules))
     }
 }
 
