@@ -55,13 +55,8 @@ pub(super) fn questions(
 
 /// Judges evidence.
 pub(super) fn verdict(evidence: &Evidence, rules: &Rules) -> Result<Verdict, NoVerdict> {
-    sealgate_core::verify(evidence, &rules.policies, &rules.trust, rules.now).map_err(|undecided| {
-        NoVerdict {
-            code: undecided.code(),
-            message: undecided.to_string(),
-            admin_hint: None,
-        }
-    })
+    let verdict = sealgate_core::verify(evidence, &rules.policies, &rules.trust, rules.now);
+    verdict.map_err(NoVerdict::from)
 }
 
 /// Fetches the evidence of an image, and judges it.

@@ -40,10 +40,13 @@ impl EvidenceArgs {
         let references: Vec<_> = questions.iter().map(|q| q.reference.clone()).collect();
         let config = self.inputs.config()?;
         let (trust, now) = (self.inputs.trust(config.as_ref())?, self.inputs.now()?);
-        let fetcher = self.inputs.fetcher(config, &references, trust, now)?;
+        let fetcher = self
+            .inputs
+            .registries
+            .fetcher(config, &references, trust, now)?;
         for question in &questions {
             let progress = answer::progress(&question.request.image);
-            let deadline = self.inputs.deadline();
+            let deadline = self.inputs.registries.deadline();
             let collected = fetcher.fetch(question, deadline).await;
             progress.finish_and_clear();
             // Whoever judges the pack takes it for all there is.

@@ -1,15 +1,13 @@
 //! What `verify`, `evidence` and `replay` have in common: policies, trust and registries.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use sealgate_core::policy::NoMatch;
 use sealgate_core::policy::file::{self, PolicyFile};
-use sealgate_core::{Policies, Reference, TrustMaterial, UnixTime};
+use sealgate_core::{Policies, TrustMaterial, UnixTime};
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
-use super::fetcher::Fetcher;
 use super::registries::Registries;
 use super::usage::{self, UsageError};
 use crate::config::{Config, TrustRoot};
@@ -55,7 +53,7 @@ pub(super) struct Inputs {
     #[arg(long, value_name = "RFC3339", help_heading = "Trust")]
     now: Option<UnixTime>,
     #[command(flatten)]
-    registries: Registries,
+    pub(super) registries: Registries,
     /// A configuration file of `serve`, for its policies, trust and registries
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -104,9 +102,7 @@ impl Inputs {
 
     /// The configuration file, if one is given.
     pub(super) fn config(&self) -> Result<Option<Config>, UsageError> {
-        let load =
-            |path: &PathBuf| Config::load(path).map_err(|error| UsageError::new(error.to_string()));
-        self.config.as_ref().map(load).transpose()
+        configuration(self.config.as_deref())
     }
 
     fn policies(&self, config: Option<&Config>) -> Result<Policies, UsageError> {
@@ -190,22 +186,12 @@ impl Inputs {
             )),
         }
     }
+}
 
-    /// Who fetches evidence of these images: see [`Registries::fetcher`].
-    pub(super) fn fetcher(
-        &self,
-        config: Option<Config>,
-        images: &[Reference],
-        trust: TrustMaterial,
-        now: UnixTime,
-    ) -> Result<Fetcher, UsageError> {
-        self.registries.fetcher(config, images, trust, now)
-    }
-
-    /// When an image that is asked for now must have been judged.
-    pub(super) fn deadline(&self) -> Instant {
-        self.registries.deadline()
-    }
+/// The configuration file, if one is given.
+pub(super) fn configuration(file: Option<&Path>) -> Result<Option<Config>, UsageError> {
+    let config = file.map(Config::load).transpose();
+    config.map_err(|error| UsageError::new(error.to_string()))
 }
 
 impl TrustInputs {

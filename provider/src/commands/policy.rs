@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use sealgate_core::policy::{AuthorityKind, Lacking, Mode, NoMatch, OutOfReach, Policy, Require};
 
 use super::exit::Exit;
-use super::inputs::TrustInputs;
+use super::inputs::{self, TrustInputs};
 use super::policy_test::PolicyTest;
 use super::usage::{self, UsageError};
 use crate::config::Config;
@@ -55,8 +55,7 @@ impl PolicyCheck {
                 "found no policy: every image would be refused",
             ));
         }
-        let config = self.config.as_deref().map(Config::load).transpose();
-        let config = config.map_err(|error| UsageError::new(error.to_string()))?;
+        let config = inputs::configuration(self.config.as_deref())?;
         let (wrong, unknown) = out_of_reach(&loaded, &self.trust, config.as_ref())?;
         if !wrong.is_empty() {
             return Err(UsageError::all(wrong));

@@ -51,18 +51,26 @@ impl VerifyArgs {
         let namespace = self.namespace.as_deref();
         if !self.file.is_empty() {
             let workloads = Workloads::read(&self.file, namespace)?;
-            let fetcher = self.inputs.fetcher(config, &[], trust, rules.now)?;
-            let report = workloads.judge(&fetcher, &rules, &self.inputs).await;
+            let fetcher = self
+                .inputs
+                .registries
+                .fetcher(config, &[], trust, rules.now)?;
+            let report = workloads
+                .judge(&fetcher, &rules, &self.inputs.registries)
+                .await;
             return Ok(answer::print_report(self.output, &report, &rules.policies));
         }
         let questions = answer::questions(&self.images, namespace)?;
         let references: Vec<_> = questions.iter().map(|q| q.reference.clone()).collect();
-        let fetcher = self.inputs.fetcher(config, &references, trust, rules.now)?;
+        let fetcher = self
+            .inputs
+            .registries
+            .fetcher(config, &references, trust, rules.now)?;
         let mut printer = Printer::new(self.output, &rules.policies);
         for question in &questions {
             let image = &question.request.image;
             let progress = answer::progress(image);
-            let deadline = self.inputs.deadline();
+            let deadline = self.inputs.registries.deadline();
             let found = answer::of_image(&fetcher, &rules, question, deadline).await;
             progress.finish_and_clear();
             printer.take(image, namespace, found);

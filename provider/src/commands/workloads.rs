@@ -1,19 +1,22 @@
 //! The images of Kubernetes manifests: each is fetched once, and judged once for each namespace.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use futures::stream::{self, StreamExt as _};
 
 use super::answer;
 use super::fetcher::Fetcher;
-use super::inputs::{Inputs, Rules};
+use super::inputs::Rules;
 use super::manifests::{self, MOST_BYTES, Manifests, Place};
 use super::no_verdict::NoVerdict;
+use super::registries::Registries;
 use super::report::{Report, Row};
 use super::usage::UsageError;
-use crate::question::{KeyError, Question};
+use crate::files;
+use crate::question::Question;
 
 /// How many images are fetched at once.
 const AT_ONCE: usize = 8;
@@ -80,10 +83,15 @@ impl Workloads {
     }
 
     /// Fetches and judges them all.
-    pub(super) async fn judge(self, fetcher: &Fetcher, rules: &Rules, inputs: &Inputs) -> Report {
+    pub(super) async fn judge(
+        self,
+        fetcher: &Fetcher,
+        rules: &Rules,
+        registries: &Registries,
+    ) -> Report {
         let progress = answer::progress(&format!("{} images", self.images.len()));
         let rows: Vec<Vec<Row>> = stream::iter(&self.images)
-            .map(|(image, places)| image_rows(image, places, fetcher, rules, inputs))
+            .map(|(image, places)| image_rows(image, places, fetcher, rules, registries))
             .buffered(AT_ONCE)
             .collect()
             .await;
@@ -104,11 +112,11 @@ async fn image_rows(
     places: &Places,
     fetcher: &Fetcher,
     rules: &Rules,
-    inputs: &Inputs,
+    registries: &Registries,
 ) -> Vec<Row> {
     let fetched = match Question::new(image, None, None) {
-        Ok(question) => fetcher.fetch(&question, inputs.deadline()).await,
-        Err(error) => Err(wrong(&error)),
+        Ok(question) => fetcher.fetch(&question, registries.deadline()).await,
+        Err(error) => Err(error.into()),
     };
     let fetched = fetched.map_err(told_here);
     let mut fetched = fetched.map(|found| (found.evidence, found.doubt.map(NoVerdict::from)));
@@ -120,7 +128,7 @@ async fn image_rows(
                 evidence.request = question.request;
                 answer::judged(evidence, doubt.clone(), rules)
             }
-            (Ok(_), Err(error)) => Err(wrong(&error)),
+            (Ok(_), Err(error)) => Err(error.into()),
             (Err(none), _) => Err(none.clone()),
         };
         rows.push(Row {
@@ -144,30 +152,10 @@ fn told_here(none: NoVerdict) -> NoVerdict {
     NoVerdict { admin_hint, ..none }
 }
 
-fn wrong(error: &KeyError) -> NoVerdict {
-    NoVerdict {
-        code: error.code(),
-        message: error.to_string(),
-        admin_hint: None,
-    }
-}
-
-fn read(file: &Path) -> std::io::Result<String> {
-    let mut bytes = Vec::new();
-    let most = MOST_BYTES + 1;
-    match file == Path::new("-") {
-        true => std::io::stdin().take(most).read_to_end(&mut bytes)?,
-        false => std::fs::File::open(file)?
-            .take(most)
-            .read_to_end(&mut bytes)?,
+fn read(file: &Path) -> io::Result<String> {
+    let bytes = match file == Path::new("-") {
+        true => files::read_bounded(io::stdin(), MOST_BYTES),
+        false => files::read_bounded(File::open(file)?, MOST_BYTES),
     };
-    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MOST_BYTES {
-        let message = format!("expected at most {MOST_BYTES} bytes, found more");
-        return Err(std::io::Error::new(
-            std::io::ErrorKind::FileTooLarge,
-            message,
-        ));
-    }
-    let text = String::from_utf8(bytes);
-    text.map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidData, error.utf8_error()))
+    files::text(bytes?)
 }

@@ -36,9 +36,14 @@ impl Pipes {
 
     /// The same, as text.
     pub(crate) fn read_to_string(self, path: &Path) -> io::Result<String> {
-        let text = String::from_utf8(self.read(path)?);
-        text.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.utf8_error()))
+        text(self.read(path)?)
     }
+}
+
+/// The text that these bytes are.
+pub(crate) fn text(bytes: Vec<u8>) -> io::Result<String> {
+    let text = String::from_utf8(bytes);
+    text.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.utf8_error()))
 }
 
 /// Reads a regular file of at most [`MOST_BYTES`], without ever waiting for another process.
@@ -58,9 +63,10 @@ pub(crate) async fn read_off_thread(path: &Path) -> io::Result<Vec<u8>> {
     read.unwrap_or_else(|crash| Err(io::Error::other(crash)))
 }
 
-fn read_bounded(file: File, most: u64) -> io::Result<Vec<u8>> {
+/// Reads at most so many bytes; of more, the error's kind is `FileTooLarge`.
+pub(crate) fn read_bounded(from: impl Read, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    from.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > most {
         let message = format!("expected at most {most} bytes, found more");
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));

@@ -12,7 +12,7 @@ use sealgate_core::trust::SigstoreRoot;
 use self::report::State;
 use super::usage::{self, UsageError};
 use crate::commands::exit::Exit;
-use crate::config::{Config, TrustRoot};
+use crate::config::TrustRoot;
 use crate::rules::tuf::TufClient;
 
 /// Work with trust material
@@ -41,11 +41,6 @@ enum Output {
     Text,
     /// One JSON document
     Json,
-}
-
-fn load_config(file: Option<&Path>) -> Result<Option<Config>, UsageError> {
-    let load = |file| Config::load(file).map_err(|error| UsageError::new(error.to_string()));
-    file.map(load).transpose()
 }
 
 /// What is in force before anything is asked: what TUF has kept, or the file, or what is

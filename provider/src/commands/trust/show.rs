@@ -7,9 +7,9 @@ use sealgate_core::trust::SigstoreRoot;
 use serde::Serialize;
 
 use super::report::{Entry, State};
-use super::{Output, in_force, load_config, read};
+use super::{Output, in_force, read};
 use crate::commands::exit::Exit;
-use crate::commands::inputs::wall_clock;
+use crate::commands::inputs::{configuration, wall_clock};
 use crate::commands::usage::{self, UsageError};
 use crate::config::Config;
 use crate::rules::tuf::TufClient;
@@ -38,7 +38,7 @@ struct Shown {
 
 impl Show {
     pub(super) fn run(&self) -> Result<Exit, UsageError> {
-        let config = load_config(self.config.as_deref())?.unwrap_or_default();
+        let config = configuration(self.config.as_deref())?.unwrap_or_default();
         let shown = match self.files.is_empty() {
             true => configured(&config)?,
             false => self.given()?,

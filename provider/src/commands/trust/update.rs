@@ -8,9 +8,9 @@ use sealgate_core::UnixTime;
 use serde::Serialize;
 
 use super::report::{Changes, State};
-use super::{Output, in_force, load_config};
+use super::{Output, in_force};
 use crate::commands::exit::Exit;
-use crate::commands::inputs::wall_clock;
+use crate::commands::inputs::{configuration, wall_clock};
 use crate::commands::usage::{self, UsageError};
 use crate::config::{Config, Origin, TrustRoot, Tuf, TufWire, built_in};
 use crate::rules::tuf::{LastGood, TufClient, TufError};
@@ -84,7 +84,7 @@ struct Failure {
 
 impl Update {
     pub(super) async fn run(&self) -> Result<Exit, UsageError> {
-        let config = load_config(self.config.as_deref())?;
+        let config = configuration(self.config.as_deref())?;
         let now = self.now.map_or_else(wall_clock, Ok)?;
         let roots = self.roots(config.as_ref())?;
         let cache = self.cache.as_deref();
