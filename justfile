@@ -45,6 +45,6 @@ mutants *what:
 claims:
     CLAIMS=write cargo test -p sealgate-tests --test project claims
 
-# Measure speed, as ratios within one run.
+# Measure speed, as ratios within one run, of what runs in a cluster.
 bench:
-    cargo bench -p sealgate-tests --bench cached_path --bench verification
+    cargo bench --profile dist -p sealgate-tests --bench cached_path --bench verification
