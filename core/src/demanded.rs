@@ -73,14 +73,18 @@ pub(crate) fn signatures(
         Require::Nested(group) => Asked::of_group(policy, findings, group),
     };
     let outcome = passed(&asked.met);
-    let (mut by, mut lacking) = (Vec::new(), Vec::new());
+    let (mut by, mut lacking, mut refusing) = (Vec::new(), Vec::new(), Vec::new());
     for part in asked.listed {
         let signed = !part.findings.signatures.is_empty();
         let lets_in = outcome != Passed::Passed && part.findings.passes_unproven();
         match (signed || lets_in, asked.needless.contains(&part.place)) {
             (true, _) => by.push(part),
-            (false, false) => lacking.push(part),
             (false, true) => {}
+            // Nobody can do his part: nothing is missing.
+            (false, false) => match &part.findings.refusal {
+                Some(refusal) => refusing.push(refusal.clone()),
+                None => lacking.push(part),
+            },
         }
     }
     let mut demanded = Demanded {
@@ -98,6 +102,10 @@ pub(crate) fn signatures(
         until: None,
     };
     if let Err(vouching) = asked.met {
+        if lacking.is_empty() && !refusing.is_empty() {
+            demanded.reasons = refusing;
+            return Some(demanded);
+        }
         let tally = Tally {
             count: asked.count,
             expected: asked.expected,
@@ -219,6 +227,7 @@ fn expected(policy: &Policy, threshold: &Threshold) -> String {
     let of = threshold.of().iter();
     let names: Vec<_> = of
         .filter_map(|index| policy.authority(*index))
+        .filter(|authority| authority.refuses_all().is_none())
         .map(|authority| authority.name.as_str())
         .collect();
     let listed = few(&names, ", ");
@@ -291,7 +300,7 @@ impl Tally<'_> {
                 Code::SignatureKindMismatch,
                 format!(
                     "{expected}, made {}; found {} signature(s), made {}",
-                    kinds(accepted.map(SignedBy::accepted_by).collect()),
+                    kinds(accepted.filter_map(SignedBy::accepted_by).collect()),
                     found.candidates.len(),
                     kinds(found.kinds.clone()),
                 ),

@@ -28,6 +28,8 @@ pub(crate) struct Findings {
     own: BTreeSet<usize>,
     /// It lets in without looking at signatures, and says so by these checks.
     pub(crate) unseen: Option<Vec<Check>>,
+    /// It refuses without looking at signatures.
+    pub(crate) refusal: Option<Reason>,
 }
 
 /// A candidate that does not count.
@@ -55,6 +57,19 @@ impl Findings {
     }
 }
 
+/// Why an authority that looks at no signature refuses.
+fn refusal(authority: &Authority) -> Reason {
+    let message = authority.refuses_all().flatten();
+    Reason::new(
+        Code::StaticFail,
+        format!(
+            "the authority {:?} refuses every image{}",
+            authority.name,
+            message.map_or_else(String::new, |text| format!(": {text}"))
+        ),
+    )
+}
+
 /// What every authority of every policy found, in their order.
 ///
 /// Each candidate is read once, judged by all of them, and forgotten: one is in memory at a
@@ -74,6 +89,10 @@ pub(crate) fn judge_authorities<'a>(
             of_policy.push(match Judge::of(authority, &context.authority_name) {
                 Judge::Nothing(checks) => Findings {
                     unseen: Some(checks),
+                    ..Findings::default()
+                },
+                Judge::Refuses => Findings {
+                    refusal: Some(refusal(authority)),
                     ..Findings::default()
                 },
                 judge => {

@@ -12,11 +12,11 @@ use crate::judgement::{Context, Judgement, Part};
 use crate::limits;
 use crate::manifest::{Descriptor, Manifest};
 use crate::notation;
-use crate::policy::{Authority, AuthorityKind, NotationAuthority};
+use crate::policy::{Action, Authority, AuthorityKind, NotationAuthority, StaticAction};
 use crate::reason::{Code, Reason};
 use crate::sigstore::{self, bundle, cosign};
 use crate::undecided::Undecided;
-use crate::verdict::Check;
+use crate::verdict::{Check, CheckResult};
 
 /// One signed thing, not verified yet.
 #[derive(Debug)]
@@ -39,12 +39,13 @@ pub(crate) enum SignedBy {
 }
 
 impl SignedBy {
-    /// What an authority accepts.
-    pub(crate) fn accepted_by(authority: &Authority) -> Self {
+    /// What an authority accepts, if it looks at signatures.
+    pub(crate) fn accepted_by(authority: &Authority) -> Option<Self> {
         match &authority.trust {
-            AuthorityKind::Key(_) => Self::Key,
-            AuthorityKind::Keyless(_) => Self::Certificate,
-            AuthorityKind::Notation(_) => Self::Notation,
+            AuthorityKind::Key(_) => Some(Self::Key),
+            AuthorityKind::Keyless(_) => Some(Self::Certificate),
+            AuthorityKind::Notation(_) => Some(Self::Notation),
+            AuthorityKind::Static(_) => None,
         }
     }
 
@@ -66,6 +67,8 @@ pub(crate) enum Judge<'a> {
     Notation(&'a NotationAuthority),
     /// Nothing: it lets in whatever there is, and says so by these checks.
     Nothing(Vec<Check>),
+    /// Nothing: it refuses whatever there is.
+    Refuses,
 }
 
 impl<'a> Judge<'a> {
@@ -78,7 +81,20 @@ impl<'a> Judge<'a> {
                 Self::Nothing(notation::skipped(trust, name))
             }
             AuthorityKind::Notation(trust) => Self::Notation(trust),
+            AuthorityKind::Static(StaticAction::PassUnproven) => Self::Nothing(vec![unseen(name)]),
+            AuthorityKind::Static(StaticAction::Fail { .. }) => Self::Refuses,
         }
+    }
+}
+
+/// The one check of an authority that passes whatever there is.
+fn unseen(name: &str) -> Check {
+    Check {
+        artifact: None,
+        name: format!("{name}: static"),
+        action: Action::Skip,
+        result: CheckResult::Skipped,
+        detail: Some("the policy lets in every image by this authority, signed or not".to_owned()),
     }
 }
 
@@ -112,10 +128,9 @@ impl Candidate {
             (Self::Notation(envelope), Judge::Notation(trust)) => {
                 notation::judge(envelope, trust, context, &memory.revocation)
             }
-            (Self::Sigstore(_), Judge::Notation(_) | Judge::Nothing(_))
-            | (Self::Notation(_), Judge::Sigstore(_) | Judge::Nothing(_)) => {
-                Ok(Judgement::NotApplicable)
-            }
+            (Self::Sigstore(_), Judge::Notation(_))
+            | (Self::Notation(_), Judge::Sigstore(_))
+            | (_, Judge::Nothing(_) | Judge::Refuses) => Ok(Judgement::NotApplicable),
         }
     }
 }

@@ -110,7 +110,8 @@ impl Judged {
         if self.report.outcome == Passed::Failed && outcome == Passed::Failed {
             self.checks.extend(findings.failed_checks().cloned());
         }
-        let failures = reason::most_specific(findings.failures().cloned().collect());
+        let failures = findings.failures().chain(&findings.refusal);
+        let failures = reason::most_specific(failures.cloned().collect());
         if lacks {
             self.failures.extend(failures.iter().cloned());
         }

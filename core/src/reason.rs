@@ -117,6 +117,8 @@ codes! {
     ClaimMismatch = "claim_mismatch" in Untrusted;
     /// The signing certificate's X.509 subject is not a trusted identity (Notary Project).
     TrustedIdentityMismatch = "trusted_identity_mismatch" in Untrusted;
+    /// The policy refuses every image that it covers, whoever signed it.
+    StaticFail = "static_fail" in Untrusted;
     /// An annotation that the authority demands is absent or differs.
     AnnotationMismatch = "annotation_mismatch" in Untrusted;
     /// A condition on the predicate is false.

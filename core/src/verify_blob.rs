@@ -42,7 +42,7 @@ fn judge_blob(
         Judge::Sigstore(signers) => {
             sigstore::judge_blob(bundle, file, signers, trust, now, &authority.name)?
         }
-        Judge::Notation(_) | Judge::Nothing(_) => Judgement::NotApplicable,
+        Judge::Notation(_) | Judge::Nothing(_) | Judge::Refuses => Judgement::NotApplicable,
     };
     Ok(match judgement {
         Judgement::Passed(verified) => Ok(verified.signer().clone()),

@@ -92,6 +92,10 @@ fn of_code(code: Code) -> Option<Words> {
             "is not annotated as the policy demands",
             "Sign it with that annotation, and deploy again",
         ),
+        Code::StaticFail => words(
+            "is refused by the policy, whoever signed it",
+            "Deploy another one, or ask the platform team",
+        ),
         Code::ConditionFailed => words(
             "does not meet a condition of the policy",
             "Build it as the policy demands, or ask the platform team",

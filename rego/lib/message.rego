@@ -85,6 +85,10 @@ codes := {
 		"what": "is not annotated as the policy demands",
 		"todo": "Sign it with that annotation, and deploy again",
 	},
+	"static_fail": {
+		"what": "is refused by the policy, whoever signed it",
+		"todo": "Deploy another one, or ask the platform team",
+	},
 	"condition_failed": {
 		"what": "does not meet a condition of the policy",
 		"todo": "Build it as the policy demands, or ask the platform team",

@@ -261,6 +261,7 @@ test_each_code_of_a_group_has_its_words if {
 			"condition_error": "cannot be evaluated",
 			"signature_expired": "was signed with what was not valid at that time",
 			"log_threshold_not_met": "is signed without the witnesses that the policy demands",
+			"static_fail": "is refused by the policy, whoever signed it",
 			"form_unsupported": "is signed in a way that the policy does not take",
 			"no_matching_attestation": "lacks an attestation",
 			"identity_mismatch": "is not signed by anyone whom the policy trusts",

@@ -25,6 +25,24 @@ pub struct Authority {
     pub max_age: Option<MaxAge>,
 }
 
+impl Authority {
+    /// Whether it lets in every image, signed or not.
+    pub(crate) fn passes_unseen(&self) -> bool {
+        matches!(
+            self.trust,
+            AuthorityKind::Static(StaticAction::PassUnproven)
+        )
+    }
+
+    /// Why it refuses every image, if it does.
+    pub(crate) fn refuses_all(&self) -> Option<Option<&str>> {
+        match &self.trust {
+            AuthorityKind::Static(StaticAction::Fail { message }) => Some(message.as_deref()),
+            _ => None,
+        }
+    }
+}
+
 /// The kinds of authorities.
 #[derive(Clone, Debug)]
 pub enum AuthorityKind {
@@ -34,6 +52,20 @@ pub enum AuthorityKind {
     Keyless(KeylessAuthority),
     /// Notary Project signatures.
     Notation(NotationAuthority),
+    /// No signatures: every image is let in, or refused.
+    Static(StaticAction),
+}
+
+/// What is done with every image, signed or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StaticAction {
+    /// It is let in, and nothing is proven.
+    PassUnproven,
+    /// It is refused.
+    Fail {
+        /// Why, in the words of whoever wrote the policy.
+        message: Option<String>,
+    },
 }
 
 /// Trust in managed keys: a signature by any one of them counts.

@@ -24,6 +24,7 @@ mod reader;
 mod require;
 mod requirement;
 pub mod scope;
+mod static_action;
 mod trust_policy;
 mod trusted_identities;
 pub mod yaml;
@@ -37,7 +38,7 @@ use crate::trust::TrustNames;
 
 pub use authority::{
     Authority, AuthorityKind, Identity, KeyAuthority, KeyWitnesses, KeylessAuthority,
-    NotationAuthority, SubjectType, TrustedKey,
+    NotationAuthority, StaticAction, SubjectType, TrustedKey,
 };
 pub(crate) use claims::CLAIMS;
 pub use condition::Condition;
@@ -145,6 +146,9 @@ impl Policy {
             }
             Require::AttestationsOnly => Vec::new(),
         };
+        if let Some(place) = static_pass_as_signer(&authorities, &require) {
+            return Err(PolicyError::StaticPass(place.name.clone()));
+        }
         named.extend(attestations.iter().flat_map(|rule| rule.from.iter()));
         match named.iter().find(|index| **index >= authorities.len()) {
             Some(index) => Err(PolicyError::NoAuthority(*index)),
@@ -206,6 +210,21 @@ impl Policy {
     }
 }
 
+/// An authority that lets everything in, where it would count beside signers.
+fn static_pass_as_signer<'a>(
+    authorities: &'a [Authority],
+    require: &Require,
+) -> Option<&'a Authority> {
+    let counted = match require {
+        Require::AtLeast(threshold) if threshold.count() > 1 => threshold.of().to_vec(),
+        Require::AtLeast(_) | Require::AttestationsOnly => Vec::new(),
+        Require::Nested(group) => group.counted(),
+    };
+    let counted = counted.iter().filter_map(|place| authorities.get(*place));
+    let mut passing = counted.filter(|one| one.passes_unseen());
+    passing.next()
+}
+
 /// The first name that occurs twice.
 fn unique<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<(), &'a str> {
     let mut seen = BTreeSet::new();
@@ -223,6 +242,12 @@ pub enum PolicyError {
     /// Two attestation rules of one name.
     #[error("two attestations are named {0:?}")]
     Attestation(String),
+    /// It would count as a signer, beside others.
+    #[error(
+        "the authority {0:?} is `static: {{action: pass}}`, which is no signer: it counts only where one \
+         authority suffices"
+    )]
+    StaticPass(String),
     /// Nothing is asked for.
     #[error("require: attestationsOnly needs at least one entry in attestations")]
     AsksForNothing,
@@ -271,6 +296,7 @@ impl Policies {
                     names.roots.insert(&trust.trust_root);
                 }
                 AuthorityKind::Notation(trust) => names.stores.extend(&trust.trust_stores),
+                AuthorityKind::Static(_) => {}
             }
         }
         names

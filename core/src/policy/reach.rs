@@ -139,6 +139,7 @@ fn lacking(
             asked.certificate_transparency,
             true,
         ),
+        AuthorityKind::Static(_) => Vec::new(),
         AuthorityKind::Notation(asked) => {
             let stores = asked.trust_stores.iter();
             let missing = stores.filter(|store| trust.store(store).is_none());

@@ -147,6 +147,19 @@ impl Group {
         self.authorities().into_iter().collect()
     }
 
+    /// The authorities that it and its groups name where more than one member is needed, there or
+    /// further out.
+    pub(super) fn counted(&self) -> Vec<usize> {
+        if self.count > 1 {
+            return self.authorities();
+        }
+        let of = |member: &Member| match member {
+            Member::Authority(_) => Vec::new(),
+            Member::Group(group) => group.counted(),
+        };
+        self.members.iter().flat_map(of).collect()
+    }
+
     /// The fewest signers that can meet it.
     pub fn least(&self) -> usize {
         let of = |member: &Member| match member {

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::reader::{Field, each};
 use super::yaml::Kind;
-use super::{Authority, AuthorityKind, Group, Matcher, Member, NonEmpty, Offer, Require};
+use super::{
+    Authority, AuthorityKind, Group, Matcher, Member, NonEmpty, Offer, PolicyError, Require,
+};
 use crate::limits;
 
 /// What a `require` field takes.
@@ -106,6 +108,12 @@ fn check_signers(
     group: &Group,
     authorities: &NonEmpty<Authority>,
 ) -> Option<()> {
+    let counted = group.counted().into_iter();
+    let mut counted = counted.filter_map(|place| authorities.get(place));
+    if let Some(passing) = counted.find(|one| one.passes_unseen()) {
+        field.problem(PolicyError::StaticPass(passing.name.clone()).to_string());
+        return None;
+    }
     if group.least() > 1
         && let Some((one, other, key)) = shared_key(authorities, group)
     {
@@ -134,6 +142,10 @@ fn offers(authorities: &[Authority], named: usize) -> Vec<Offer> {
     };
     let mut offers = Vec::new();
     for (place, authority) in authorities.iter().enumerate() {
+        if authority.passes_unseen() {
+            offers.push(Offer::Anybody);
+            continue;
+        }
         let marks = marks(&authority.trust);
         // Where there is no end to them, as many of its own as can be asked for.
         let marks = marks.unwrap_or_else(|| (0..named).map(|i| Mark::Any(place, i)).collect());
@@ -170,6 +182,7 @@ fn marks(authority: &AuthorityKind) -> Option<BTreeSet<Mark>> {
             exact.collect()
         }
         AuthorityKind::Notation(_) => None,
+        AuthorityKind::Static(_) => Some(BTreeSet::new()),
     }
 }
 

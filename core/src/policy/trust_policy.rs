@@ -9,6 +9,7 @@ use super::keyless::{read_keyless, threshold};
 use super::notation::read_notation;
 use super::reader::{Field, Fields, each, flip};
 use super::requirement::{indices, require};
+use super::static_action::read_static;
 use super::{
     AttestationRule, Authority, AuthorityKind, Condition, ImagePattern, KeyAuthority, KeyWitnesses,
     Mode, NamespacePattern, NonEmpty, Policy, Require, Scope, Threshold, TrustedKey,
@@ -202,7 +203,7 @@ impl Reader<'_> {
         let name = fields
             .need("name")
             .and_then(|name| name.checked(policy_name));
-        let kinds: Vec<_> = ["key", "keys", "keyless", "notation"]
+        let kinds: Vec<_> = ["key", "keys", "keyless", "notation", "static"]
             .into_iter()
             .filter_map(|kind| Some((kind, fields.take(kind)?)))
             .collect();
@@ -210,9 +211,10 @@ impl Reader<'_> {
             [("key" | "keys", keys)] => self.keys(keys, &mut fields).map(AuthorityKind::Key),
             [("keyless", keyless)] => read_keyless(keyless).map(AuthorityKind::Keyless),
             [("notation", notation)] => read_notation(notation).map(AuthorityKind::Notation),
+            [("static", action)] => read_static(action).map(AuthorityKind::Static),
             other => {
                 field.problem(format!(
-                    "expected exactly one of key, keys, keyless and notation, found {}",
+                    "expected exactly one of key, keys, keyless, notation and static, found {}",
                     match other.len() {
                         0 => "none".to_owned(),
                         _ => other
@@ -225,13 +227,20 @@ impl Reader<'_> {
                 None
             }
         };
-        let annotations = match fields.take("annotations") {
+        let annotations = fields.take("annotations");
+        let max_age = fields.take("maxAge");
+        if let Some(AuthorityKind::Static(_)) = &trust {
+            for field in annotations.iter().chain(&max_age) {
+                field.problem("`static` looks at no signature, so nothing can be demanded of one");
+            }
+        }
+        let annotations = match annotations {
             None => Some(BTreeMap::new()),
             Some(map) => texts(&map),
         };
-        let max_age = fields.take("maxAge");
         if let (Some(field), Some(trust)) = (&max_age, &trust)
             && !may_have_times(trust)
+            && !matches!(trust, AuthorityKind::Static(_))
         {
             field.problem(
                 "no signature can pass: nobody vouches for its time; for a key that needs trustRoot \
@@ -246,6 +255,7 @@ impl Reader<'_> {
             "keys",
             "keyless",
             "notation",
+            "static",
             "annotations",
             "maxAge",
             "trustRoot",
@@ -394,6 +404,11 @@ fn warn_of_idle(
                 "the authority {name:?} decides nothing: neither require nor an attestation's from \
                  names it"
             ));
+        } else if authority.refuses_all().is_some() && authorities.len() > 1 {
+            spec.warning(format!(
+                "the authority {name:?} decides nothing: it refuses, and another one may accept all the \
+                 same"
+            ));
         } else if !signs && !authority.annotations.is_empty() {
             spec.warning(format!(
                 "the annotations of the authority {name:?} are not looked at: they are those of an \
@@ -430,8 +445,12 @@ fn rule(
             for authority in listed.filter_map(|place| authorities?.get(*place)) {
                 if !attests(authority) {
                     list.warning(format!(
-                        "the authority {:?} can make no attestation: the Notary Project has none",
-                        authority.name
+                        "the authority {:?} can make no attestation: {}",
+                        authority.name,
+                        match authority.trust {
+                            AuthorityKind::Static(_) => "`static` signs nothing",
+                            _ => "the Notary Project has none",
+                        }
                     ));
                 }
             }
@@ -445,8 +464,8 @@ fn rule(
             .any(attests)
     {
         field.problem(
-            "nobody can make this attestation: it is asked of notation authorities alone, and the \
-             Notary Project has no attestations",
+            "nobody can make this attestation: the Notary Project has no attestations, and `static` signs \
+             nothing",
         );
     }
     let conditions = match fields.take("conditions") {
@@ -483,12 +502,16 @@ fn may_have_times(authority: &AuthorityKind) -> bool {
             let mut stores = trust.trust_stores.iter();
             stores.any(|store| store.kind != StoreKind::Ca)
         }
+        AuthorityKind::Static(_) => false,
     }
 }
 
 /// Whether signatures of this kind can be over statements.
 fn attests(authority: &Authority) -> bool {
-    !matches!(authority.trust, AuthorityKind::Notation(_))
+    !matches!(
+        authority.trust,
+        AuthorityKind::Notation(_) | AuthorityKind::Static(_)
+    )
 }
 
 fn predicate_type(text: &str) -> Result<&str, TextError<'_>> {

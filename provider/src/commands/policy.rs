@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use sealgate_core::policy::{AuthorityKind, Lacking, Mode, NoMatch, OutOfReach, Policy, Require};
+use sealgate_core::policy::{
+    AuthorityKind, Lacking, Mode, NoMatch, OutOfReach, Policy, Require, StaticAction,
+};
 
 use super::exit::Exit;
 use super::inputs::{self, TrustInputs};
@@ -176,6 +178,12 @@ fn kind(trust: &AuthorityKind) -> String {
                 trust.trust_root,
                 identities.join(" or ")
             )
+        }
+        AuthorityKind::Static(StaticAction::PassUnproven) => {
+            "static: lets in every image, signed or not".to_owned()
+        }
+        AuthorityKind::Static(StaticAction::Fail { .. }) => {
+            "static: refuses every image".to_owned()
         }
         AuthorityKind::Notation(trust) => {
             let stores: Vec<_> = trust.trust_stores.iter().map(ToString::to_string).collect();

@@ -85,6 +85,11 @@ impl<'a> Case<'a> {
     }
 
     fn signature(&self, demand: &Demand) -> Option<Change> {
+        // No signature changes that.
+        let mut reasons = self.report.reasons.iter();
+        if reasons.any(|reason| reason.code == Code::StaticFail) {
+            return None;
+        }
         let missing = self.missing(demand)?;
         let needed = match demand.group {
             // Those who signed may be more than it takes in one group, and too few in another.
@@ -104,6 +109,8 @@ impl<'a> Case<'a> {
             AuthorityKind::Key(_) => format!("cosign sign --key PRIVATE_KEY{}", marks(authority)),
             AuthorityKind::Keyless(_) => format!("cosign sign{}", marks(authority)),
             AuthorityKind::Notation(_) => "notation sign".to_owned(),
+            // Nobody's part is missing.
+            AuthorityKind::Static(_) => String::new(),
         };
         if demand.group.is_some() {
             let what = "image signatures as `require` groups them; missing are those by";
@@ -124,8 +131,13 @@ impl<'a> Case<'a> {
             return Some(change);
         }
         let mut missing = self.missing(demand)?;
-        // The Notary Project has no attestations.
-        missing.retain(|authority| !matches!(authority.trust, AuthorityKind::Notation(_)));
+        // The Notary Project has no attestations, and who looks at no signature has none either.
+        missing.retain(|authority| {
+            matches!(
+                authority.trust,
+                AuthorityKind::Key(_) | AuthorityKind::Keyless(_)
+            )
+        });
         if missing.is_empty() {
             return None;
         }
@@ -274,6 +286,7 @@ fn with(authority: &Authority) -> String {
                 .collect();
             format!("as {}", listed(identities.iter().map(String::as_str)))
         }
+        AuthorityKind::Static(_) => "without a signature".to_owned(),
         AuthorityKind::Notation(trust) => {
             let stores: Vec<_> = trust.trust_stores.iter().map(ToString::to_string).collect();
             format!(

@@ -102,6 +102,7 @@ impl World {
             ("expired", world.expired()),
             ("unrevoked", world.unrevoked()),
             ("audited", world.audited()),
+            ("open", world.open()),
         ];
         world.bases = BTreeMap::from(bases);
         world
@@ -229,6 +230,18 @@ impl World {
         let pack = self.signed_by(&signer, &self.stranger);
         let spec = Self::notation_spec("audit");
         Base { spec, pack }
+    }
+
+    /// An image that nobody signed, which is let in as it is.
+    fn open(&self) -> Base {
+        let spec = json!({
+            "images": [{"glob": "**"}],
+            "authorities": [{"name": "all", "static": {"action": "pass"}}],
+        });
+        Base {
+            spec,
+            pack: image(),
+        }
     }
 
     fn signed_by(&self, signer: &Certificate, root: &Certificate) -> Pack {
@@ -495,6 +508,18 @@ fn rows(world: &World) -> Vec<Row> {
             "/authorities/0/notation/override",
             json!({"authenticity": "enforce"}),
             "certificate_untrusted",
+        ),
+        row(
+            "open",
+            "/authorities/0/static/action",
+            json!("fail"),
+            "static_fail",
+        ),
+        row(
+            "open",
+            "/authorities/0/static",
+            json!({"action": "fail", "message": "closed"}),
+            "static_fail",
         ),
     ]
 }

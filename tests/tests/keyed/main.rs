@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod authorities;
+mod statics;
 
 use sealgate_core::evidence::Blob;
 use sealgate_core::policy::NoMatch;

@@ -7,11 +7,12 @@ use sealgate_core::policy::file::{self, PolicyFile};
 use sealgate_tests::source::{self, Token};
 
 const PAGE: &str = "docs/trust-policy.md";
-const READERS: [&str; 4] = [
+const READERS: [&str; 5] = [
     "core/src/policy/keyless.rs",
     "core/src/policy/requirement.rs",
     "core/src/policy/trust_policy.rs",
     "core/src/policy/notation.rs",
+    "core/src/policy/static_action.rs",
 ];
 
 fn page() -> String {

@@ -155,6 +155,7 @@ fn policies() -> Vec<Value> {
                 {"name": "c", "notation": {"trustStores": ["ca:a"], "trustedIdentities": ["*"],
                  "override": {"authenticity": "log", "authenticTimestamp": "log", "expiry": "log",
                  "revocation": "skip"}}},
+                {"name": "d", "static": {"action": "fail", "message": "closed"}},
             ],
             "require": "attestationsOnly",
             "attestations": [{"name": "a", "predicateType": "https://a.example/b", "from": ["a"]}],

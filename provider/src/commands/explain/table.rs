@@ -85,8 +85,8 @@ const OUTCOMES: &[Row] = &[
     row(
         "unproven",
         "The image is let in, and at least one policy passed without proof.",
-        "A Notary Project policy at level skip or audit.",
-        "Use level strict, or require outcome: verified in the rule, if proof is meant.",
+        "A Notary Project policy at level skip or audit, or an authority with static: {action: pass}.",
+        "Use level strict, or an authority that asks for a signer, or require outcome: verified in the rule, if proof is meant.",
         Platform,
     ),
     row(
@@ -227,6 +227,13 @@ const UNTRUSTED: &[Row] = &[
         "Another certificate of the same CA; a field of the name is missing or spelled differently.",
         "Sign with the certificate that is named, or correct trustedIdentities.",
         Signer,
+    ),
+    row(
+        "static_fail",
+        "The policy refuses every image that it covers, whoever signed it.",
+        "An authority with static: {action: fail}: images that must not run any more, or a part of a registry that is closed.",
+        "Deploy another image; or, if it was meant to run, narrow the policy's images.",
+        Platform,
     ),
     row(
         "annotation_mismatch",
