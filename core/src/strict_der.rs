@@ -26,11 +26,11 @@ pub(crate) fn read<'a, T: Decode<'a>>(bytes: &'a [u8]) -> der::Result<T> {
 }
 
 /// The end of the first element that ends far beyond all bytes; none if there is none before the
-/// first one that is wrong in itself, at which every reader ends.
+/// first one that is wrong in itself, at which every reader ends, or the end.
 fn too_long(bytes: &[u8]) -> Option<usize> {
     let mut ends = Vec::new();
     let mut at = 0;
-    while at < bytes.len() {
+    loop {
         while ends.last().is_some_and(|end| *end <= at) {
             ends.pop();
         }
@@ -52,7 +52,6 @@ fn too_long(bytes: &[u8]) -> Option<usize> {
             false => end,
         };
     }
-    None
 }
 
 /// Whether an element is constructed, where its content begins, and how long that is (X.690,
@@ -96,6 +95,9 @@ mod tests {
             (b"\x30\x08\x02\x01\x01\x04\x82\x20\x00\x00", 8201),
             // With a tag of several bytes.
             (b"\x9f\x81\x01\x83\x01\x00\x00\x00", 65_543),
+            (b"\x1f\x80\x01\x84\x01\x00\x00\x00", 16_777_224),
+            // After a sequence, and what follows it.
+            (b"\x30\x03\x02\x01\x01\x02\x01\x01\x04\x82\x20\x00", 8204),
         ] {
             assert_eq!(too_long(bytes), Some(claimed), "{bytes:02x?}");
             let error = read::<Any>(bytes).unwrap_err();
@@ -114,9 +116,12 @@ mod tests {
             b"\x30\x03\x02\x01\x01\x30\x03\x02\x01\x01",
             // Longer than what it stands in, and no longer than all.
             b"\x30\x03\x04\x03\x00\x00\x00",
-            // A little longer than all.
+            // The same, at which a reader ends: what follows is not read.
+            b"\x30\x03\x04\x03\x00\x00\x00\x04\x82\x20\x00",
+            // A little longer than all, and by as much as that may be.
             b"\x04\x02\x00",
             b"\x30\x06\x04\x82\x01\x00\x00\x00",
+            b"\x04\x82\x10\x00",
             // No DER: an indefinite length, a length that is cut off, one of five bytes.
             b"\x30\x80\x00\x00",
             b"\x04\x82\x01",

@@ -7,7 +7,6 @@ use super::yaml::Kind;
 use super::{
     Authority, AuthorityKind, Group, Matcher, Member, NonEmpty, Offer, PolicyError, Require,
 };
-use crate::limits;
 
 /// What a `require` field takes.
 pub(super) fn require(
@@ -20,7 +19,7 @@ pub(super) fn require(
             .one_of(&[("attestationsOnly", ())])
             .map(|()| Require::AttestationsOnly);
     }
-    let (place, group) = group(field, names?, 1)?;
+    let (place, group) = group(field, names?)?;
     check_signers(&place, &group, authorities?)?;
     match group.threshold() {
         Some(Ok(threshold)) => Some(Require::AtLeast(threshold)),
@@ -33,18 +32,7 @@ pub(super) fn require(
 }
 
 /// A group, and where it stands.
-fn group<'a>(
-    field: &Field<'a>,
-    names: &NonEmpty<String>,
-    depth: usize,
-) -> Option<(Field<'a>, Group)> {
-    if depth > limits::GROUP_DEPTH {
-        field.problem(format!(
-            "expected groups that nest {} deep at most, found more",
-            limits::GROUP_DEPTH
-        ));
-        return None;
-    }
+fn group<'a>(field: &Field<'a>, names: &NonEmpty<String>) -> Option<(Field<'a>, Group)> {
     let mut fields = field.fields()?;
     let forms: Vec<_> = FORMS
         .into_iter()
@@ -68,13 +56,13 @@ fn group<'a>(
             let count = fields.need("count").and_then(|count| count.count());
             let of = match fields.take("of") {
                 None => Some((0..names.len()).map(Member::Authority).collect()),
-                Some(list) => members(&list, names, depth),
+                Some(list) => members(&list, names),
             };
             fields.finish(&["count", "of"]);
             (count?, of?)
         }
         form => {
-            let members = members(place, names, depth)?;
+            let members = members(place, names)?;
             let count = match form {
                 "anyOf" => 1,
                 _ => members.len(),
@@ -94,10 +82,10 @@ fn group<'a>(
 const FORMS: [&str; 3] = ["allOf", "anyOf", "atLeast"];
 
 /// Names of authorities, and groups.
-fn members(list: &Field<'_>, names: &NonEmpty<String>, depth: usize) -> Option<Vec<Member>> {
+fn members(list: &Field<'_>, names: &NonEmpty<String>) -> Option<Vec<Member>> {
     let member = |item: &Field<'_>| match item.node.kind {
         Kind::Scalar { .. } => index_of(item, names).map(Member::Authority),
-        _ => group(item, names, depth + 1).map(|(_, group)| Member::Group(group)),
+        _ => group(item, names).map(|(_, group)| Member::Group(group)),
     };
     each(list, member).map(NonEmpty::into_vec)
 }

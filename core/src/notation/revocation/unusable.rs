@@ -142,3 +142,30 @@ fn name_of(status: OcspResponseStatus) -> &'static str {
         OcspResponseStatus::Unauthorized => "Unauthorized",
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_larger_than_allowed_is_refused_with_both_sizes() {
+        assert!(Unusable::if_larger(&[0; 8], 8).is_ok());
+        for more in [9, 20] {
+            let refused = Unusable::if_larger(&vec![0; more], 8).unwrap_err();
+            let expected = format!("it has {more} bytes, more than the 8 allowed");
+            assert_eq!(refused.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn a_responder_that_refuses_is_quoted_by_the_names_of_rfc_6960() {
+        for (status, name) in [
+            (OcspResponseStatus::TryLater, "TryLater"),
+            (OcspResponseStatus::Unauthorized, "Unauthorized"),
+        ] {
+            let refused = Unusable::Refused(status).to_string();
+            assert_eq!(refused, format!("the responder answered {name}"));
+        }
+    }
+}
