@@ -182,7 +182,7 @@ fn judge(request: &[u8]) -> Result<Verdict, CallError> {
     let evidence = carried.answering(asked)?;
     let policies = policies(wire.policies)?;
     let mut trust = trust(wire.trust_roots, wire.trust_stores)?;
-    trust.add_built_in_for(&policies.trust_names());
+    policies.complete(&mut trust);
     let now: UnixTime = wire.now.parse()?;
     Ok(sealgate_core::verify(&evidence, &policies, &trust, now)?)
 }

@@ -173,7 +173,9 @@ pub fn judge(
     trust: &TrustDocuments,
     now: UnixTime,
 ) -> Verdict {
-    let verdict = sealgate_core::verify(evidence, policies, trust, now).expect("a verdict");
+    let mut material = trust.material.clone();
+    policies.complete(&mut material);
+    let verdict = sealgate_core::verify(evidence, policies, &material, now).expect("a verdict");
     let question = Question {
         evidence: evidence.clone(),
         policies: policies.texts.clone(),

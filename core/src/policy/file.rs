@@ -1,11 +1,15 @@
-//! Reads policies from files: `TrustPolicy` documents, several per file, and the Notary
-//! Project's `trustpolicy.json`.
+//! Reads policies from files: `TrustPolicy` documents, several per file, Sigstore's
+//! `ClusterImagePolicy` with its `TrustRoot`, and the Notary Project's `trustpolicy.json`.
 //!
 //! Every problem of every file is reported at once, with file, line and field. A set
 //! of policies with a problem is no set of policies: nothing of it is used.
 
 use super::reader::{Field, Log};
-use super::{NoMatch, Policies, Policy, notary, trust_policy, yaml};
+use super::{NoMatch, Policies, Policy, cluster_image_policy, notary, trust_policy, yaml};
+
+use std::collections::BTreeMap;
+
+use crate::trust::SigstoreRoot;
 
 pub use super::key_source::{KeySource, KeySourceError, ResolveKey, only_inline_keys};
 pub use super::problem::Problem;
@@ -52,17 +56,29 @@ pub fn check(
     resolve: ResolveKey<'_>,
 ) -> Result<Checked, Vec<Problem>> {
     let mut policies: Vec<Policy> = Vec::new();
+    let mut trust_roots = BTreeMap::new();
     let mut problems = Vec::new();
     let mut warnings = Vec::new();
     for file in files {
         match read(file, resolve, &mut warnings) {
             Ok(read) => {
-                for (line, policy) in read {
-                    if policies.iter().any(|other| other.name() == policy.name()) {
-                        let message = format!("a policy named {:?} exists already", policy.name());
+                for (line, part) in read {
+                    let twice = match part {
+                        Part::Policy(policy) => {
+                            let known = policies.iter().any(|other| other.name() == policy.name());
+                            let twice =
+                                known.then(|| format!("a policy named {:?}", policy.name()));
+                            policies.push(*policy);
+                            twice
+                        }
+                        Part::TrustRoot(name, root) => {
+                            let twice = format!("a TrustRoot named {name:?}");
+                            trust_roots.insert(name, *root).map(|_| twice)
+                        }
+                    };
+                    if let Some(what) = twice {
+                        let message = format!("{what} exists already");
                         problems.push(Problem::new(&file.name, line, "metadata.name", message));
-                    } else {
-                        policies.push(policy);
                     }
                 }
             }
@@ -73,7 +89,11 @@ pub fn check(
         return Err(problems);
     }
     Ok(Checked {
-        policies: Policies { policies, no_match },
+        policies: Policies {
+            policies,
+            no_match,
+            trust_roots,
+        },
         warnings,
     })
 }
@@ -82,22 +102,22 @@ fn read(
     file: &PolicyFile,
     resolve: ResolveKey<'_>,
     warnings: &mut Vec<Problem>,
-) -> Result<Vec<(usize, Policy)>, Vec<Problem>> {
+) -> Result<Vec<(usize, Part)>, Vec<Problem>> {
     let documents = yaml::documents(&file.name, &file.text).map_err(|problem| vec![problem])?;
     if documents.is_empty() {
         let message = "expected a document of kind TrustPolicy, found an empty file";
         return Err(vec![Problem::new(&file.name, 1, "", message)]);
     }
-    let mut policies = Vec::new();
+    let mut parts = Vec::new();
     let mut problems = Vec::new();
     for document in &documents {
         let log = Log::new(&file.name);
-        let policy = read_document(&Field::root(document, &log), &file.name, resolve);
+        let read = read_document(&Field::root(document, &log), &file.name, resolve);
         let (found, suspicious) = log.into_parts();
         warnings.extend(suspicious);
-        match policy {
+        match read {
             Some(read) if found.is_empty() => {
-                policies.extend(read.into_iter().map(|policy| (document.line, policy)));
+                parts.extend(read.into_iter().map(|part| (document.line, part)));
             }
             None if found.is_empty() => {
                 let message = "this document is not a policy that sealgate can read";
@@ -107,27 +127,43 @@ fn read(
         }
     }
     if problems.is_empty() {
-        Ok(policies)
+        Ok(parts)
     } else {
         Err(problems)
     }
 }
 
+/// What a document holds.
+enum Part {
+    Policy(Box<Policy>),
+    TrustRoot(String, Box<SigstoreRoot>),
+}
+
 /// Reads one document by its kind.
-fn read_document(document: &Field<'_>, file: &str, resolve: ResolveKey<'_>) -> Option<Vec<Policy>> {
+fn read_document(document: &Field<'_>, file: &str, resolve: ResolveKey<'_>) -> Option<Vec<Part>> {
+    let policy = |policy| Part::Policy(Box::new(policy));
     let mut fields = document.fields()?;
     if notary::claims(&fields) {
-        return notary::read(fields);
+        return notary::read(fields).map(|read| read.into_iter().map(policy).collect());
     }
     let version = fields.need("apiVersion")?.text()?;
     let kind = fields.need("kind")?.text()?;
     match (version, kind) {
         ("sealgate.dev/v1alpha1", "TrustPolicy") => {
-            trust_policy::read(document, fields, file, resolve).map(|policy| vec![policy])
+            trust_policy::read(document, fields, file, resolve).map(|read| vec![policy(read)])
+        }
+        ("policy.sigstore.dev/v1alpha1" | "policy.sigstore.dev/v1beta1", "ClusterImagePolicy") => {
+            let read = cluster_image_policy::read(document, fields, file, resolve);
+            read.map(|read| vec![policy(read)])
+        }
+        ("policy.sigstore.dev/v1alpha1", "TrustRoot") => {
+            let read = cluster_image_policy::read_trust_root(fields);
+            read.map(|(name, root)| vec![Part::TrustRoot(name, Box::new(root))])
         }
         _ => {
             document.problem(format!(
-                "expected kind TrustPolicy of sealgate.dev/v1alpha1, found {kind} of {version}"
+                "expected kind TrustPolicy of sealgate.dev/v1alpha1, or ClusterImagePolicy or TrustRoot of \
+                 policy.sigstore.dev, found {kind} of {version}"
             ));
             None
         }

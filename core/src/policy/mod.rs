@@ -5,6 +5,7 @@
 
 mod authority;
 mod claims;
+mod cluster_image_policy;
 pub mod condition;
 mod distinguished_name;
 mod doubtful;
@@ -29,12 +30,12 @@ mod trust_policy;
 mod trusted_identities;
 pub mod yaml;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::trust::TrustNames;
+use crate::trust::{SigstoreRoot, TrustMaterial, TrustNames};
 
 pub use authority::{
     Authority, AuthorityKind, Identity, KeyAuthority, KeyWitnesses, KeylessAuthority,
@@ -59,6 +60,8 @@ pub struct Policies {
     pub policies: Vec<Policy>,
     /// The answer for an image that no policy covers.
     pub no_match: NoMatch,
+    /// Trust roots that stand beside the policies, by their names.
+    trust_roots: BTreeMap<String, SigstoreRoot>,
 }
 
 /// What holds for an image that no policy covers.
@@ -300,6 +303,17 @@ impl Policies {
             }
         }
         names
+    }
+
+    /// Adds the trust roots that stand beside the policies, and the built-in ones that they name.
+    /// What is there under such a name stays: it was configured.
+    pub fn complete(&self, trust: &mut TrustMaterial) {
+        for (name, root) in &self.trust_roots {
+            if trust.root(name).is_none() {
+                trust.insert_root(name, root.clone());
+            }
+        }
+        trust.add_built_in_for(&self.trust_names());
     }
 
     fn authorities(&self) -> impl Iterator<Item = &Authority> {

@@ -213,6 +213,11 @@ impl<'a> Fields<'a> {
         Some(Field { node, path, log })
     }
 
+    /// Leaves out a field that is not looked at, whatever it holds.
+    pub(super) fn leave(&mut self, name: &str) {
+        self.entries.retain(|(key, _, _)| *key != name);
+    }
+
     /// Takes a field that must be there.
     pub(super) fn need(&mut self, name: &str) -> Option<Field<'a>> {
         if !self.has(name) {

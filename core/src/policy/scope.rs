@@ -126,6 +126,18 @@ impl ImagePattern {
         }
     }
 
+    /// Reads a pattern of a ClusterImagePolicy: as [`new`](Self::new) does, but without a slash it is
+    /// one of Docker Hub's official images, whatever it looks like.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub(super) fn of_cluster_image_policy(text: &str) -> Result<Self, PatternError> {
+        match text.contains('/') || text.starts_with("**") {
+            true => Self::new(text),
+            false => Self::new(&format!("docker.io/library/{text}")),
+        }
+    }
+
     /// Whether there is an image that matches, found by filling in the wildcards.
     fn matches_some_image(&self) -> bool {
         let (name, digest) = match self.0.split_once('@') {

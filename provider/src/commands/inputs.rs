@@ -82,7 +82,7 @@ impl Inputs {
     pub(super) fn rules(&self, config: Option<&Config>) -> Result<Rules, UsageError> {
         let policies = self.policies(config)?;
         let mut trust = self.trust(config)?;
-        trust.add_built_in_for(&policies.trust_names());
+        policies.complete(&mut trust);
         Ok(Rules {
             policies,
             trust,

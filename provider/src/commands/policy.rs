@@ -82,7 +82,7 @@ fn out_of_reach(
     config: Option<&Config>,
 ) -> Result<(Vec<OutOfReach>, Vec<String>), UsageError> {
     let mut trust = inputs.trust(config)?;
-    trust.add_built_in_for(&loaded.policies.trust_names());
+    loaded.policies.complete(&mut trust);
     let awaited = config.map_or(&[][..], |config| &config.trust_roots);
     let is_awaited = |name: &str| awaited.iter().any(|root| root.name == name);
     let (mut wrong, mut unknown) = (Vec::new(), Vec::new());

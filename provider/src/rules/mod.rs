@@ -34,7 +34,7 @@ impl Rules {
     ///
     /// Built-in trust roots that the policies name are added.
     pub(crate) fn new(policies: Policies, mut trust: TrustMaterial) -> Self {
-        trust.add_built_in_for(&policies.trust_names());
+        policies.complete(&mut trust);
         let policies_revision = policies.revision();
         let trust_revision = trust.revision_for(&policies.trust_names());
         let revision = Digest::sha256(

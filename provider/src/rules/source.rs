@@ -205,7 +205,7 @@ impl Paths {
     ) -> Result<LoadedPolicies, LoadError> {
         let mut trust = files.clone();
         tuf.insert_into(&mut trust);
-        trust.add_built_in_for(&policies.policies.trust_names());
+        policies.policies.complete(&mut trust);
         let is_awaited = |name: &str| self.trust_roots.iter().any(|root| root.name == name);
         match policies.policies.out_of_reach(&trust, is_awaited) {
             none if none.is_empty() => Ok(policies),

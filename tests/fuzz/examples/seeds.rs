@@ -430,8 +430,38 @@ fn settings(corpus: &Corpus, image: &Pack) {
     }]});
     corpus.add("policy", "notary_file", notary.to_string());
     corpus.add("policy", "yaml", POLICY);
+    corpus.add("policy", "cluster_image_policy", CLUSTER_IMAGE_POLICY);
     corpus.add("config", "small", CONFIG);
 }
+
+const CLUSTER_IMAGE_POLICY: &str = r#"
+apiVersion: policy.sigstore.dev/v1beta1
+kind: ClusterImagePolicy
+metadata: {name: a, creationTimestamp: null}
+spec:
+  mode: warn
+  images: [{glob: "ghcr.io/acme/**"}, {glob: images.*}]
+  authorities:
+  - name: ci
+    keyless:
+      url: https://fulcio.acme.example
+      trustRootRef: acme
+      insecureIgnoreSCT: true
+      identities: [{issuer: "https://a.example", subjectRegExp: "^a.+b$"}]
+    ctlog: {url: "https://rekor.acme.example", trustRootRef: acme}
+    rfc3161timestamp: {trustRootRef: acme}
+    signatureFormat: bundle
+  - static: {action: fail, message: closed}
+---
+apiVersion: policy.sigstore.dev/v1alpha1
+kind: TrustRoot
+metadata: {name: acme}
+spec:
+  sigstoreKeys:
+    certificateAuthorities:
+    - {subject: {organization: a, commonName: b}, uri: "https://a.example", certChain: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t}
+    tLogs: [{baseURL: "https://a.example", hashAlgorithm: sha-256, publicKey: LS0tLS1CRUdJTiBQVUJMSUMgS0VZLS0tLS0=}]
+"#;
 
 const POLICY: &str = r#"
 apiVersion: sealgate.dev/v1alpha1

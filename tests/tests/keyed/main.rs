@@ -1,7 +1,9 @@
-//! Signatures by managed keys: what passes, and how each attack is refused.
+//! Signatures by managed keys: what passes, and how each attack is refused. And what policies that are
+//! not a TrustPolicy make of images.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod authorities;
+mod cluster_image_policy;
 mod statics;
 
 use sealgate_core::evidence::Blob;

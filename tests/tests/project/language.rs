@@ -21,9 +21,13 @@ fn page() -> String {
 
 /// The names in `….finish(&[…])`: all that the reader takes.
 pub(crate) fn fields() -> BTreeSet<String> {
+    fields_of(&READERS)
+}
+
+fn fields_of(readers: &[&str]) -> BTreeSet<String> {
     let mut fields = BTreeSet::new();
-    let functions = READERS.map(|file| source::functions(file).unwrap());
-    for function in functions.iter().flatten() {
+    let functions = readers.iter().map(|file| source::functions(file).unwrap());
+    for function in functions.flatten() {
         let mut rest = function.body.as_slice();
         while let [token, after @ ..] = rest {
             rest = after;
@@ -62,6 +66,65 @@ fn problems(text: &str) -> Vec<String> {
     let read = file::load(&[file], NoMatch::Deny, &file::only_inline_keys);
     let problems = read.err().unwrap_or_default();
     problems.iter().map(ToString::to_string).collect()
+}
+
+const SIGSTORES_PAGE: &str = "docs/cluster-image-policy.md";
+const SIGSTORES_READERS: [&str; 6] = [
+    "core/src/policy/cluster_image_policy/mod.rs",
+    "core/src/policy/cluster_image_policy/attestation.rs",
+    "core/src/policy/cluster_image_policy/authority.rs",
+    "core/src/policy/cluster_image_policy/keys.rs",
+    "core/src/policy/cluster_image_policy/trust_root.rs",
+    "core/src/policy/cluster_image_policy/witnesses.rs",
+];
+
+/// Sigstore's own policies have a page of their own.
+#[test]
+fn every_field_of_a_cluster_image_policy_is_documented() {
+    let page = std::fs::read_to_string(source::root().join(SIGSTORES_PAGE)).unwrap();
+    let fields = fields_of(&SIGSTORES_READERS);
+    assert!(fields.len() > 40, "{fields:?}");
+    // What frames every document, and what a heading or a line about the whole speaks of.
+    let elsewhere = [
+        "apiVersion",
+        "kind",
+        "spec",
+        "labels",
+        "annotations",
+        "certificateAuthorities",
+        "tLogs",
+        "ctLogs",
+        "timestampAuthorities",
+        "subject",
+        "organization",
+        "commonName",
+        "uri",
+        "certChain",
+        "baseURL",
+        "publicKey",
+        "static",
+    ];
+    let missing: Vec<_> = fields
+        .iter()
+        .filter(|field| !elsewhere.contains(&field.as_str()))
+        .filter(|field| {
+            let ends = ["`", "[", "."];
+            let named = |end: &&str| {
+                [" ", "`", "."]
+                    .iter()
+                    .any(|start| page.contains(&format!("{start}{field}{end}")))
+            };
+            !ends.iter().any(named)
+        })
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "{SIGSTORES_PAGE} does not name {missing:?}"
+    );
+    for block in page.split("```yaml\n").skip(1) {
+        let block = block.split("```").next().unwrap();
+        assert_eq!(problems(block), [""; 0], "{block}");
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@
     clippy::panic
 )]
 
+mod cluster_image_policy;
 mod json;
 mod limbo;
 mod notary;
@@ -31,6 +32,14 @@ use sealgate_tests::vectors;
 type Suite = (&'static str, fn());
 
 const SUITES: &[Suite] = &[
+    (
+        "cluster_image_policy::invalid",
+        cluster_image_policy::what_policy_controller_refuses_is_refused_at_a_field,
+    ),
+    (
+        "cluster_image_policy::valid",
+        cluster_image_policy::what_policy_controller_takes_is_read_or_listed,
+    ),
     ("json_test_suite::parsing", json::parsing),
     ("json_test_suite::transform", json::transform),
     (

@@ -256,7 +256,7 @@ fn parts_that_decide_nothing_are_warned_of_and_rules_that_nobody_can_meet_are_er
 fn lacking(spec: &Value, trust: TrustMaterial) -> Vec<String> {
     let policies = check(spec).unwrap().policies;
     let mut trust = trust;
-    trust.add_built_in_for(&policies.trust_names());
+    policies.complete(&mut trust);
     let found = policies.out_of_reach(&trust, |name| name == "awaited");
     found.iter().map(ToString::to_string).collect()
 }

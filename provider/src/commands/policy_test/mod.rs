@@ -132,7 +132,7 @@ fn rules(case: &Case) -> Result<Rules, UsageError> {
         .collect();
     let loaded = trust::load(&roots, case.trust_stores.as_deref(), Pipes::Awaited);
     let mut trust = loaded.map_err(UsageError::all)?.trust;
-    trust.add_built_in_for(&policies.policies.trust_names());
+    policies.policies.complete(&mut trust);
     Ok(Rules {
         policies: policies.policies,
         trust,

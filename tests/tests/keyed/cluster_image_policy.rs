@@ -1,0 +1,554 @@
+//! ClusterImagePolicies and TrustRoots as files, and what they make of images.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sealgate_core::policy::file::{self, only_inline_keys};
+use sealgate_testkit::sigstore::certificate::Holder;
+use sealgate_testkit::sigstore::{ISSUER, SUBJECT, Sigstore};
+
+use super::*;
+
+const SBOM: &str = "https://spdx.dev/Document";
+
+/// A policy of these authorities for every image of one registry.
+fn policy(authorities: &Value) -> String {
+    let policy = json!({
+        "apiVersion": "policy.sigstore.dev/v1beta1",
+        "kind": "ClusterImagePolicy",
+        "metadata": {"name": "prod", "uid": "1", "resourceVersion": "7"},
+        "spec": {
+            "images": [{"glob": "registry.example.com/**"}],
+            "authorities": authorities,
+        },
+        "status": {},
+    });
+    policy.to_string()
+}
+
+fn pem(label: &str, der: &Value) -> String {
+    let der = der.as_str().unwrap();
+    format!("-----BEGIN {label}-----\n{der}\n-----END {label}-----\n")
+}
+
+/// The anchors of an instance, as a TrustRoot.
+fn trust_root(name: &str, sigstore: &Sigstore) -> Value {
+    let root = sigstore.trusted_root();
+    let chain = |authority: &Value| {
+        let certificates = authority["certChain"]["certificates"].as_array().unwrap();
+        let pem: String = certificates
+            .iter()
+            .map(|one| pem("CERTIFICATE", &one["rawBytes"]))
+            .collect();
+        json!({
+            "subject": {"organization": "acme", "commonName": "acme"},
+            "uri": authority["uri"],
+            "certChain": STANDARD.encode(pem),
+        })
+    };
+    let log = |log: &Value| {
+        let key = pem("PUBLIC KEY", &log["publicKey"]["rawBytes"]);
+        json!({
+            "baseURL": log["baseUrl"],
+            "hashAlgorithm": "sha-256",
+            "publicKey": STANDARD.encode(key),
+        })
+    };
+    let all = |name: &str, read: &dyn Fn(&Value) -> Value| -> Vec<Value> {
+        root[name].as_array().unwrap().iter().map(read).collect()
+    };
+    json!({
+        "apiVersion": "policy.sigstore.dev/v1alpha1",
+        "kind": "TrustRoot",
+        "metadata": {"name": name},
+        "spec": {"sigstoreKeys": {
+            "certificateAuthorities": all("certificateAuthorities", &chain),
+            "tLogs": all("tlogs", &log),
+            "ctLogs": all("ctlogs", &log),
+            "timestampAuthorities": all("timestampAuthorities", &chain),
+        }},
+    })
+}
+
+struct World {
+    key: SigningKey,
+    other: SigningKey,
+    sigstore: Sigstore,
+    signer: Holder,
+    image: Pack,
+}
+
+impl World {
+    fn new() -> Self {
+        let sigstore = Sigstore::new("private");
+        Self {
+            key: SigningKey::generate(Kind::P256),
+            other: SigningKey::generate(Kind::P256),
+            signer: sigstore.signer(),
+            sigstore,
+            image: Pack::image(IMAGE, "a"),
+        }
+    }
+
+    fn by_key(&self, key: &SigningKey) -> Pack {
+        let layer = signed_layer(key, &self.image);
+        self.image.clone().with_cosign(&[layer])
+    }
+
+    fn keyless(&self) -> Pack {
+        let payload =
+            sign::simple_signing(&self.image.repository(), &self.image.digest(), &Value::Null);
+        let layer = self.sigstore.cosign_layer(&self.signer, &payload);
+        self.image.clone().with_cosign(&[layer])
+    }
+
+    fn attested(&self, key: &SigningKey, kind: &str) -> Pack {
+        let statement = sign::statement(&self.image.digest(), kind, &json!({"n": 1}));
+        self.image
+            .clone()
+            .with_bundle(&sign::bundle(key, &statement))
+    }
+
+    /// By these authorities, with the trust root beside them.
+    fn policies(&self, authorities: &Value) -> PolicyTexts {
+        let root = trust_root("acme", &self.sigstore);
+        read(format!("{}\n---\n{root}\n", policy(authorities)))
+    }
+
+    #[track_caller]
+    fn passes(&self, pack: &Pack, authorities: &Value) -> Verdict {
+        let verdict = judge(pack, &self.policies(authorities));
+        assert_eq!(verdict.outcome, Outcome::Verified, "{:?}", verdict.reasons);
+        verdict
+    }
+
+    #[track_caller]
+    fn refuses(&self, pack: &Pack, authorities: &Value, outcome: Outcome, code: &str) {
+        refused(pack, &self.policies(authorities), outcome, code);
+    }
+
+    fn identities() -> Value {
+        json!([{"issuer": ISSUER, "subject": SUBJECT}])
+    }
+}
+
+#[test]
+fn a_key_without_a_log_suffices_and_any_authority_does() {
+    let world = World::new();
+    let of_key = json!([{"key": {"data": world.key.public_pem(), "hashAlgorithm": "sha256"}}]);
+    let verdict = world.passes(&world.by_key(&world.key), &of_key);
+    assert_eq!(verdict.signers[0].authority, "prod/authority-0");
+    let stranger = world.by_key(&world.other);
+    world.refuses(&stranger, &of_key, Outcome::Untrusted, "signature_invalid");
+    world.refuses(&world.image, &of_key, Outcome::Unsigned, "no_signatures");
+    world.refuses(
+        &world.attested(&world.key, SBOM),
+        &of_key,
+        Outcome::Unsigned,
+        "no_image_signature",
+    );
+
+    let any = json!([
+        {"name": "a", "key": {"data": world.key.public_pem()}},
+        {"name": "b", "key": {"data": world.other.public_pem()}},
+    ]);
+    let verdict = world.passes(&stranger, &any);
+    assert_eq!(verdict.signers[0].authority, "prod/b");
+    let both = format!("{}{}", world.key.public_pem(), world.other.public_pem());
+    world.passes(&stranger, &json!([{"key": {"data": both}}]));
+}
+
+#[test]
+fn a_log_or_a_timestamp_that_is_asked_for_must_be_there() {
+    let world = World::new();
+    let data = world.key.public_pem();
+    let signed = world.by_key(&world.key);
+    for (more, code) in [
+        (
+            json!({"ctlog": {"trustRootRef": "acme"}}),
+            "log_threshold_not_met",
+        ),
+        (
+            json!({"rfc3161timestamp": {"trustRootRef": "acme"}}),
+            "timestamp_threshold_not_met",
+        ),
+    ] {
+        let mut authority = json!({"key": {"data": data}});
+        let fields = authority.as_object_mut().unwrap();
+        fields.extend(more.as_object().unwrap().clone());
+        world.refuses(&signed, &json!([authority]), Outcome::Untrusted, code);
+    }
+}
+
+#[test]
+fn a_keyless_signature_is_judged_by_the_trust_root_beside_the_policy() {
+    let world = World::new();
+    let keyless = |identities: Value, more: Value| {
+        let mut authority = json!({
+            "keyless": {
+                "url": "https://fulcio.private.example", "trustRootRef": "acme",
+                "identities": identities,
+            },
+            "ctlog": {"url": "https://rekor.private.example", "trustRootRef": "acme"},
+        });
+        let fields = authority.as_object_mut().unwrap();
+        fields.extend(more.as_object().unwrap().clone());
+        json!([authority])
+    };
+    let signed = world.keyless();
+    let verdict = world.passes(&signed, &keyless(World::identities(), json!({})));
+    assert_eq!(verdict.signers[0].subject.as_deref(), Some(SUBJECT));
+    assert_eq!(verdict.signers[0].logs.len(), 1);
+    // Go's expressions match anywhere.
+    let part = json!([{"issuerRegExp": ".*", "subjectRegExp": "github\\.com/acme/"}]);
+    world.passes(&signed, &keyless(part, json!({})));
+    let anchored = json!([{"issuerRegExp": ".*", "subjectRegExp": "^github\\.com/acme/"}]);
+    world.refuses(
+        &signed,
+        &keyless(anchored, json!({})),
+        Outcome::Untrusted,
+        "identity_mismatch",
+    );
+    let another = json!([{"issuer": "https://other.example", "subject": SUBJECT}]);
+    world.refuses(
+        &signed,
+        &keyless(another, json!({})),
+        Outcome::Untrusted,
+        "issuer_mismatch",
+    );
+    world.refuses(
+        &signed,
+        &keyless(
+            World::identities(),
+            json!({"rfc3161timestamp": {"trustRootRef": "acme"}}),
+        ),
+        Outcome::Untrusted,
+        "timestamp_threshold_not_met",
+    );
+    // Without trustRootRef it is the public-good instance's.
+    let public = json!([{"keyless": {"identities": World::identities()}}]);
+    world.refuses(
+        &signed,
+        &public,
+        Outcome::Untrusted,
+        "certificate_untrusted",
+    );
+    // A TrustRoot of the same name is another one's.
+    let elsewhere = Sigstore::new("elsewhere");
+    let root = trust_root("acme", &elsewhere);
+    let text = policy(&keyless(World::identities(), json!({})));
+    refused(
+        &signed,
+        &read(format!("{text}\n---\n{root}\n")),
+        Outcome::Untrusted,
+        "certificate_untrusted",
+    );
+}
+
+#[test]
+fn attestations_that_an_authority_lists_are_asked_for_in_place_of_a_signature() {
+    let world = World::new();
+    let with = |kind: &str| {
+        json!([{
+            "name": "ci", "key": {"data": world.key.public_pem()}, "signatureFormat": "bundle",
+            "attestations": [{"name": "sbom", "predicateType": kind}],
+        }])
+    };
+    let attested = world.attested(&world.key, SBOM);
+    for kind in ["spdx", "spdxjson", SBOM] {
+        let verdict = world.passes(&attested, &with(kind));
+        assert_eq!(verdict.attestations[0].rule, "prod/sbom");
+    }
+    for pack in [
+        &world.by_key(&world.key),
+        &world.attested(&world.other, SBOM),
+        &world.attested(&world.key, "https://cyclonedx.org/bom"),
+    ] {
+        let verdict = judge(pack, &world.policies(&with("spdx")));
+        assert!(!verdict.verified);
+        let codes: Vec<_> = verdict.reasons.iter().map(|r| r.code.as_str()).collect();
+        assert!(codes.contains(&"no_matching_attestation"), "{codes:?}");
+    }
+}
+
+#[test]
+fn static_authorities_let_in_unproven_or_refuse() {
+    let world = World::new();
+    let pass = json!([{"static": {"action": "pass"}}]);
+    let verdict = judge(&world.image, &world.policies(&pass));
+    assert!(verdict.verified);
+    assert_eq!(verdict.outcome, Outcome::Unproven);
+    let fail = json!([{"static": {"action": "fail", "message": "closed"}}]);
+    world.refuses(
+        &world.by_key(&world.key),
+        &fail,
+        Outcome::Untrusted,
+        "static_fail",
+    );
+}
+
+fn problems(text: String) -> Vec<String> {
+    let file = PolicyFile {
+        name: "cip.yaml".to_owned(),
+        text,
+    };
+    let read = file::load(&[file], NoMatch::Deny, &only_inline_keys);
+    let problems = read.err().unwrap_or_default();
+    problems.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn what_cannot_be_honoured_is_an_error_at_its_place() {
+    let key = SigningKey::generate(Kind::P256);
+    let data = || json!({"data": key.public_pem()});
+    let keyless = |more: Value| {
+        let mut keyless = json!({"identities": World::identities()});
+        let fields = keyless.as_object_mut().unwrap();
+        fields.extend(more.as_object().unwrap().clone());
+        keyless
+    };
+    let at = "spec.authorities[0]";
+    for (authority, field, told) in [
+        (
+            json!({"key": {"kms": "hashivault://k"}}),
+            "key.kms",
+            "cosign public-key",
+        ),
+        (
+            json!({"key": {"secretRef": {"name": "a"}}}),
+            "key.secretRef",
+            "put the public key into `data`",
+        ),
+        (json!({"key": {}}), "key", "expected exactly one of data"),
+        (
+            json!({"key": {"data": key.public_pem(), "hashAlgorithm": "sha512"}}),
+            "key.hashAlgorithm",
+            "ecdsa-p256",
+        ),
+        (
+            json!({"key": {"data": key.public_pem(), "hashAlgorithm": "sha224"}}),
+            "key.hashAlgorithm",
+            "are not taken",
+        ),
+        (
+            json!({"key": data(), "source": [{"oci": "r.example.com/sigs"}]}),
+            "source",
+            "cosign copy",
+        ),
+        (
+            json!({"key": data(), "attestations": [{"name": "a", "predicateType": "vuln",
+                "policy": {"type": "cue", "data": "x: 1"}}]}),
+            "attestations[0].policy",
+            "CUE in a policy is not evaluated",
+        ),
+        (
+            json!({"key": data(), "attestations": [{"name": "a", "predicateType": "vuln",
+                "policy": {"type": "rego", "data": "package sigstore"}}]}),
+            "attestations[0].policy",
+            "Rego in a policy is not evaluated",
+        ),
+        (
+            json!({"key": data(), "attestations": [{"name": "a", "predicateType": "scan"}]}),
+            "attestations[0].predicateType",
+            "slsaprovenance",
+        ),
+        (
+            json!({"key": data(), "ctlog": {"urll": "x"}}),
+            "ctlog",
+            "unknown field",
+        ),
+        (
+            json!({"key": data(), "rfc3161timestamp": {}}),
+            "rfc3161timestamp",
+            "trustRootRef",
+        ),
+        (
+            json!({"key": data(), "ctlog": {"trustRootRef": "a"},
+                "rfc3161timestamp": {"trustRootRef": "b"}}),
+            "rfc3161timestamp",
+            "one trust root",
+        ),
+        (
+            json!({"keyless": keyless(json!({})), "ctlog": {"trustRootRef": "a"}}),
+            "ctlog",
+            "\"public-good\" stands beside \"a\"",
+        ),
+        (
+            json!({"keyless": keyless(json!({"ca-cert": {"data": "x"}}))}),
+            "keyless.ca-cert",
+            "trustRootRef",
+        ),
+        (
+            json!({"keyless": {"identities": [{"issuer": "https://a.example"}]}}),
+            "keyless.identities[0]",
+            "expected either subject or subjectRegExp, found neither",
+        ),
+        (
+            json!({"keyless": {"identities": [{"issuerRegExp": "****", "subject": "a"}]}}),
+            "keyless.identities[0].issuerRegExp",
+            "regex",
+        ),
+        (
+            json!({"static": {"action": "pass"}, "ctlog": {}}),
+            "ctlog",
+            "looks at no signature",
+        ),
+        (
+            json!({"key": data(), "keyless": {}}),
+            "",
+            "found key and keyless",
+        ),
+        (
+            json!({"key": data(), "signatureFormat": "x"}),
+            "signatureFormat",
+            "legacy or bundle",
+        ),
+        (
+            json!({"key": data(), "colour": "blue"}),
+            "",
+            "unknown field \"colour\"",
+        ),
+    ] {
+        let found = problems(policy(&json!([authority])));
+        let place = match field {
+            "" => format!("cip.yaml:1: {at}: "),
+            field => format!("cip.yaml:1: {at}.{field}: "),
+        };
+        assert!(
+            found
+                .iter()
+                .any(|one| one.starts_with(&place) && one.contains(told)),
+            "{authority}: {found:#?}"
+        );
+    }
+    // One of several cannot be asked for attestations alone.
+    let several = json!([
+        {"key": data()},
+        {"key": data(), "attestations": [{"name": "a", "predicateType": "vuln"}]},
+    ]);
+    let found = problems(policy(&several)).concat();
+    assert!(
+        found.contains("spec.authorities[1].attestations"),
+        "{found}"
+    );
+    assert!(found.contains("a policy of its own"), "{found}");
+}
+
+#[test]
+fn what_selects_objects_is_an_error() {
+    let key = SigningKey::generate(Kind::P256);
+    let whole = policy(&json!([{"key": {"data": key.public_pem()}}]));
+    assert_eq!(problems(whole.clone()), [""; 0]);
+    let whole: Value = serde_json::from_str(&whole).unwrap();
+    for (name, value, told) in [
+        (
+            "match",
+            json!([{"resource": "pods", "version": "v1"}]),
+            "kinds and labels",
+        ),
+        (
+            "policy",
+            json!({"type": "cue", "data": "x"}),
+            "CUE in a policy",
+        ),
+        (
+            "policy",
+            json!({"type": "rego", "configMapRef": {}}),
+            "Rego in a policy",
+        ),
+        ("mode", json!("garbage"), "enforce or warn"),
+        ("images", json!([{"glob": "["}]), "no image can match"),
+        ("images", json!([]), "at least one entry"),
+        ("authorities", json!([]), "at least one entry"),
+    ] {
+        let mut changed = whole.clone();
+        changed["spec"][name] = value;
+        let found = problems(changed.to_string()).concat();
+        let place = format!("cip.yaml:1: spec.{name}");
+        assert!(
+            found.contains(&place) && found.contains(told),
+            "{name}: {found}"
+        );
+    }
+}
+
+#[test]
+fn a_trust_root_that_is_none_is_an_error_at_its_place() {
+    let sigstore = Sigstore::new("private");
+    let good = trust_root("acme", &sigstore);
+    let place = |at: &str| format!("/spec/sigstoreKeys/{at}");
+    for (at, value, told) in [
+        (
+            place("tLogs/0/publicKey"),
+            json!("REKOR_PUBLIC_KEY"),
+            "PEM in Base64",
+        ),
+        (
+            place("certificateAuthorities/0/certChain"),
+            json!(STANDARD.encode("no PEM")),
+            "expected certificates in PEM",
+        ),
+        (place("tLogs/0/hashAlgorithm"), json!("sha-512"), "sha-256"),
+        (place("tLogs/0/colour"), json!("blue"), "unknown field"),
+        (
+            "/metadata/name".to_owned(),
+            json!("public-good"),
+            "choose another name",
+        ),
+        (
+            "/spec".to_owned(),
+            json!({"remote": {"mirror": "https://tuf.example.com", "root": "e30="}}),
+            "trustRoots: [{name",
+        ),
+        (
+            "/spec".to_owned(),
+            json!({"repository": {"mirrorFS": "", "root": "e30="}}),
+            "trusted_root.json",
+        ),
+        (
+            "/spec".to_owned(),
+            json!({"sigstoreKeys": {"certificateAuthorities": []}}),
+            "found neither",
+        ),
+    ] {
+        let mut changed = good.clone();
+        let (parent, name) = at.rsplit_once('/').unwrap();
+        changed.pointer_mut(parent).unwrap()[name] = value;
+        let found = problems(changed.to_string()).concat();
+        assert!(found.contains(told), "{at}: {found}");
+    }
+    assert_eq!(problems(good.to_string()), [""; 0]);
+    let twice = problems(format!("{good}\n---\n{good}\n")).concat();
+    assert!(
+        twice.contains("a TrustRoot named \"acme\" exists already"),
+        "{twice}"
+    );
+}
+
+#[test]
+fn patterns_cover_what_policy_controllers_cover() {
+    let key = SigningKey::generate(Kind::P256);
+    let text = policy(&json!([{"key": {"data": key.public_pem()}}]));
+    for (glob, image, covered) in [
+        ("**", "r.example.com/a/b:1", true),
+        ("**demo**", "r.example.com/a/demo/b:1", true),
+        ("images.*", "images.a:1", true),
+        ("image*", "docker.io/library/image:1", true),
+        ("image*", "docker.io/acme/image:1", false),
+        ("*", "nginx:1", true),
+        ("*/*", "acme/app:1", true),
+        ("*/*", "r.example.com/app:1", false),
+        ("index.docker.io/acme/*", "acme/app:1", true),
+        ("ghcr.io/acme/*", "ghcr.io/acme/a/b:1", false),
+        ("ghcr.io/acme/**", "ghcr.io/acme/a/b:1", true),
+        ("ghcr.io/acme/app:*", "ghcr.io/acme/app:1", true),
+    ] {
+        let policies = read(text.replace("registry.example.com/**", glob));
+        let pack = Pack::image(image, "a");
+        let verdict = judge(&pack, &policies);
+        let expected = match covered {
+            true => Outcome::Unsigned,
+            false => Outcome::NoPolicy,
+        };
+        assert_eq!(verdict.outcome, expected, "{glob} on {image}");
+    }
+}
