@@ -6,9 +6,10 @@
 use std::borrow::Cow;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use base64::engine::general_purpose::URL_SAFE;
 use serde::Deserialize;
 
+use crate::base64_lines;
 use crate::crypto::{PublicKey, Scheme, SignatureError, VerifiedSignature};
 use crate::evidence::Blob;
 use crate::json;
@@ -159,10 +160,13 @@ struct SignatureWire {
 }
 
 fn decode(what: &str, text: &str) -> Result<Vec<u8>, Reason> {
-    STANDARD
-        .decode(text)
-        .or_else(|_| URL_SAFE.decode(text))
-        .map_err(|_| malformed(format!("the envelope's {what} is not base64")))
+    base64_lines::decode(text)
+        .or_else(|| {
+            URL_SAFE
+                .decode(base64_lines::without(text.into()).as_bytes())
+                .ok()
+        })
+        .ok_or_else(|| malformed(format!("the envelope's {what} is not base64")))
 }
 
 fn malformed(why: String) -> Reason {
@@ -185,6 +189,18 @@ mod tests {
             b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
         );
         assert_eq!(envelope.unverified_payload(), b"hello world");
+    }
+
+    #[test]
+    fn line_breaks_in_base64_are_let_be() {
+        for (payload, sig) in [("aGVsbG8=", "AQI="), ("aGVs\\nbG8=\\n", "A\\r\\nQI=")] {
+            let text = format!(
+                r#"{{"payloadType":"t","payload":"{payload}","signatures":[{{"sig":"{sig}"}}]}}"#
+            );
+            let envelope = Envelope::parse(&Blob::new(text.into_bytes())).unwrap();
+            assert_eq!(envelope.unverified_payload(), b"hello");
+            assert_eq!(envelope.signature(), [1, 2]);
+        }
     }
 
     #[test]

@@ -8,10 +8,11 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::de::{Error, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use crate::base64_lines;
 use crate::crypto::Hash;
 
 /// `bytes`: base64 in the standard or the URL alphabet, padded or not. Line breaks in it
-/// are let be, as Go does.
+/// are let be, as Go does. `null` is the default value: none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Bytes(pub(crate) Vec<u8>);
 
@@ -22,10 +23,10 @@ impl<'de> Deserialize<'de> for Bytes {
         const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
         const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
         // Borrowed where it has no escapes: it may have megabytes.
-        let Text(mut text) = Text::deserialize(deserializer)?;
-        if text.contains(['\r', '\n']) {
-            text.to_mut().retain(|c| !matches!(c, '\r' | '\n'));
-        }
+        let Some(Borrowed(text)) = Option::deserialize(deserializer)? else {
+            return Ok(Self::default());
+        };
+        let text = base64_lines::without(text);
         let engine = match text.contains(['-', '_']) {
             true => URL_SAFE,
             false => STANDARD,
@@ -38,7 +39,18 @@ impl<'de> Deserialize<'de> for Bytes {
 }
 
 #[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// `string`. `null` is the default value: the empty one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Text(pub(crate) String);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Option::deserialize(deserializer)?;
+        Ok(Self(text.unwrap_or_default()))
+    }
+}
 
 /// `int64`: a string of digits, or a number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -153,6 +165,14 @@ mod tests {
         for text in ["\"+_8=\"", "\"====\"", "\"a\"", "1"] {
             assert!(serde_json::from_str::<Bytes>(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn null_is_the_default_value() {
+        assert!(serde_json::from_str::<Bytes>("null").unwrap().0.is_empty());
+        assert!(serde_json::from_str::<Text>("null").unwrap().0.is_empty());
+        assert_eq!(serde_json::from_str::<Text>(r#""a""#).unwrap().0, "a");
+        assert!(serde_json::from_str::<Text>("1").is_err());
     }
 
     #[test]

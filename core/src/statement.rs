@@ -75,7 +75,7 @@ pub(crate) fn bind(
             "the statement has an empty predicateType".to_owned(),
         ));
     }
-    let (name, subject) = wire.subject_of(&target.digest())?;
+    let (named, subject) = wire.subject_of(target)?;
     let length = |text: &str| u64::try_from(text.len()).unwrap_or(u64::MAX);
     // What it may take: the annotations stand with the signer once more.
     let kept = wire
@@ -89,7 +89,7 @@ pub(crate) fn bind(
             .sum::<u64>();
     let room = budget::hold(kept)?;
     let annotations = text_values(&subject.annotations.as_ref().map(values).transpose()?);
-    let not_this = wire.not_about(&target.digest());
+    let not_this = wire.not_about(target);
     let statement = Statement {
         digest: Digest::sha256(payload),
         said: Arc::new(Said {
@@ -101,7 +101,7 @@ pub(crate) fn bind(
     };
     Bound::new(
         envelope.signature(),
-        Name::Text(&name),
+        Name::Digest(&named),
         target,
         statement,
         annotations,
@@ -209,8 +209,8 @@ struct SubjectWire<'a> {
 }
 
 impl<'a> StatementWire<'a> {
-    /// The subject that is the image, and how the statement names it.
-    fn subject_of(&self, image: &Digest) -> Result<(String, &SubjectWire<'a>), Reason> {
+    /// The subject that is the artifact, and the digest by which the statement names it.
+    fn subject_of(&self, target: &Target<'_>) -> Result<(Digest, &SubjectWire<'a>), Reason> {
         let counted = [
             ("subjects", self.subject.len(), limits::SUBJECTS),
             (
@@ -231,18 +231,20 @@ impl<'a> StatementWire<'a> {
                 ));
             }
         }
-        let (algorithm, hex) = (image.algorithm_name(), image.hex());
-        let named = self.subject.iter().find_map(|subject| {
-            let found = subject
-                .digest
-                .get(algorithm)
-                .filter(|found| **found == hex)?;
-            Some((format!("{algorithm}:{found}"), subject))
-        });
-        named.ok_or_else(|| self.not_about(image))
+        self.named(target.digest())
+            // Packages of npm are named by this one alone.
+            .or_else(|| self.named(target.file_sha512()?))
+            .ok_or_else(|| self.not_about(target))
     }
 
-    fn not_about(&self, image: &Digest) -> Reason {
+    /// The subject of this digest.
+    fn named(&self, digest: Digest) -> Option<(Digest, &SubjectWire<'a>)> {
+        let (algorithm, hex) = (digest.algorithm_name(), digest.hex());
+        let is_named = |subject: &&SubjectWire<'a>| subject.digest.get(algorithm) == Some(&hex);
+        Some((digest, self.subject.iter().find(is_named)?))
+    }
+
+    fn not_about(&self, target: &Target<'_>) -> Reason {
         let first = self.subject.first().and_then(|s| s.digest.iter().next());
         let found = match first {
             Some((algorithm, hex)) => {
@@ -255,7 +257,11 @@ impl<'a> StatementWire<'a> {
         };
         Reason::new(
             Code::SubjectMismatch,
-            format!("expected a statement about this image {image}, found {found}"),
+            format!(
+                "expected a statement about this {} {}, found {found}",
+                target.kind(),
+                target.digest()
+            ),
         )
     }
 }

@@ -57,6 +57,22 @@ impl<'a> Target<'a> {
         }
     }
 
+    /// Its digest by SHA-512, if it is a file whose bytes are at hand: an image has one digest.
+    pub(crate) fn file_sha512(&self) -> Option<Digest> {
+        match self.content {
+            Content::Bytes(bytes) => Some(Digest::of(Algorithm::Sha512, bytes)),
+            Content::Blob(_) | Content::Unknown => None,
+        }
+    }
+
+    /// What messages call it.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self.content {
+            Content::Blob(_) => "image",
+            Content::Bytes(_) | Content::Unknown => "file",
+        }
+    }
+
     /// Its hash, if that can be known.
     pub(crate) fn hash(&self, hash: Hash) -> Option<Vec<u8>> {
         let own = match self.digest.algorithm() {

@@ -152,7 +152,7 @@ impl Bench {
     }
 
     /// Natively and in wasm, and the verdicts must be equal to the byte.
-    fn judge_image(&self, bundle: &Value) -> Verdict {
+    pub(crate) fn judge_image(&self, bundle: &Value) -> Verdict {
         let case = ConformanceCase {
             name: "image".to_owned(),
             bundle: bundle.to_string().into_bytes(),
@@ -187,6 +187,13 @@ impl Bench {
     }
 
     fn ask_why(&self, bundle: &[u8], artifact: &[u8]) -> Result<Signer, Reason> {
+        let by_bytes = self.ask_about(bundle, SignedFile::Bytes(artifact));
+        let by_digest = self.ask_about(bundle, SignedFile::Digest(Digest::sha256(artifact)));
+        assert_eq!(by_bytes, by_digest);
+        by_bytes
+    }
+
+    pub(crate) fn ask_about(&self, bundle: &[u8], file: SignedFile<'_>) -> Result<Signer, Reason> {
         let root = SigstoreRoot::from_json(self.root.to_string().as_bytes()).unwrap();
         let mut trust = TrustMaterial::new();
         trust.insert_root("private", root);
@@ -198,11 +205,8 @@ impl Bench {
         });
         let policies = read(&policy);
         let authority = &policies.policies[0].authorities()[0];
-        let judge = |blob| verify_blob(bundle, blob, authority, &trust, self.now).unwrap();
-        let by_bytes = judge(SignedFile::Bytes(artifact));
-        let by_digest = judge(SignedFile::Digest(Digest::sha256(artifact)));
-        assert_eq!(by_bytes, by_digest);
-        by_bytes.map_err(|reasons| reasons[0].clone())
+        let judged = verify_blob(bundle, file, authority, &trust, self.now).unwrap();
+        judged.map_err(|reasons| reasons[0].clone())
     }
 
     /// Why a bundle is refused.

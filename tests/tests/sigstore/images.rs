@@ -262,6 +262,36 @@ fn an_attestation_passes_in_every_form_and_is_no_signature() {
     }
 }
 
+/// What a shell's `base64` wraps is taken by cosign, which reads as Go does.
+#[test]
+fn line_breaks_in_the_base64_of_cosigns_annotations_are_let_be() {
+    let image = Pack::image(IMAGE, "a");
+    let wrap = |text: &str| {
+        let lines = text.as_bytes().chunks(64).map(String::from_utf8_lossy);
+        let lines: Vec<_> = lines.collect();
+        lines.join("\r\n") + "\n"
+    };
+    let case = Case::new();
+    let mut layer = case.signature(&image);
+    let signature = annotation(&mut layer, "/signature");
+    *signature = wrap(signature);
+    let bundle = annotation(&mut layer, "/bundle");
+    let mut entry: Value = serde_json::from_str(bundle).unwrap();
+    for field in ["/SignedEntryTimestamp", "/Payload/body"] {
+        let text = entry.pointer_mut(field).unwrap();
+        *text = wrap(text.as_str().unwrap()).into();
+    }
+    *bundle = entry.to_string();
+    case.passes(&image.clone().with_cosign(&[layer.clone()]));
+    // Nothing else is let be.
+    annotation(&mut layer, "/signature").insert(4, ' ');
+    case.refuses(
+        &image.clone().with_cosign(&[layer]),
+        Outcome::Invalid,
+        "signature_malformed",
+    );
+}
+
 #[test]
 fn an_attestation_of_another_type_is_none_cve_2022_35929_cve_2026_39395() {
     let image = Pack::image(IMAGE, "a");

@@ -9,6 +9,7 @@
 mod bench;
 mod certificates;
 mod differential;
+mod forms;
 mod images;
 mod keys;
 mod logs;

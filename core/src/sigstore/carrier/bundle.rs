@@ -11,7 +11,7 @@ use crate::json;
 use crate::judgement::Part;
 use crate::limits::{self, CHAIN_CERTIFICATES, LOG_ENTRIES, PROOF_HASHES, TIMESTAMPS};
 use crate::manifest::Manifest;
-use crate::protojson::{Bytes, Int64, Repeated, hash_of};
+use crate::protojson::{Bytes, Int64, Repeated, Text, hash_of};
 use crate::reason::{Code, Reason};
 use crate::sigstore::entity::{
     BundleVersion, Content, Format, Material, MessageDigest, SignedEntity,
@@ -174,7 +174,7 @@ fn read_material(
     version: BundleVersion,
 ) -> Result<Material, Reason> {
     match (key, certificate, chain) {
-        (Some(key), None, None) => Ok(Material::KeyHint(key.hint)),
+        (Some(key), None, None) => Ok(Material::KeyHint(key.hint.0)),
         (None, Some(certificate), None) => Material::chain(vec![read_certificate(&certificate)?]),
         (None, None, Some(_)) if version == BundleVersion::V03 => Err(unsupported(
             "a bundle v0.3 has one certificate, and no x509CertificateChain".to_owned(),
@@ -279,7 +279,7 @@ fn proof(wire: ProofWire) -> Result<Proof, Reason> {
         hashes: hashes.into_iter().map(hash).collect::<Result<_, _>>()?,
         checkpoint: wire
             .checkpoint
-            .map(|checkpoint| checkpoint.envelope)
+            .map(|checkpoint| checkpoint.envelope.0)
             .filter(|envelope| !envelope.is_empty())
             .ok_or_else(|| {
                 Reason::new(
@@ -339,7 +339,7 @@ struct MaterialWire {
 #[serde(deny_unknown_fields)]
 struct KeyWire {
     #[serde(default)]
-    hint: String,
+    hint: Text,
 }
 
 #[derive(Deserialize)]
@@ -395,7 +395,7 @@ struct EnvelopeWire {
 struct SignatureWire {
     sig: Bytes,
     #[serde(default, rename = "keyid")]
-    _key_id: String,
+    _key_id: Text,
 }
 
 #[derive(Deserialize)]
@@ -446,5 +446,5 @@ struct ProofWire {
 #[serde(deny_unknown_fields)]
 struct CheckpointWire {
     #[serde(default)]
-    envelope: String,
+    envelope: Text,
 }

@@ -4,10 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
+use crate::base64_lines;
 use crate::digest::Digest;
 use crate::dsse::Envelope;
 use crate::evidence::{Artifact, Blob, BlobIndex};
@@ -128,7 +127,7 @@ fn signature(artifact: Digest, payload: &Blob, layer: &Layer) -> Result<SignedEn
             format!("the layer {} has no annotation {SIGNATURE}", layer.digest),
         )
     })?;
-    let signature = STANDARD.decode(signature).map_err(|_| {
+    let signature = base64_lines::decode(signature).ok_or_else(|| {
         Reason::new(
             Code::SignatureMalformed,
             format!("the signature of the layer {} is not base64", layer.digest),
@@ -192,9 +191,7 @@ fn log_entry(layer: &Layer) -> Result<Option<LogEntry>, Reason> {
     let wire: BundleWire =
         json::parse(text.as_bytes()).map_err(|error| malformed(error.to_string()))?;
     let decode = |text: &str| {
-        STANDARD
-            .decode(text)
-            .map_err(|_| malformed("it is not base64".to_owned()))
+        base64_lines::decode(text).ok_or_else(|| malformed("it is not base64".to_owned()))
     };
     Ok(Some(LogEntry {
         log_id: hex::decode(&wire.payload.log_id)
@@ -220,9 +217,8 @@ fn timestamp(layer: &Layer) -> Result<Option<Vec<u8>>, Reason> {
     };
     let wire: TimestampWire =
         json::parse(text.as_bytes()).map_err(|error| malformed(error.to_string()))?;
-    let token = STANDARD
-        .decode(&wire.signed_timestamp)
-        .map_err(|_| malformed("it is not base64".to_owned()))?;
+    let token = base64_lines::decode(&wire.signed_timestamp)
+        .ok_or_else(|| malformed("it is not base64".to_owned()))?;
     Ok(Some(token))
 }
 
