@@ -62,12 +62,39 @@ impl DistinguishedName {
         Ok(Self(attributes))
     }
 
+    /// The name as [`parse`](Self::parse) reads it.
+    pub(super) fn text(&self) -> String {
+        let parts = self.0.iter();
+        let parts: Vec<_> = parts
+            .map(|(kind, value)| format!("{kind}={}", escaped(value)))
+            .collect();
+        parts.join(", ")
+    }
+
     /// Whether every attribute of this name is in `other`, with the same value.
     pub(super) fn is_within(&self, other: &Self) -> bool {
         self.0
             .iter()
             .all(|(kind, value)| other.0.get(kind) == Some(value))
     }
+}
+
+/// A value with the escapes of RFC 4514, section 2.4.
+fn escaped(value: &str) -> String {
+    let mut text = String::with_capacity(value.len());
+    let last = value.chars().count().saturating_sub(1);
+    for (place, c) in value.chars().enumerate() {
+        let at_an_end = place == 0 || place == last;
+        // What is read has no "=#", wherever it stands.
+        if "\"#+,;<>=\\".contains(c) || (c == ' ' && at_an_end) {
+            text.push('\\');
+        }
+        match c {
+            '\0' => text.push_str("\\00"),
+            c => text.push(c),
+        }
+    }
+    text
 }
 
 /// Why a text is no distinguished name that a trust policy may use.
@@ -256,6 +283,26 @@ mod tests {
         assert_eq!(name(r"C=US,ST=WA,O=\ a b\  ")["O"], " a b ");
         assert_eq!(name("C=US,ST=WA,O=a=b")["O"], "a=b");
         assert_eq!(name(r"C=US,ST=WA,O=\C3\BC")["O"], "ü");
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        for value in [
+            "a, b; c\\d",
+            " a b ",
+            "#a",
+            "a=b",
+            "a=#b",
+            "\"<a>\"+b",
+            " ",
+            "ü",
+            "\0",
+        ] {
+            let mut own = name("C=US,ST=WA,O=acme");
+            own.insert("CN".to_owned(), value.to_owned());
+            let text = DistinguishedName(own.clone()).text();
+            assert_eq!(name(&text), own, "{text}");
+        }
     }
 
     #[test]

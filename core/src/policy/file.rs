@@ -85,6 +85,13 @@ pub fn check(
             Err(found) => problems.extend(found),
         }
     }
+    // Without this, files of trust roots alone would be a set of policies that covers no image.
+    if let (true, [], Some(first)) = (problems.is_empty(), &policies[..], files.first())
+        && !trust_roots.is_empty()
+    {
+        let message = "expected a policy beside the trust roots, found none";
+        problems.push(Problem::new(&first.name, 1, "", message));
+    }
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -130,6 +137,60 @@ fn read(
         Ok(parts)
     } else {
         Err(problems)
+    }
+}
+
+/// What a document of another format holds, and what of it cannot be honoured.
+#[derive(Clone, Debug)]
+pub struct Imported {
+    /// Its policies; none if it is of trust roots.
+    pub policies: Vec<Policy>,
+    /// The document itself, if it is a trust root that stands beside policies.
+    pub trust_root: Option<serde_json::Value>,
+    /// What was left out.
+    pub lost: Vec<Problem>,
+}
+
+/// Reads the documents of other formats in a file, without what cannot be honoured: an authority
+/// that is left out so accepts nobody, and a condition is not asked for.
+///
+/// # Errors
+/// Every problem beside that, as [`load`]; and a document that is a `TrustPolicy` already.
+pub fn import(file: &PolicyFile, resolve: ResolveKey<'_>) -> Result<Vec<Imported>, Vec<Problem>> {
+    let documents = yaml::documents(&file.name, &file.text).map_err(|problem| vec![problem])?;
+    let mut imported = Vec::new();
+    let mut problems = Vec::new();
+    for document in &documents {
+        let log = Log::leaving_out(&file.name);
+        let root = Field::root(document, &log);
+        let read = read_document(&root, &file.name, resolve);
+        if document
+            .to_json()
+            .get("kind")
+            .is_some_and(|kind| kind == "TrustPolicy")
+        {
+            root.problem("this is a TrustPolicy already");
+        }
+        let lost = log.lost();
+        let mut policies = Vec::new();
+        let mut trust_root = None;
+        for part in read.into_iter().flatten() {
+            match part {
+                Part::Policy(policy) => policies.push(*policy),
+                Part::TrustRoot(..) => trust_root = Some(document.to_json()),
+            }
+        }
+        let (found, _) = log.into_parts();
+        problems.extend(found);
+        imported.push(Imported {
+            policies,
+            trust_root,
+            lost,
+        });
+    }
+    match problems.is_empty() {
+        true => Ok(imported),
+        false => Err(problems),
     }
 }
 

@@ -12,6 +12,8 @@ pub(super) struct Log<'a> {
     file: &'a str,
     problems: RefCell<Vec<Problem>>,
     warnings: RefCell<Vec<Problem>>,
+    /// What is left out, where that is asked for.
+    lost: Option<RefCell<Vec<Problem>>>,
 }
 
 impl<'a> Log<'a> {
@@ -20,7 +22,24 @@ impl<'a> Log<'a> {
             file,
             problems: RefCell::default(),
             warnings: RefCell::default(),
+            lost: None,
         }
+    }
+
+    /// One that leaves out what cannot be honoured, and says so.
+    pub(super) fn leaving_out(file: &'a str) -> Self {
+        Self {
+            lost: Some(RefCell::default()),
+            ..Self::new(file)
+        }
+    }
+
+    /// What was left out.
+    pub(super) fn lost(&self) -> Vec<Problem> {
+        self.lost
+            .as_ref()
+            .map(|lost| lost.borrow().clone())
+            .unwrap_or_default()
     }
 
     /// What is wrong, and what is suspicious.
@@ -73,6 +92,22 @@ impl<'a> Field<'a> {
     /// Reports something here that means what its author may not have meant.
     pub(super) fn warning(&self, message: impl Into<String>) {
         self.log.warn(self.node.line, &self.path, message.into());
+    }
+
+    /// Reports something here that cannot be honoured: a problem, unless it is to be left out.
+    pub(super) fn not_honoured(&self, message: impl Into<String>) -> Option<()> {
+        match &self.log.lost {
+            None => {
+                self.problem(message);
+                None
+            }
+            Some(lost) => {
+                let lost_here =
+                    Problem::new(self.log.file, self.node.line, &self.path, message.into());
+                lost.borrow_mut().push(lost_here);
+                Some(())
+            }
+        }
     }
 
     fn expected<T>(&self, what: &str) -> Option<T> {

@@ -130,7 +130,8 @@ fn offers(authorities: &[Authority], named: usize) -> Vec<Offer> {
     };
     let mut offers = Vec::new();
     for (place, authority) in authorities.iter().enumerate() {
-        if authority.passes_unseen() {
+        // Who lets nobody in says so, and it is no mistake.
+        if authority.passes_unseen() || authority.refuses_all().is_some() {
             offers.push(Offer::Anybody);
             continue;
         }

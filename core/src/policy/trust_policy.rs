@@ -396,6 +396,7 @@ fn warn_of_idle(
         Require::Nested(group) => group.authorities(),
         Require::AttestationsOnly => Vec::new(),
     };
+    let one_suffices = matches!(require, Require::AtLeast(threshold) if threshold.count() == 1);
     for (place, authority) in authorities.iter().enumerate() {
         let name = &authority.name;
         let signs = signing.contains(&place);
@@ -404,7 +405,7 @@ fn warn_of_idle(
                 "the authority {name:?} decides nothing: neither require nor an attestation's from \
                  names it"
             ));
-        } else if authority.refuses_all().is_some() && authorities.len() > 1 {
+        } else if authority.refuses_all().is_some() && signing.len() > 1 && one_suffices {
             spec.warning(format!(
                 "the authority {name:?} decides nothing: it refuses, and another one may accept all the \
                  same"

@@ -50,6 +50,17 @@ impl TrustedIdentities {
         }
     }
 
+    /// The identities as policies write them; those that are meant for a plugin are not among them.
+    pub fn texts(&self) -> Vec<String> {
+        match &self.0 {
+            Kind::Any => vec!["*".to_owned()],
+            Kind::Subjects(subjects) => subjects
+                .iter()
+                .map(|subject| format!("x509.subject: {}", subject.text()))
+                .collect(),
+        }
+    }
+
     /// Nobody: for policies that verify nothing.
     pub fn none() -> Self {
         Self(Kind::Subjects(Vec::new()))

@@ -53,7 +53,7 @@ impl Node {
     }
 
     /// The value as JSON; scalars as text.
-    pub(super) fn to_json(&self) -> Value {
+    pub fn to_json(&self) -> Value {
         match &self.kind {
             Kind::Null => Value::Null,
             Kind::Scalar { text, .. } => Value::String(text.clone()),

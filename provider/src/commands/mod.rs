@@ -13,6 +13,7 @@ mod manifests;
 mod no_verdict;
 mod pack;
 pub(crate) mod policy;
+mod policy_import;
 mod policy_test;
 mod registries;
 mod remedy;

@@ -8,6 +8,7 @@ use sealgate_core::policy::{
 
 use super::exit::Exit;
 use super::inputs::{self, TrustInputs};
+use super::policy_import::PolicyImport;
 use super::policy_test::PolicyTest;
 use super::usage::{self, UsageError};
 use crate::config::Config;
@@ -20,6 +21,8 @@ pub enum PolicyCommand {
     Check(PolicyCheck),
     /// Judge evidence packs or images as the cases of tests say, and compare
     Test(PolicyTest),
+    /// Print policies of other tools as TrustPolicy, with what was lost
+    Import(PolicyImport),
 }
 
 /// `sealgate policy check`
@@ -44,6 +47,7 @@ impl PolicyCommand {
         usage::exit(match self {
             Self::Check(check) => check.run(),
             Self::Test(test) => test.run().await,
+            Self::Import(import) => import.run(),
         })
     }
 }
@@ -239,6 +243,44 @@ mod tests {
             told.contains("anybody with an account at https://gitlab.com"),
             "{told}"
         );
+    }
+
+    #[test]
+    fn a_trust_root_beside_its_policy_is_within_reach() {
+        let sigstore = sealgate_testkit::sigstore::Sigstore::new("private");
+        let mut root = sigstore.trust_root("acme");
+        let policy = |root: &str| {
+            serde_json::json!({
+                "apiVersion": "policy.sigstore.dev/v1beta1",
+                "kind": "ClusterImagePolicy",
+                "metadata": {"name": "prod"},
+                "spec": {"images": [{"glob": "ghcr.io/acme/**"}], "authorities": [{
+                    "keyless": {"trustRootRef": root, "identities": [
+                        {"issuer": "https://a.example", "subject": "https://a.example/b"},
+                    ]},
+                    "ctlog": {"trustRootRef": root},
+                }]},
+            })
+        };
+        let check = |text: String, flags: &[&str]| {
+            let dir = tempfile::tempdir().unwrap();
+            let file = dir.path().join("p.yaml");
+            std::fs::write(&file, text).unwrap();
+            let words = ["check"].iter().chain(flags).copied();
+            let words = words.map(Into::into).chain([file.into_os_string()]);
+            let line = Line::parse_from(words.collect::<Vec<std::ffi::OsString>>());
+            line.check.run().map_err(|error| error.to_string())
+        };
+        let good = format!("{}\n---\n{root}\n", policy("acme"));
+        assert_eq!(check(good, &["--strict"]), Ok(Exit::Verified));
+        let another = format!("{}\n---\n{root}\n", policy("corp"));
+        let told = check(another, &["--strict"]).unwrap_err();
+        assert!(told.contains("there is no trust root \"corp\""), "{told}");
+        // A log that is asked for, and is not there.
+        root["spec"]["sigstoreKeys"]["tLogs"] = serde_json::json!([]);
+        let without = format!("{}\n---\n{root}\n", policy("acme"));
+        let told = check(without, &[]).unwrap_err();
+        assert!(told.contains("transparency logs"), "{told}");
     }
 
     #[test]

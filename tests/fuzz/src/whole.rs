@@ -64,6 +64,10 @@ pub(crate) fn policy(data: &[u8]) {
         }
         Err(problems) => assert!(!problems.is_empty(), "refused for no reason"),
     }
+    match file::import(&file, &file::only_inline_keys) {
+        Ok(imported) => assert!(imported.iter().all(|one| one.policies.len() < data.len())),
+        Err(problems) => assert!(!problems.is_empty(), "not imported for no reason"),
+    }
 }
 
 /// A trusted root.

@@ -25,50 +25,6 @@ fn policy(authorities: &Value) -> String {
     policy.to_string()
 }
 
-fn pem(label: &str, der: &Value) -> String {
-    let der = der.as_str().unwrap();
-    format!("-----BEGIN {label}-----\n{der}\n-----END {label}-----\n")
-}
-
-/// The anchors of an instance, as a TrustRoot.
-fn trust_root(name: &str, sigstore: &Sigstore) -> Value {
-    let root = sigstore.trusted_root();
-    let chain = |authority: &Value| {
-        let certificates = authority["certChain"]["certificates"].as_array().unwrap();
-        let pem: String = certificates
-            .iter()
-            .map(|one| pem("CERTIFICATE", &one["rawBytes"]))
-            .collect();
-        json!({
-            "subject": {"organization": "acme", "commonName": "acme"},
-            "uri": authority["uri"],
-            "certChain": STANDARD.encode(pem),
-        })
-    };
-    let log = |log: &Value| {
-        let key = pem("PUBLIC KEY", &log["publicKey"]["rawBytes"]);
-        json!({
-            "baseURL": log["baseUrl"],
-            "hashAlgorithm": "sha-256",
-            "publicKey": STANDARD.encode(key),
-        })
-    };
-    let all = |name: &str, read: &dyn Fn(&Value) -> Value| -> Vec<Value> {
-        root[name].as_array().unwrap().iter().map(read).collect()
-    };
-    json!({
-        "apiVersion": "policy.sigstore.dev/v1alpha1",
-        "kind": "TrustRoot",
-        "metadata": {"name": name},
-        "spec": {"sigstoreKeys": {
-            "certificateAuthorities": all("certificateAuthorities", &chain),
-            "tLogs": all("tlogs", &log),
-            "ctLogs": all("ctlogs", &log),
-            "timestampAuthorities": all("timestampAuthorities", &chain),
-        }},
-    })
-}
-
 struct World {
     key: SigningKey,
     other: SigningKey,
@@ -110,7 +66,7 @@ impl World {
 
     /// By these authorities, with the trust root beside them.
     fn policies(&self, authorities: &Value) -> PolicyTexts {
-        let root = trust_root("acme", &self.sigstore);
+        let root = self.sigstore.trust_root("acme");
         read(format!("{}\n---\n{root}\n", policy(authorities)))
     }
 
@@ -234,7 +190,7 @@ fn a_keyless_signature_is_judged_by_the_trust_root_beside_the_policy() {
     );
     // A TrustRoot of the same name is another one's.
     let elsewhere = Sigstore::new("elsewhere");
-    let root = trust_root("acme", &elsewhere);
+    let root = elsewhere.trust_root("acme");
     let text = policy(&keyless(World::identities(), json!({})));
     refused(
         &signed,
@@ -474,7 +430,9 @@ fn what_selects_objects_is_an_error() {
 #[test]
 fn a_trust_root_that_is_none_is_an_error_at_its_place() {
     let sigstore = Sigstore::new("private");
-    let good = trust_root("acme", &sigstore);
+    let good = sigstore.trust_root("acme");
+    let open = policy(&json!([{"static": {"action": "pass"}}]));
+    let beside = |root: &Value| problems(format!("{root}\n---\n{open}\n"));
     let place = |at: &str| format!("/spec/sigstoreKeys/{at}");
     for (at, value, told) in [
         (
@@ -513,10 +471,15 @@ fn a_trust_root_that_is_none_is_an_error_at_its_place() {
         let mut changed = good.clone();
         let (parent, name) = at.rsplit_once('/').unwrap();
         changed.pointer_mut(parent).unwrap()[name] = value;
-        let found = problems(changed.to_string()).concat();
+        let found = beside(&changed).concat();
         assert!(found.contains(told), "{at}: {found}");
     }
-    assert_eq!(problems(good.to_string()), [""; 0]);
+    assert_eq!(beside(&good), [""; 0]);
+    let alone = problems(good.to_string()).concat();
+    assert!(
+        alone.contains("expected a policy beside the trust roots"),
+        "{alone}"
+    );
     let twice = problems(format!("{good}\n---\n{good}\n")).concat();
     assert!(
         twice.contains("a TrustRoot named \"acme\" exists already"),

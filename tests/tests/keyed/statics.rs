@@ -92,6 +92,24 @@ fn a_static_fail_beside_a_signer_decides_nothing() {
     refused(&image, &any, Outcome::Unsigned, "no_signatures");
 }
 
+/// Where all are needed, nothing is let in: whoever writes that means it.
+#[test]
+fn a_static_fail_that_is_needed_refuses_what_the_others_signed() {
+    let image = Pack::image(IMAGE, "a");
+    let key = SigningKey::generate(Kind::P256);
+    let signed = image.clone().with_cosign(&[signed_layer(&key, &image)]);
+    for require in [
+        "{allOf: [a, closed]}",
+        "{allOf: [closed, {anyOf: [a]}]}",
+        "{atLeast: {count: 2, of: [a, closed]}}",
+    ] {
+        let both = policies(&[("a", &key)], &format!("{FAIL}  require: {require}\n"));
+        refused(&signed, &both, Outcome::Untrusted, "static_fail");
+        let verdict = judge(&image, &both);
+        assert_eq!(verdict.outcome, Outcome::Unsigned, "{:?}", verdict.reasons);
+    }
+}
+
 fn problems(text: String) -> Vec<String> {
     let file = PolicyFile {
         name: "policy.yaml".to_owned(),

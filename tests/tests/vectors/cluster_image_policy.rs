@@ -25,12 +25,31 @@ fn files(folder: &str) -> BTreeMap<String, PathBuf> {
         .collect()
 }
 
+const BESIDE: &str = "apiVersion: sealgate.dev/v1alpha1\nkind: TrustPolicy\n\
+                      metadata: {name: beside}\nspec:\n  images: [{glob: \"**\"}]\n  \
+                      authorities: [{name: a, static: {action: fail}}]\n";
+
 fn read(path: &PathBuf) -> Result<(), Vec<Problem>> {
     let file = PolicyFile {
         name: "p.yaml".to_owned(),
         text: fs::read_to_string(path).unwrap(),
     };
-    file::check(&[file], NoMatch::Deny, &only_inline_keys).map(drop)
+    // Trust roots alone are no policies.
+    let beside = PolicyFile {
+        name: "beside.yaml".to_owned(),
+        text: BESIDE.to_owned(),
+    };
+    file::check(&[file, beside], NoMatch::Deny, &only_inline_keys).map(drop)
+}
+
+/// How much is lost of a file that is imported.
+fn import(path: &PathBuf) -> Result<usize, Vec<Problem>> {
+    let file = PolicyFile {
+        name: "p.yaml".to_owned(),
+        text: fs::read_to_string(path).unwrap(),
+    };
+    let documents = file::import(&file, &only_inline_keys)?;
+    Ok(documents.iter().map(|document| document.lost.len()).sum())
 }
 
 pub(crate) fn what_policy_controller_takes_is_read_or_listed() {
@@ -55,6 +74,19 @@ pub(crate) fn what_policy_controller_takes_is_read_or_listed() {
                         .iter()
                         .any(|p| p.field.ends_with(expected) && p.line > 0);
                     assert!(found, "{name}: expected {expected}, found {problems:#?}");
+                    let imported = import(&path);
+                    match expected {
+                        // No policy, or no certificates.
+                        "" | "certChain" => assert!(imported.is_err(), "{name}"),
+                        _ => match imported {
+                            Ok(lost) => assert!(lost > 0, "{name}: nothing is lost"),
+                            // What no certificate can meet.
+                            Err(problems) => {
+                                let issuer = |p: &Problem| p.message.contains("URL of an issuer");
+                                assert!(problems.iter().all(issuer), "{name}: {problems:#?}");
+                            }
+                        },
+                    }
                     refused += 1;
                 }
             }

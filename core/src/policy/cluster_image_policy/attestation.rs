@@ -44,8 +44,7 @@ fn one(field: &Field<'_>) -> Option<Listed> {
             &policy,
             "say it in CEL, as `conditions` of an attestation in a TrustPolicy, or in the engine's own \
              Rego over the verified predicate",
-        );
-        return None;
+        )?;
     }
     Some(Listed {
         name: name?.to_owned(),
@@ -54,14 +53,10 @@ fn one(field: &Field<'_>) -> Option<Listed> {
 }
 
 /// Reports a policy in another language.
-pub(super) fn refuse_policy(field: &Field<'_>, instead: &str) {
-    let kind = field.fields().and_then(|mut fields| {
-        let kind = fields.need("type")?;
-        kind.one_of(&[("cue", "CUE"), ("rego", "Rego")])
-    });
-    if let Some(kind) = kind {
-        field.problem(format!("{kind} in a policy is not evaluated: {instead}"));
-    }
+pub(super) fn refuse_policy(field: &Field<'_>, instead: &str) -> Option<()> {
+    let kind = field.fields()?.need("type")?;
+    let kind = kind.one_of(&[("cue", "CUE"), ("rego", "Rego")])?;
+    field.not_honoured(format!("{kind} in a policy is not evaluated: {instead}"))
 }
 
 /// Cosign's short names of predicate types.

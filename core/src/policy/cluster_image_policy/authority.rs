@@ -8,7 +8,7 @@ use super::super::reader::{Field, Fields, each, flip};
 use super::super::static_action::read_static;
 use super::super::{
     Authority, AuthorityKind, Identity, KeyAuthority, KeyWitnesses, KeylessAuthority, Matcher,
-    Pattern,
+    Pattern, StaticAction,
 };
 use super::attestation::{self, Attested};
 use super::keys;
@@ -55,7 +55,7 @@ impl<'r> Reader<'r> {
             .filter_map(|kind| Some((kind, fields.take(kind)?)))
             .collect();
         if let Some(source) = fields.take("source") {
-            source.problem(
+            let _ = source.not_honoured(
                 "signatures are looked for beside the image alone: leave `source` out, and copy them \
                  there (cosign copy)",
             );
@@ -89,7 +89,7 @@ impl<'r> Reader<'r> {
                 let witnesses = witnesses::read(ctlog, timestamp);
                 let attested = flip(attested.map(attestation::read));
                 let trust = match *kind {
-                    "key" => self.key(trust, witnesses).map(AuthorityKind::Key),
+                    "key" => self.key(trust, witnesses),
                     _ => keyless(trust, witnesses).map(AuthorityKind::Keyless),
                 };
                 (trust, attested)
@@ -116,16 +116,23 @@ impl<'r> Reader<'r> {
         Some((authority, attested?))
     }
 
-    fn key(&mut self, field: &Field<'_>, witnesses: Option<Witnesses<'_>>) -> Option<KeyAuthority> {
+    fn key(
+        &mut self,
+        field: &Field<'_>,
+        witnesses: Option<Witnesses<'_>>,
+    ) -> Option<AuthorityKind> {
         let keys = keys::read(field, &mut |place, path| self.external_key(place, path));
         let (keys, witnesses) = (keys?, witnesses?);
         let root = witnesses.trust_root(None)?;
+        let Some(keys) = keys else {
+            return Some(nobody());
+        };
         let witnesses = witnesses.any().then(|| KeyWitnesses {
             trust_root: root.unwrap_or(PUBLIC_GOOD).to_owned(),
             transparency_log: usize::from(witnesses.ctlog.is_some()),
             signed_timestamp: usize::from(witnesses.timestamp.is_some()),
         });
-        Some(KeyAuthority { keys, witnesses })
+        Some(AuthorityKind::Key(KeyAuthority { keys, witnesses }))
     }
 
     fn external_key(&mut self, field: &Field<'_>, path: &str) -> Option<PublicKey> {
@@ -140,6 +147,13 @@ impl<'r> Reader<'r> {
         self.external_keys.push(key.fingerprint());
         Some(key)
     }
+}
+
+/// Whom nobody can be: what stands for an authority that was left out.
+pub(super) fn nobody() -> AuthorityKind {
+    AuthorityKind::Static(StaticAction::Fail {
+        message: Some("this authority could not be taken over".to_owned()),
+    })
 }
 
 fn keyless(field: &Field<'_>, witnesses: Option<Witnesses<'_>>) -> Option<KeylessAuthority> {
@@ -157,10 +171,10 @@ fn keyless(field: &Field<'_>, witnesses: Option<Witnesses<'_>>) -> Option<Keyles
         }
     }
     if let Some(certificates) = fields.take("ca-cert") {
-        certificates.problem(
+        certificates.not_honoured(
             "policy-controller reads certificates here and never uses them, and neither are they used \
              here: name a TrustRoot with them by `trustRootRef`",
-        );
+        )?;
     }
     let identities = fields
         .need("identities")

@@ -8,11 +8,12 @@ use crate::time::Window;
 /// What begins a key in a text of several.
 const BEGIN: &str = "-----BEGIN ";
 
-/// Reads the keys of a `key` field; `external` gets one that is in a file.
+/// Reads the keys of a `key` field; `external` gets one that is in a file. None are inside if they
+/// cannot be had and are left out.
 pub(super) fn read(
     field: &Field<'_>,
     external: &mut dyn FnMut(&Field<'_>, &str) -> Option<PublicKey>,
-) -> Option<NonEmpty<TrustedKey>> {
+) -> Option<Option<NonEmpty<TrustedKey>>> {
     let mut fields = field.fields()?;
     let places: Vec<_> = ["data", "file", "secretRef", "kms"]
         .into_iter()
@@ -36,18 +37,18 @@ pub(super) fn read(
             external(path, file?).map(NonEmpty::of)
         }
         [("secretRef", secret)] => {
-            secret.problem(
+            let lost = secret.not_honoured(
                 "keys in Secrets are not read: put the public key into `data`, or mount the Secret and \
                  name the `file`",
             );
-            None
+            return lost.map(|()| None);
         }
         [(_, kms)] => {
-            kms.problem(
+            let lost = kms.not_honoured(
                 "keys are not fetched from a KMS: put the public key into `data` (cosign public-key \
                  --key KMS-URI prints it)",
             );
-            None
+            return lost.map(|()| None);
         }
         other => {
             field.problem(format!(
@@ -61,11 +62,11 @@ pub(super) fn read(
     if let (Some(field), Some(hashed)) = (hash, hashed) {
         keys.iter().try_for_each(|key| check(&field, hashed, key))?;
     }
-    Some(keys.map(|key| TrustedKey {
+    Some(Some(keys.map(|key| TrustedKey {
         name: TrustedKey::name_of(key, file),
         key: key.clone(),
         valid_for: Window::ALWAYS,
-    }))
+    })))
 }
 
 /// The keys in a text, one at least.

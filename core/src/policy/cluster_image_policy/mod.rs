@@ -128,13 +128,13 @@ fn parts(spec: &Field<'_>, reader: &mut Reader<'_>) -> Option<Parts> {
     }));
     let images = fields.need("images").and_then(|list| each(&list, image));
     if let Some(selected) = fields.take("match") {
-        selected.problem(
+        let _ = selected.not_honoured(
             "what an image is a part of is not known here, so kinds and labels cannot select: leave \
              `match` out, and select by `match` of the constraint, or of the engine's own policy",
         );
     }
     if let Some(policy) = fields.take("policy") {
-        attestation::refuse_policy(
+        let _ = attestation::refuse_policy(
             &policy,
             "how many must have signed is `require` of a TrustPolicy, and what kind of object is let \
              in a matter of the constraint",
@@ -148,7 +148,7 @@ fn parts(spec: &Field<'_>, reader: &mut Reader<'_>) -> Option<Parts> {
     });
     fields.finish(&["mode", "images", "match", "policy", "authorities"]);
     let (authorities, attested) = split(authorities?);
-    let (require, attestations) = demands(&authorities, attested)?;
+    let (authorities, require, attestations) = demands(&authorities, attested)?;
     Some(Parts {
         mode: mode?.unwrap_or_default(),
         scope: Scope {
@@ -184,17 +184,22 @@ fn split<'a>(
 fn demands(
     authorities: &NonEmpty<Authority>,
     attested: Vec<Option<Attested<'_>>>,
-) -> Option<(Require, Vec<AttestationRule>)> {
+) -> Option<(NonEmpty<Authority>, Require, Vec<AttestationRule>)> {
     let alone = authorities.len() == 1;
     let mut of_one = None;
-    for attested in attested.into_iter().flatten() {
+    let mut lost = BTreeSet::new();
+    for (place, attested) in attested.into_iter().enumerate() {
+        let Some(attested) = attested else {
+            continue;
+        };
         if !alone {
-            attested.field.problem(
+            attested.field.not_honoured(
                 "any one of several authorities suffices here, and a policy cannot ask for attestations \
                  of one of them alone: give each authority that lists some a policy of its own (then all \
                  of them must pass), or say in a TrustPolicy what is meant",
-            );
-            return None;
+            )?;
+            lost.insert(place);
+            continue;
         }
         of_one = Some(attested.listed.map(|one| AttestationRule {
             name: one.name.clone(),
@@ -204,10 +209,22 @@ fn demands(
             max_age: None,
         }));
     }
-    Some(match of_one {
+    let mut place = 0..;
+    let authorities = authorities.map(|authority| {
+        let mut authority = authority.clone();
+        if place.next().is_some_and(|place| lost.contains(&place)) {
+            authority.trust = authority::nobody();
+        }
+        authority
+    });
+    let (require, rules) = match of_one {
         Some(rules) => (Require::AttestationsOnly, rules.into_vec()),
-        None => (Require::AtLeast(Threshold::any_of(authorities)), Vec::new()),
-    })
+        None => (
+            Require::AtLeast(Threshold::any_of(&authorities)),
+            Vec::new(),
+        ),
+    };
+    Some((authorities, require, rules))
 }
 
 /// The first text that occurs twice.

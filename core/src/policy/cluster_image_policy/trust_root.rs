@@ -23,14 +23,14 @@ pub(super) fn read(spec: &Field<'_>) -> Option<SigstoreRoot> {
     match forms.as_slice() {
         [("sigstoreKeys", keys)] => sigstore_keys(keys),
         [("remote", remote)] => {
-            remote.problem(
+            let _ = remote.not_honoured(
                 "a TUF repository is fetched by `sealgate serve` alone: name it in the configuration, \
                  as trustRoots: [{name: …, tuf: {url: …, root: FILE}}], and leave this document out",
             );
             None
         }
         [(_, repository)] => {
-            repository.problem(
+            let _ = repository.not_honoured(
                 "a TUF repository in an archive is not read: unpack its trusted_root.json, and name that \
                  in the configuration, as trustRoots: [{name: …, file: …}], in place of this document",
             );

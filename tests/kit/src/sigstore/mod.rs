@@ -93,6 +93,50 @@ impl Sigstore {
         })
     }
 
+    /// Its anchors as a `TrustRoot` of policy-controller's, under this name.
+    pub fn trust_root(&self, name: &str) -> Value {
+        let root = self.trusted_root();
+        let text = |label: &str, der: &Value| {
+            let der = der.as_str().unwrap_or_default();
+            format!("-----BEGIN {label}-----\n{der}\n-----END {label}-----\n")
+        };
+        let all = |name: &str, read: &dyn Fn(&Value) -> Value| -> Vec<Value> {
+            let entries = root[name].as_array().into_iter().flatten();
+            entries.map(read).collect()
+        };
+        let authority = |authority: &Value| {
+            let certificates = authority["certChain"]["certificates"].as_array();
+            let certificates = certificates.into_iter().flatten();
+            let chain: String = certificates
+                .map(|one| text("CERTIFICATE", &one["rawBytes"]))
+                .collect();
+            json!({
+                "subject": {"organization": "acme", "commonName": "acme"},
+                "uri": authority["uri"],
+                "certChain": STANDARD.encode(chain),
+            })
+        };
+        let log = |log: &Value| {
+            let key = text("PUBLIC KEY", &log["publicKey"]["rawBytes"]);
+            json!({
+                "baseURL": log["baseUrl"],
+                "hashAlgorithm": "sha-256",
+                "publicKey": STANDARD.encode(key),
+            })
+        };
+        json!({
+            "apiVersion": "policy.sigstore.dev/v1alpha1",
+            "kind": "TrustRoot",
+            "metadata": {"name": name},
+            "spec": {"sigstoreKeys": {
+                "certificateAuthorities": all("certificateAuthorities", &authority),
+                "tLogs": all("tlogs", &log),
+                "ctLogs": all("ctlogs", &log),
+                "timestampAuthorities": all("timestampAuthorities", &authority),
+            }},
+        })
+    }
+
     /// What a leaf says by default: the default identity, for ten minutes around [`SIGNED`].
     pub fn leaf(&self) -> Description {
         let mut leaf = Description::leaf(CODE_SIGNING, (SIGNED.plus(-60), SIGNED.plus(540)));
