@@ -7,10 +7,11 @@ use crate::discovery::Discovered;
 use crate::findings::Findings;
 use crate::formats::SignedBy;
 use crate::judgement::Says;
+use crate::policy::condition::Circumstances;
 use crate::policy::{AttestationRule, Authority, Group, Member, Policy, Require, Threshold};
 use crate::reason::{self, Code, Reason};
 use crate::threshold::{Met, Vouching};
-use crate::time::UnixTime;
+use crate::time::{UnixTime, earliest};
 use crate::verdict::{Attestation, Demand, DemandGroup, DemandMember, Did, Missing, Passed, Signs};
 
 /// Authorities that a message names; the verdict has them all.
@@ -370,10 +371,10 @@ pub(crate) fn attestation(
     policy: &Policy,
     rule: &AttestationRule,
     findings: &[Findings],
-    now: UnixTime,
+    asked: &Circumstances<'_>,
 ) -> (Demanded, Option<Attestation>) {
     let listed = parts(policy, findings, &rule.from);
-    let found = find_attestation(policy, rule, &listed, now);
+    let found = find_attestation(policy, rule, &listed, asked);
     let mut demanded = Demanded {
         demand: Demand {
             signs: Signs::Attestation,
@@ -395,8 +396,9 @@ pub(crate) fn attestation(
             demanded.demand.by.push(part.authority.name.clone());
             (demanded, Some(attestation))
         }
-        Err(reasons) => {
+        Err(Unmet { reasons, until }) => {
             demanded.reasons = reasons;
+            demanded.until = until;
             demanded.lack(listed.iter().map(|part| (*part, part.did_instead())));
             // Whoever did attest this is no longer looked for among what failed.
             let attests = |place: &usize| {
@@ -419,14 +421,24 @@ fn is_of_type(says: &Says, rule: &AttestationRule) -> bool {
     }
 }
 
+/// Why no attestation meets a rule.
+struct Unmet {
+    reasons: Vec<Reason>,
+    /// Until when that is so, if it depends on the time.
+    until: Option<UnixTime>,
+}
+
 /// Finds an attestation that meets the rule, or says why there is none.
 fn find_attestation<'a>(
     policy: &Policy,
     rule: &AttestationRule,
     listed: &[Part<'a>],
-    now: UnixTime,
-) -> Result<(Part<'a>, Attestation, Option<UnixTime>), Vec<Reason>> {
+    asked: &Circumstances<'_>,
+) -> Result<(Part<'a>, Attestation, Option<UnixTime>), Unmet> {
+    let by_signer = rule.conditions.iter().any(|one| one.reads().signer());
     let mut reasons = Vec::new();
+    // What was found of others may be another thing then.
+    let mut changes = None;
     let mut other_types = BTreeSet::new();
     let mut seen = BTreeSet::new();
     for (part, verified) in listed
@@ -440,7 +452,9 @@ fn find_attestation<'a>(
             other_types.insert(statement.predicate_type().to_owned());
             continue;
         }
-        let young = rule.max_age.map(|age| age.until(verified.signed_at(), now));
+        let young = rule
+            .max_age
+            .map(|age| age.until(verified.signed_at(), asked.now));
         let until = match young.transpose() {
             Ok(until) => until,
             Err(reason) => {
@@ -448,17 +462,24 @@ fn find_attestation<'a>(
                 continue;
             }
         };
-        // Anybody can make copies of an envelope. What it says is looked at once.
-        if !seen.insert(statement.digest()) {
+        // Anybody can make copies of an envelope. What it says is looked at once, of each signer
+        // where that makes a difference.
+        let signer = match by_signer {
+            true => verified.signer().seen(),
+            false => String::new(),
+        };
+        if !seen.insert((statement.digest(), signer.clone())) {
             continue;
         }
         let name = format!("{}/{}", policy.name(), rule.name);
         let met = budget::share(|| {
-            statement.meets(&rule.conditions)?;
+            let checked = statement.meets(&rule.conditions, &signer, asked);
+            changes = earliest(changes, checked.until);
+            checked.met?;
             statement.report(name, verified.signer().clone())
         });
         match met {
-            Ok(Ok(attestation)) => return Ok((*part, attestation, until)),
+            Ok(Ok(attestation)) => return Ok((*part, attestation, earliest(until, changes))),
             Ok(Err(reason)) => reasons.push(reason),
             Err(exceeded) => reasons.push(Reason::new(
                 Code::LimitExceeded,
@@ -469,7 +490,10 @@ fn find_attestation<'a>(
     if reasons.is_empty() {
         reasons.push(none_matches(rule, listed, other_types));
     }
-    Err(reason::most_specific(reasons))
+    Err(Unmet {
+        reasons: reason::most_specific(reasons),
+        until: changes,
+    })
 }
 
 fn none_matches(

@@ -7,6 +7,7 @@ use crate::discovery::Discovered;
 use crate::findings::Findings;
 use crate::judgement::LetIn;
 use crate::policy::Policy;
+use crate::policy::condition::Circumstances;
 use crate::reason::{self, Reason};
 use crate::time::{UnixTime, earliest};
 use crate::verdict::{Attestation, AuthorityReport, Check, Passed, PolicyReport, Signer};
@@ -33,13 +34,13 @@ pub(crate) fn judge_policy(
     policy: &Policy,
     findings: Vec<Findings>,
     found: &Discovered,
-    now: UnixTime,
+    asked: &Circumstances<'_>,
 ) -> Judged {
     let mut demanded = Vec::new();
     let mut attestations = Vec::new();
     demanded.extend(demanded::signatures(policy, &findings, found));
     for rule in policy.attestations() {
-        let (one, attestation) = demanded::attestation(policy, rule, &findings, now);
+        let (one, attestation) = demanded::attestation(policy, rule, &findings, asked);
         demanded.push(one);
         attestations.extend(attestation);
     }

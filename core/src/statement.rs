@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -16,7 +16,7 @@ use crate::dsse::SignedEnvelope;
 use crate::json::{self, Document, JsonError};
 use crate::limits;
 use crate::policy::Condition;
-use crate::policy::condition;
+use crate::policy::condition::{self, Checked, Circumstances, View};
 use crate::reason::{Code, Reason};
 use crate::target::Target;
 use crate::verdict::{Attestation, Signer};
@@ -40,7 +40,10 @@ pub struct Statement {
 /// What a statement says, which takes room in the budget.
 #[derive(Debug)]
 struct Said {
+    kind: String,
     predicate_type: String,
+    /// Names, digests and annotations of the subjects.
+    subject: Box<RawValue>,
     predicate: Option<Box<RawValue>>,
     tree_bytes: u64,
     _room: Room,
@@ -76,6 +79,8 @@ pub(crate) fn bind(
         ));
     }
     let (named, subject) = wire.subject_of(target)?;
+    let subjects = serde_json::value::to_raw_value(&wire.subject)
+        .map_err(|error| malformed(format!("not an in-toto statement: {error}")))?;
     let length = |text: &str| u64::try_from(text.len()).unwrap_or(u64::MAX);
     // What it may take: the annotations stand with the signer once more.
     let kept = wire
@@ -86,13 +91,16 @@ pub(crate) fn bind(
             .iter()
             .flatten()
             .map(|(name, value)| 2 * (length(name) + length(value.get())))
-            .sum::<u64>();
+            .sum::<u64>()
+        + length(subjects.get());
     let room = budget::hold(kept)?;
     let annotations = text_values(&subject.annotations.as_ref().map(values).transpose()?);
     let not_this = wire.not_about(target);
     let statement = Statement {
         digest: Digest::sha256(payload),
         said: Arc::new(Said {
+            kind: wire.kind,
+            subject: subjects,
             predicate_type: wire.predicate_type,
             predicate: wire.predicate.map(ToOwned::to_owned),
             tree_bytes: document.tree_bytes(),
@@ -137,13 +145,29 @@ impl Statement {
         &self.said.predicate_type
     }
 
-    /// Whether the predicate meets every condition.
-    pub(crate) fn meets(&self, conditions: &[Condition]) -> Result<(), Reason> {
+    /// Whether it meets every condition, signed by whom a verdict would name so.
+    pub(crate) fn meets(
+        &self,
+        conditions: &[Condition],
+        signer: &str,
+        asked: &Circumstances<'_>,
+    ) -> Checked {
         if conditions.is_empty() {
-            return Ok(());
+            return Checked::without_time(Ok(()));
         }
-        let _tree = budget::hold(self.said.tree_bytes)?;
-        condition::check(conditions, self.predicate())
+        let _tree = match budget::hold(self.said.tree_bytes) {
+            Ok(room) => room,
+            Err(exceeded) => return Checked::without_time(Err(exceeded.into())),
+        };
+        let view = View {
+            predicate: self.predicate(),
+            predicate_type: &self.said.predicate_type,
+            statement_type: &self.said.kind,
+            subject: &self.said.subject,
+            signer,
+            asked,
+        };
+        condition::check(conditions, &view)
     }
 
     /// The predicate; where there is none, `null`.
@@ -200,11 +224,13 @@ struct StatementWire<'a> {
     predicate: Option<&'a RawValue>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 struct SubjectWire<'a> {
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    name: Option<&'a RawValue>,
     #[serde(default)]
     digest: BTreeMap<String, String>,
-    #[serde(default, borrow)]
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
     annotations: Option<BTreeMap<String, &'a RawValue>>,
 }
 

@@ -276,6 +276,40 @@ pub struct Signer {
     pub logs: Vec<LogPosition>,
 }
 
+impl Signer {
+    /// Who it is, as conditions see it: the same for every copy of an envelope.
+    pub(crate) fn seen(&self) -> String {
+        let mut seen = serde_json::json!({
+            "kind": self.kind,
+            "authority": self.authority,
+            "claims": self.claims,
+            "annotations": self.annotations,
+        });
+        let fields = [
+            ("key", &self.key),
+            ("fingerprint", &self.fingerprint),
+            ("keyFingerprint", &self.key_fingerprint),
+            ("issuer", &self.issuer),
+            ("subject", &self.subject),
+            ("x509Subject", &self.x509_subject),
+            (
+                "subjectType",
+                &self.subject_type.map(|kind| kind.as_str().to_owned()),
+            ),
+        ];
+        if let Value::Object(seen) = &mut seen {
+            for (name, value) in fields {
+                seen.extend(
+                    value
+                        .iter()
+                        .map(|v| (name.to_owned(), Value::from(v.as_str()))),
+                );
+            }
+        }
+        seen.to_string()
+    }
+}
+
 /// How a signer is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -9,6 +9,7 @@ use crate::evidence::Evidence;
 use crate::findings::judge_authorities;
 use crate::judged::judge_policy;
 use crate::judgement::Context;
+use crate::policy::condition::Circumstances;
 use crate::policy::{Authority, Policies, Policy};
 use crate::reason::{Code, Reason};
 use crate::target::Target;
@@ -100,8 +101,13 @@ fn judge(
         authority_name: format!("{}/{}", policy.name(), authority.name),
     };
     let findings = judge_authorities(&covering, &mut found, context)?;
+    let asked = Circumstances {
+        subject: &evidence.subject,
+        request: &evidence.request,
+        now,
+    };
     for (policy, findings) in covering.into_iter().zip(findings) {
-        draft.add(policy, judge_policy(policy, findings, &found, now));
+        draft.add(policy, judge_policy(policy, findings, &found, &asked));
     }
     Ok(draft.finish(&found))
 }

@@ -276,9 +276,11 @@ impl Policies {
     /// Whether any policy looks at namespaces. If none does, every namespace has the same
     /// verdict.
     pub fn by_namespace(&self) -> bool {
-        self.policies
-            .iter()
-            .any(|policy| !policy.scope.namespaces.is_empty())
+        self.policies.iter().any(|policy| {
+            let mut conditions = policy.attestations.iter().flat_map(|rule| &rule.conditions);
+            !policy.scope.namespaces.is_empty()
+                || conditions.any(|condition| condition.reads().namespace())
+        })
     }
 
     /// The policy of this name.

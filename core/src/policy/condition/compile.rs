@@ -11,7 +11,8 @@ use regex::Regex;
 use super::found::{self, Part};
 use super::names::{self, Names};
 use super::operations::{self, Patterns};
-use super::{ConditionError, meter};
+use super::variables::Reads;
+use super::{ConditionError, meter, texts};
 use crate::limits;
 
 /// An expression that counts its steps, the patterns that it spells out, and what it reads.
@@ -21,6 +22,7 @@ pub(super) struct Compiled {
     pub(super) patterns: Patterns,
     /// If there are several, the meter knows which was false.
     pub(super) parts: Vec<Part>,
+    pub(super) reads: Reads,
 }
 
 impl Compiled {
@@ -35,6 +37,7 @@ impl Compiled {
         let mut compiler = Compiler {
             patterns: Vec::new(),
             names: Names::new(),
+            reads: Reads::default(),
         };
         compiler.visit(&mut expression)?;
         names::check_result(program.expression())?;
@@ -46,6 +49,7 @@ impl Compiled {
             expression,
             patterns: Patterns(compiler.patterns.into()),
             parts,
+            reads: compiler.reads,
         })
     }
 }
@@ -53,14 +57,23 @@ impl Compiled {
 struct Compiler {
     patterns: Vec<Regex>,
     names: Names,
+    reads: Reads,
 }
 
 impl Compiler {
     fn visit(&mut self, expression: &mut IdedExpr) -> Result<(), ConditionError> {
         match &mut expression.expr {
             Expr::Unspecified | Expr::Literal(_) => Ok(()),
-            Expr::Ident(_) => self.names.check_variable(expression),
-            Expr::Select(SelectExpr { operand, .. }) => self.visit(operand),
+            Expr::Ident(_) => {
+                if let Some(variable) = self.names.variable(expression) {
+                    self.reads.whole(variable);
+                }
+                self.names.check_variable(expression)
+            }
+            Expr::Select(SelectExpr { operand, field, .. }) => match self.names.variable(operand) {
+                Some(variable) => self.reads.field(variable, field),
+                None => self.visit(operand),
+            },
             Expr::List(list) => list.elements.iter_mut().try_for_each(|element| {
                 self.visit(element)?;
                 pay(element, operations::KEEP);
@@ -105,6 +118,9 @@ impl Compiler {
     }
 
     fn call(&mut self, call: &mut CallExpr) -> Result<(), ConditionError> {
+        if let Some((variable, field)) = self.field_by_key(call) {
+            return self.reads.field(variable, &field);
+        }
         for argument in &mut call.args {
             self.visit(argument)?;
         }
@@ -115,6 +131,13 @@ impl Compiler {
         self.names.check_function(call)?;
         if call.func_name == "matches" {
             return self.matches(call);
+        }
+        if let Some(own) = texts::own(&call.func_name) {
+            own.operation.clone_into(&mut call.func_name);
+            let target = call.target.take().map(|target| *target);
+            call.args.splice(..0, target);
+            call.args.push(variable(meter::NAME));
+            return Ok(());
         }
         match call.func_name.as_str() {
             operators::LOGICAL_AND
@@ -143,6 +166,24 @@ impl Compiler {
             }
         }
         Ok(())
+    }
+
+    /// A field of a variable that is read as `variable["field"]`, `variable[?"field"]` or
+    /// `variable.?field`.
+    fn field_by_key(&self, call: &CallExpr) -> Option<(&'static str, String)> {
+        let by_key = matches!(
+            call.func_name.as_str(),
+            operators::INDEX | operators::OPT_INDEX | operators::OPT_SELECT
+        );
+        let [operand, key] = call.args.as_slice() else {
+            return None;
+        };
+        match &key.expr {
+            Expr::Literal(LiteralValue::String(key)) if by_key => {
+                Some((self.names.variable(operand)?, key.inner().to_owned()))
+            }
+            _ => None,
+        }
     }
 
     /// `text.matches(pattern)` or `matches(text, pattern)`.

@@ -8,9 +8,10 @@ use cel::common::types::{CelBool, CelDouble, CelInt, CelString, CelUInt, Kind};
 use cel::common::value::Val;
 use cel::{Context, ExecutionError, Value};
 
-use super::PREDICATE;
 use super::meter::Meter;
+use super::moments::Moment;
 use super::operations::{length, text_steps};
+use super::variables;
 
 /// Paths that a message shows.
 const PATHS: usize = 3;
@@ -21,7 +22,7 @@ const CHARACTERS: usize = 80;
 /// Characters of a condition that stand before what it found.
 const CONDITION: usize = 480;
 
-/// A path that begins with the variable, and goes on by names and numbers that are spelled out.
+/// A path that begins with a variable, and goes on by names and numbers that are spelled out.
 #[derive(Clone, Debug)]
 struct Path {
     text: String,
@@ -35,6 +36,8 @@ pub(super) struct Part {
     paths: Vec<Path>,
     /// Whether there are more.
     more: bool,
+    /// The names that stand for something else where it is looked at.
+    hidden: Vec<String>,
 }
 
 /// What each part of an expression reads, as it was written; there is one at least.
@@ -95,7 +98,7 @@ impl Part {
 
     /// Notes the longest paths in an expression.
     fn visit(&mut self, expression: &IdedExpr) {
-        if let Some(path) = Path::of(expression) {
+        if let Some(path) = Path::of(expression, &self.hidden) {
             return self.add(path);
         }
         match &expression.expr {
@@ -109,14 +112,12 @@ impl Part {
             }
             Expr::Comprehension(comprehension) => {
                 self.visit(&comprehension.iter_range);
-                // What has the variable's name in there is something else.
-                let names = [
-                    Some(&comprehension.iter_var),
-                    comprehension.iter_var2.as_ref(),
-                ];
-                if names.into_iter().flatten().all(|name| name != PREDICATE) {
-                    self.visit(&comprehension.loop_step);
-                }
+                // What has a variable's name in there is something else.
+                let outside = self.hidden.len();
+                self.hidden.push(comprehension.iter_var.clone());
+                self.hidden.extend(comprehension.iter_var2.clone());
+                self.visit(&comprehension.loop_step);
+                self.hidden.truncate(outside);
             }
             Expr::Call(call) => {
                 call.target.iter().for_each(|target| self.visit(target));
@@ -148,10 +149,10 @@ impl Part {
 
 impl Path {
     /// The path that an expression is, if it is one.
-    fn of(expression: &IdedExpr) -> Option<Self> {
+    fn of(expression: &IdedExpr, hidden: &[String]) -> Option<Self> {
         let (text, fields) = match &expression.expr {
-            Expr::Select(select) => field(select)?,
-            _ => spelled(expression)?,
+            Expr::Select(select) => field(select, hidden)?,
+            _ => spelled(expression, hidden)?,
         };
         let mut expression = expression.clone();
         // `has(path)` asks whether it is there; here it is read.
@@ -167,10 +168,12 @@ impl Path {
 }
 
 /// How a path is written, and how many fields it goes through.
-fn spelled(expression: &IdedExpr) -> Option<(String, usize)> {
+fn spelled(expression: &IdedExpr, hidden: &[String]) -> Option<(String, usize)> {
     match &expression.expr {
-        Expr::Ident(name) if name == PREDICATE => Some((name.clone(), 0)),
-        Expr::Select(select) if !select.test => field(select),
+        Expr::Ident(name) if !hidden.contains(name) => {
+            variables::named(name).map(|name| (name.to_owned(), 0))
+        }
+        Expr::Select(select) if !select.test => field(select, hidden),
         Expr::Call(CallExpr {
             func_name,
             target: None,
@@ -179,7 +182,7 @@ fn spelled(expression: &IdedExpr) -> Option<(String, usize)> {
             let [operand, index] = args.as_slice() else {
                 return None;
             };
-            let (text, fields) = spelled(operand)?;
+            let (text, fields) = spelled(operand, hidden)?;
             let index = match &index.expr {
                 Expr::Literal(LiteralValue::String(key)) => format!("{:?}", key.inner()),
                 Expr::Literal(LiteralValue::Int(number)) => number.inner().to_string(),
@@ -192,8 +195,8 @@ fn spelled(expression: &IdedExpr) -> Option<(String, usize)> {
     }
 }
 
-fn field(select: &SelectExpr) -> Option<(String, usize)> {
-    let (text, fields) = spelled(&select.operand)?;
+fn field(select: &SelectExpr, hidden: &[String]) -> Option<(String, usize)> {
+    let (text, fields) = spelled(&select.operand, hidden)?;
     Some((format!("{text}.{}", select.field), fields + 1))
 }
 
@@ -209,6 +212,8 @@ fn shown(value: &dyn Val) -> String {
         format!("{:?}", number.inner())
     } else if let Some(truth) = value.downcast_ref::<CelBool>() {
         truth.inner().to_string()
+    } else if let Some(moment) = value.downcast_ref::<Moment>() {
+        moment.to_string()
     } else {
         match value.get_type().kind() {
             Kind::NullType => "null".to_owned(),

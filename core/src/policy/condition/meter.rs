@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 
 use cel::ExecutionError;
 use cel::common::types::Type;
@@ -16,10 +16,22 @@ pub(super) const NAME: &str = "@meter";
 static TYPE: Type = Type::new_unspecified_type("sealgate.Meter");
 
 /// What is paid with. A value of CEL, so that functions are given it; clones are the same.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Meter {
     bad_pattern: Arc<AtomicBool>,
     false_part: Arc<AtomicUsize>,
+    /// For how many seconds more every comparison of times comes out as it did.
+    unchanged: Arc<AtomicI64>,
+}
+
+impl Default for Meter {
+    fn default() -> Self {
+        Self {
+            bad_pattern: Arc::default(),
+            false_part: Arc::default(),
+            unchanged: Arc::new(AtomicI64::new(i64::MAX)),
+        }
+    }
 }
 
 impl Meter {
@@ -51,6 +63,17 @@ impl Meter {
     /// The part of a conjunction that was false; where there is one part, that.
     pub(super) fn false_part(&self) -> usize {
         self.false_part.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a comparison comes out as it did for so many seconds more.
+    pub(super) fn note_change(&self, seconds: i64) {
+        self.unchanged.fetch_min(seconds, Ordering::Relaxed);
+    }
+
+    /// For how many seconds all of them do; none if for ever.
+    pub(super) fn unchanged(&self) -> Option<i64> {
+        let seconds = self.unchanged.load(Ordering::Relaxed);
+        (seconds != i64::MAX).then_some(seconds)
     }
 }
 

@@ -1,10 +1,10 @@
 //! Conditions on predicates, in the Common Expression Language (CEL).
 //!
-//! The one variable is `predicate`. Evaluation has no clock, no IO and no state, and its result
-//! is the same everywhere: maps are gone through in the order of their keys. What is false shows in
-//! a few words what it found (`found.rs`); other messages show no values. `text.matches(pattern)`
-//! finds the pattern anywhere in the text, as CEL defines it, in linear time; there are no functions
-//! of time.
+//! The variables are those of `variables.rs`, and each is made for who names it. Evaluation has no
+//! clock, no IO and no state, and its result is the same everywhere: maps are gone through in the
+//! order of their keys, and `now` is the time of the judgement (`moments.rs`). What is false shows
+//! in a few words what it found (`found.rs`); other messages show no values. `text.matches(pattern)`
+//! finds the pattern anywhere in the text, as CEL defines it, in linear time.
 //!
 //! What a condition costs is counted while it is evaluated (`meter.rs`), in the budget of the
 //! verdict (`limits::CONDITION_STEPS`): an element of a list that is gone through is a step, sixteen
@@ -14,30 +14,29 @@
 mod compile;
 mod found;
 mod meter;
+mod moments;
 mod names;
 mod operations;
+mod texts;
 mod values;
+mod variables;
 
 use std::sync::{Arc, LazyLock};
 
 use cel::common::types::CelBool;
 use cel::{Context, Env, ExecutionError, Value};
-use serde_json::value::RawValue;
 
 use crate::budget;
-use crate::json;
 use crate::limits;
 use crate::reason::{Code, Reason};
-
-use meter::Meter;
-use values::Read;
+use crate::time::UnixTime;
 
 use compile::Compiled;
+use meter::Meter;
+use variables::Unmade;
+pub(crate) use variables::{Circumstances, Reads, View};
 
-/// The variable.
-const PREDICATE: &str = "predicate";
-
-/// A condition on a predicate, in the Common Expression Language.
+/// A condition on an attestation, in the Common Expression Language.
 #[derive(Clone, Debug)]
 pub struct Condition {
     /// The expression as it was written.
@@ -70,6 +69,11 @@ impl Condition {
     pub fn source(&self) -> &str {
         &self.source
     }
+
+    /// What it reads.
+    pub(crate) fn reads(&self) -> &Reads {
+        &self.compiled.reads
+    }
 }
 
 /// Why a text is not a condition.
@@ -89,8 +93,18 @@ pub enum ConditionError {
     #[error("not a CEL expression: {0}")]
     Syntax(String),
     /// A variable that there is not.
-    #[error("there is no variable {0:?}, only `predicate`")]
+    #[error("there is no variable {0:?}; there are {all}", all = variables::names().collect::<Vec<_>>().join(", "))]
     NoVariable(String),
+    /// A field that a variable never has.
+    #[error("there is no {variable}.{field}; the fields of {variable} are {known}")]
+    NoField {
+        /// The variable.
+        variable: &'static str,
+        /// The field.
+        field: String,
+        /// Those that there are.
+        known: String,
+    },
     /// A function that there is not.
     #[error("there is no function {name:?}; there are {known}")]
     NoFunction {
@@ -98,6 +112,26 @@ pub enum ConditionError {
         name: String,
         /// Those that there are.
         known: &'static str,
+    },
+    /// A function that is called as it cannot be.
+    #[error("{name} is called {how}, with {least} to {most} argument(s)")]
+    Call {
+        /// Its name.
+        name: &'static str,
+        /// Where it stands, in words.
+        how: &'static str,
+        /// The fewest arguments that it takes.
+        least: usize,
+        /// The most.
+        most: usize,
+    },
+    /// A time, or a span of time, that is spelled out and is none.
+    #[error("expected {expected}, found {found:?}")]
+    Time {
+        /// What it has to be, in words.
+        expected: &'static str,
+        /// What was there.
+        found: String,
     },
     /// It can be neither true nor false.
     #[error("expected an expression that is true or false, found one that is {found}")]
@@ -115,31 +149,62 @@ pub enum ConditionError {
     },
 }
 
-/// Whether every condition is true of this predicate, a part of strict JSON.
+/// What became of conditions.
+pub(crate) struct Checked {
+    /// Whether every one is true.
+    pub(crate) met: Result<(), Reason>,
+    /// Until when that is so, if it depends on the time.
+    pub(crate) until: Option<UnixTime>,
+}
+
+impl Checked {
+    /// What became of them, whenever it is.
+    pub(crate) fn without_time(met: Result<(), Reason>) -> Self {
+        Self { met, until: None }
+    }
+}
+
+/// Whether every condition is true of an attestation, whose statement came in through the strict
+/// door.
 ///
-/// # Errors
 /// `condition_failed` if one is false, `condition_error` if one cannot be evaluated or
 /// gives no boolean: a field that is absent is no proof. `limit_exceeded` if they take more
 /// steps than they may, by the budget that this is called within.
-pub(crate) fn check(conditions: &[Condition], predicate: &RawValue) -> Result<(), Reason> {
-    if conditions.is_empty() {
-        return Ok(());
-    }
-    let Read(predicate) = json::read_part(predicate)
-        .map_err(|error| Reason::new(Code::StatementMalformed, error.to_string()))?;
+pub(crate) fn check(conditions: &[Condition], view: &View<'_>) -> Checked {
     let meter = Meter::default();
+    let met = met(conditions, view, &meter);
+    let unchanged = meter.unchanged();
+    Checked {
+        met,
+        until: unchanged.map(|seconds| view.asked.now.plus(seconds)),
+    }
+}
+
+fn met(conditions: &[Condition], view: &View<'_>, meter: &Meter) -> Result<(), Reason> {
+    let mut reads = Reads::default();
+    for condition in conditions {
+        reads.add(&condition.compiled.reads);
+    }
     let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
-    context.add_variable_as_val(PREDICATE, predicate);
     context.add_variable_as_val(meter::NAME, Box::new(meter.clone()));
-    conditions
-        .iter()
-        .try_for_each(|condition| condition.evaluate(&context, &meter))
+    match view.add_to(&mut context, &reads, meter) {
+        // What was stopped is found out before anything is evaluated.
+        Ok(()) | Err(Unmade::Stopped) => {}
+        Err(Unmade::Malformed(error)) => {
+            return Err(Reason::new(Code::StatementMalformed, error.to_string()));
+        }
+    }
+    conditions.iter().try_for_each(|condition| {
+        condition.within_budget()?;
+        condition.evaluate(&context, meter)
+    })
 }
 
 /// The standard functions, and those that count.
 static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| {
     let mut env = Env::stdlib();
     operations::add_to(&mut env);
+    texts::add_to(&mut env);
     Arc::new(env)
 });
 
@@ -197,6 +262,9 @@ impl Condition {
 /// What went wrong, without any value: values are data of others, and maps among them would be
 /// printed in another order each time.
 fn explain(error: &ExecutionError) -> String {
+    if let Some(why) = texts::why_unfit(error) {
+        return why.to_owned();
+    }
     match error {
         ExecutionError::NoSuchKey(_) => "a field or key that it asks for is absent",
         ExecutionError::IndexOutOfBounds(_) => "a list has no element at an index that it asks for",

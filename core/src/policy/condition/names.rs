@@ -6,11 +6,13 @@ use std::sync::Arc;
 use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, IdedExpr, LiteralValue, operators};
 use cel::{Context, ExecutionError, Value};
 
-use super::{ConditionError, ENVIRONMENT, PREDICATE};
+use super::{ConditionError, ENVIRONMENT, texts, variables};
 
 /// The functions and macros that a message offers; others are those of optional values.
-const FUNCTIONS: &str = "all, bytes, contains, double, endsWith, exists, exists_one, filter, has, int, \
-                         map, matches, size, startsWith, string, type, uint";
+const FUNCTIONS: &str = "all, bytes, charAt, contains, double, duration, endsWith, exists, exists_one, \
+                         filter, has, indexOf, int, join, lastIndexOf, lowerAscii, map, matches, \
+                         replace, size, split, startsWith, string, substring, timestamp, trim, \
+                         type, uint, upperAscii";
 
 /// The function that is our own (`super::compile`): it stands in no namespace.
 const MATCHES: &str = "matches";
@@ -27,7 +29,7 @@ impl Names {
     pub(super) fn new() -> Self {
         Self {
             context: Context::with_env(Arc::clone(&ENVIRONMENT)),
-            variables: vec![PREDICATE.to_owned()],
+            variables: variables::names().map(str::to_owned).collect(),
         }
     }
 
@@ -45,6 +47,16 @@ impl Names {
         self.variables.truncate(known);
     }
 
+    /// The variable that an expression is, unless a comprehension has its name for something else.
+    pub(super) fn variable(&self, expression: &IdedExpr) -> Option<&'static str> {
+        let Expr::Ident(name) = &expression.expr else {
+            return None;
+        };
+        let place = self.variables.iter().rposition(|known| known == name)?;
+        let own = place < variables::names().count();
+        variables::named(name).filter(|_| own)
+    }
+
     /// Checks a name that stands for a value: a variable or a type.
     pub(super) fn check_variable(&self, expression: &IdedExpr) -> Result<(), ConditionError> {
         match root(expression) {
@@ -58,12 +70,17 @@ impl Names {
     /// Whether what stands before the dot is a value. In `optional.of(x)` it is a part of the name.
     pub(super) fn target_is_value(&self, call: &CallExpr) -> bool {
         call.target.as_deref().is_some_and(|target| {
-            call.func_name == MATCHES || root(target).is_none_or(|name| self.is_variable(name))
+            call.func_name == MATCHES
+                || texts::own(&call.func_name).is_some()
+                || root(target).is_none_or(|name| self.is_variable(name))
         })
     }
 
     /// Checks the name of a function.
     pub(super) fn check_function(&self, call: &CallExpr) -> Result<(), ConditionError> {
+        if let Some(own) = texts::own(&call.func_name) {
+            return own.check(self.target_is_value(call), &call.args);
+        }
         let named = call.func_name.starts_with(char::is_alphabetic);
         if !named || call.func_name == MATCHES {
             return Ok(());
@@ -139,8 +156,8 @@ fn no_boolean(expression: &IdedExpr) -> Option<&'static str> {
             }
             operators::CONDITIONAL => call.args.iter().skip(1).find_map(no_boolean),
             operators::ADD => Some("a sum"),
-            operators::SUBSTRACT
-            | operators::MULTIPLY
+            operators::SUBSTRACT => Some("a difference"),
+            operators::MULTIPLY
             | operators::DIVIDE
             | operators::MODULO
             | operators::NEGATE
@@ -151,8 +168,9 @@ fn no_boolean(expression: &IdedExpr) -> Option<&'static str> {
             "string" => Some("a text"),
             "bytes" => Some("bytes"),
             "type" => Some("a type"),
-            _ => None,
+            name => texts::own(name).map(|own| own.gives),
         },
+        Expr::Ident(name) if name == variables::NOW => Some("a time"),
         Expr::Unspecified | Expr::Ident(_) | Expr::Select(_) | Expr::Struct(_) => None,
     }
 }

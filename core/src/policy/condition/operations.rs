@@ -204,7 +204,7 @@ fn boolean<'b, 'v>(value: bool) -> CowVal<'b, 'v> {
     CowVal::owned(CelBool::from(value))
 }
 
-fn text<'a>(value: &'a dyn Val, meter: &Meter) -> Result<&'a str, ExecutionError> {
+pub(super) fn text<'a>(value: &'a dyn Val, meter: &Meter) -> Result<&'a str, ExecutionError> {
     meter.pay(1 + text_steps(value))?;
     match value.downcast_ref::<CelString>() {
         Some(text) => Ok(text.inner()),

@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::budget::Work;
+use crate::digest::Digest;
+use crate::evidence::{Blob, Request, Subject};
 use crate::limits;
 
 /// As a verdict asks, after this many of its steps were taken by others.
@@ -15,10 +17,38 @@ fn check_after(steps: u64, conditions: &[Condition], predicate: &Value) -> Resul
         }
         let rest = steps % limits::CONDITION_STEPS_EACH;
         budget::share(|| budget::charge(Work::ConditionSteps, rest).unwrap()).unwrap();
-        let predicate = serde_json::value::to_raw_value(predicate).unwrap();
-        budget::share(|| check(conditions, &predicate))
+        budget::share(|| checked(conditions, predicate).met)
             .unwrap_or_else(|exceeded| Err(exceeded.into()))
     })
+}
+
+const NOW: i64 = 1_796_126_400; // 2026-12-01T12:00:00Z
+
+fn checked(conditions: &[Condition], predicate: &Value) -> Checked {
+    let digest = Digest::sha256(b"manifest");
+    let raw = |value: &Value| serde_json::value::to_raw_value(value).unwrap();
+    let subject = Subject {
+        reference: "registry.example.com:5000/prod/app:v1".parse().unwrap(),
+        media_type: String::new(),
+        manifest: Blob::new(*b"manifest"),
+    };
+    let request = Request {
+        namespace: Some("shop".to_owned()),
+        ..Request::default()
+    };
+    let view = View {
+        predicate: &raw(predicate),
+        predicate_type: "https://example.com/scan/v1",
+        statement_type: "https://in-toto.io/Statement/v1",
+        subject: &raw(&json!([{"name": "app", "digest": {"sha256": digest.hex()}}])),
+        signer: r#"{"kind":"keyless","issuer":"https://issuer.example","subject":"ci@acme.example","claims":{"buildTrigger":"push"}}"#,
+        asked: &Circumstances {
+            subject: &subject,
+            request: &request,
+            now: UnixTime::from_seconds(NOW),
+        },
+    };
+    check(conditions, &view)
 }
 
 fn holds(source: &str, predicate: &Value) -> Result<(), Reason> {
@@ -466,12 +496,15 @@ fn what_was_found_is_within_the_budget() {
 #[test]
 fn what_cannot_be_meant_is_refused_when_the_policy_is_read() {
     for (source, why) in [
-        ("predicat.n == 1", "there is no variable \"predicat\""),
+        (
+            "predicat.n == 1",
+            "there is no variable \"predicat\"; there are predicate, statement, signer, image, now",
+        ),
         ("predicat.s.startsWith('a')", "no variable \"predicat\""),
         ("predicat.s.matches('a')", "no variable \"predicat\""),
         ("predicate.l.all(x, y == 1)", "no variable \"y\""),
         ("predicate.l.all(x, true) && x == 1", "no variable \"x\""),
-        ("has(signer.subject)", "no variable \"signer\""),
+        ("has(signers.subject)", "no variable \"signers\""),
         ("{'a': b} == {}", "no variable \"b\""),
         ("[a] == []", "no variable \"a\""),
         (
@@ -480,7 +513,28 @@ fn what_cannot_be_meant_is_refused_when_the_policy_is_read() {
         ),
         ("now() == 1", "no function \"now\""),
         ("predicate.l.al(x, true)", "no variable \"x\""),
-        ("timestamp('2026-01-01T00:00:00Z') == 1", "\"timestamp\""),
+        ("timestamp('yesterday') < now", "an RFC 3339 time such as"),
+        ("now - now < duration('7d')", "a span of time such as 168h"),
+        (
+            "duration() < duration('1h')",
+            "duration is called as a function",
+        ),
+        ("'a'.timestamp() < now", "timestamp is called as a function"),
+        (
+            "lowerAscii('A') == 'a'",
+            "lowerAscii is called behind the dot",
+        ),
+        ("'a'.replace('a') == ''", "with 2 to 3 argument(s)"),
+        (
+            "signer.issuerr == ''",
+            "no signer.issuerr; the fields of signer are annotations",
+        ),
+        ("image['names'] == ''", "no image.names"),
+        ("has(statement.type)", "no statement.type"),
+        ("now.year == 1", "no now.year; the fields of now are none"),
+        ("now", "found one that is a time"),
+        ("now - now", "found one that is a difference"),
+        ("predicate.s.trim()", "found one that is a text"),
         ("1 + 1", "found one that is a sum"),
         ("'true'", "found one that is a text"),
         ("null", "found one that is null"),
@@ -510,6 +564,13 @@ fn every_function_that_is_offered_is_there() {
                 format!("predicate.l.{name}(x, true) == 1")
             }
             "has" => "has(predicate.x)".to_owned(),
+            "charAt" | "indexOf" | "lastIndexOf" | "split" | "substring" => {
+                format!("predicate.s.{name}('a') == predicate.x")
+            }
+            "join" | "lowerAscii" | "trim" | "upperAscii" => {
+                format!("predicate.s.{name}() == predicate.x")
+            }
+            "replace" => "predicate.s.replace('a', 'b') == predicate.x".to_owned(),
             "contains" | "endsWith" | "startsWith" | "matches" => {
                 format!("predicate.s.{name}('a')")
             }
@@ -541,4 +602,195 @@ fn expressions_are_bounded_in_size_and_depth() {
     assert_eq!(code(&chained(90), &json!({})), "condition_error");
     let all: Vec<_> = (0..60).map(|i| format!("predicate.a != {i}")).collect();
     assert_eq!(code(&all.join(" && "), &json!({"a": 99})), "true");
+}
+
+/// Each variable has what the question, the statement and its signer have.
+#[test]
+fn conditions_see_the_statement_its_signer_the_image_and_the_time() {
+    let predicate = json!({"n": 3});
+    for source in [
+        "statement.predicateType == 'https://example.com/scan/v1' && statement.predicate.n == 3",
+        "statement._type == 'https://in-toto.io/Statement/v1' && statement.subject[0].name == 'app'",
+        "statement.subject.all(s, 'sha256:' + s.digest.sha256 == image.digest)",
+        "image.registry == 'registry.example.com:5000' && image.repository == 'prod/app'",
+        "image.tag == 'v1' && image['namespace'] == 'shop' && image.size() == 5",
+        "signer.kind == 'keyless' && signer.claims.buildTrigger == 'push' && !has(signer.key)",
+        "signer.subject.endsWith('@acme.example') && signer.?issuer.hasValue()",
+        "now == timestamp('2026-12-01T13:00:00+01:00') && now > timestamp('2026-01-01T00:00:00Z')",
+        // What a comprehension calls so is its own.
+        "[1, 2].all(now, now > 0) && [{'x': 1}].all(image, image.x == 1)",
+    ] {
+        assert_eq!(
+            code(source, &predicate),
+            "true",
+            "{source}: {:?}",
+            holds(source, &predicate)
+        );
+    }
+    let told = holds("now < timestamp('2026-12-01T11:59:59Z')", &predicate).unwrap_err();
+    assert!(
+        told.message
+            .ends_with("is false: now is 2026-12-01T12:00:00Z"),
+        "{told}"
+    );
+}
+
+#[test]
+fn texts_and_times_have_the_functions_that_kubernetes_has() {
+    let predicate = json!({
+        "t": "2026-11-30T12:00:00.5Z", "d": "24h", "bad": "yesterday", "l": ["a", "b"], "s": "é-É ß",
+    });
+    for source in [
+        "'aBc'.lowerAscii() == 'abc' && 'aBc'.upperAscii() == 'ABC' && predicate.s.lowerAscii() == 'é-É ß'",
+        "' a b '.trim() == 'a b' && 'abc'.charAt(1) == 'b' && 'abc'.charAt(3) == ''",
+        "predicate.s.indexOf('É') == 2 && predicate.s.indexOf('x') == -1 && 'aba'.indexOf('a', 1) == 2",
+        "'aba'.lastIndexOf('a') == 2 && 'é'.lastIndexOf('x') == -1",
+        "'a.b.c'.split('.') == ['a', 'b', 'c'] && 'a.b.c'.split('.', 2) == ['a', 'b.c']",
+        "'éa'.split('') == ['é', 'a'] && 'a'.split('.', 0) == [] && ''.split('.') == ['']",
+        "predicate.l.join('/') == 'a/b' && ['x'].join() == 'x' && [].join('-') == ''",
+        "'aab'.replace('a', 'xy') == 'xyxyb' && 'aab'.replace('a', '', 1) == 'ab'",
+        "'ab'.replace('', '.') == '.a.b.' && 'aab'.replace('a', 'x', -1) == 'xxb'",
+        "predicate.s.substring(2) == 'É ß' && predicate.s.substring(2, 3) == 'É' && 'a'.substring(1) == ''",
+        "now - timestamp(predicate.t) < duration(predicate.d)",
+        "timestamp(predicate.t) + duration('12h') < now && now - duration('1h') < now",
+        "timestamp(timestamp(predicate.t)) == timestamp('2026-11-30T12:00:00.500Z')",
+        "duration('90m') == duration('1h30m') && duration('1h') - duration('2h') < duration('0')",
+        "duration('1h') + timestamp(predicate.t) > timestamp(predicate.t)",
+        "now != 1 && !(now == duration('1h')) && now in [timestamp('2026-12-01T12:00:00Z')]",
+    ] {
+        assert_eq!(
+            code(source, &predicate),
+            "true",
+            "{source}: {:?}",
+            holds(source, &predicate)
+        );
+    }
+    for (source, why) in [
+        (
+            "timestamp(predicate.bad) < now",
+            "a text that is read as a time is none",
+        ),
+        (
+            "duration(predicate.bad) == duration('1h')",
+            "as a span of time is none",
+        ),
+        (
+            "predicate.s.substring(9) == ''",
+            "a text has no such position as it asks for",
+        ),
+        (
+            "predicate.s.substring(2, 1) == ''",
+            "a text has no such position as it asks for",
+        ),
+        (
+            "predicate.s.charAt(-1) == ''",
+            "a text has no such position as it asks for",
+        ),
+        (
+            "predicate.l.trim() == ''",
+            "of a type that an operation does not take",
+        ),
+        (
+            "now + now > now",
+            "of a type that an operation does not take",
+        ),
+        ("now < 1", "cannot be evaluated"),
+        ("now < duration('1h')", "cannot be evaluated"),
+        ("string(now) == ''", "cannot be evaluated"),
+        ("int(now) == 1", "cannot be evaluated"),
+        (
+            "duration('1h') * 2 == duration('2h')",
+            "cannot be evaluated",
+        ),
+    ] {
+        let reason = holds(source, &predicate).unwrap_err();
+        assert_eq!(reason.code, Code::ConditionError, "{source}: {reason}");
+        assert!(reason.message.contains(why), "{source}: {reason}");
+    }
+}
+
+/// An answer holds until the first comparison with a time that moves comes out otherwise.
+#[test]
+fn answers_that_depend_on_the_time_end() {
+    let judge = |source: &str| {
+        let condition = [Condition::new(source).unwrap()];
+        let checked = checked(&condition, &json!({"t": "2026-12-01T11:00:00Z"}));
+        (
+            checked.met.is_ok(),
+            checked.until.map(|until| until.seconds() - NOW),
+        )
+    };
+    for (source, met, until) in [
+        // True until the span is over, exclusively or inclusively: the answer may end too early,
+        // never too late.
+        (
+            "now - timestamp(predicate.t) < duration('2h')",
+            true,
+            Some(3599),
+        ),
+        (
+            "now - timestamp(predicate.t) <= duration('2h')",
+            true,
+            Some(3599),
+        ),
+        ("now < timestamp('2026-12-01T12:00:00.5Z')", true, Some(0)),
+        ("now <= timestamp('2026-12-01T12:00:00Z')", true, Some(0)),
+        (
+            "timestamp(predicate.t) + duration('2h') > now",
+            true,
+            Some(3599),
+        ),
+        (
+            "timestamp(predicate.t) - now > duration('-61m')",
+            true,
+            Some(59),
+        ),
+        // False, and later true.
+        ("now > timestamp('2026-12-01T12:00:10Z')", false, Some(9)),
+        ("now == timestamp('2026-12-01T12:00:10Z')", false, Some(9)),
+        ("now in [timestamp('2026-12-01T12:00:10Z')]", false, Some(9)),
+        (
+            "{'a': now} == {'a': timestamp('2026-12-01T12:00:10Z')}",
+            false,
+            Some(9),
+        ),
+        // The first of several.
+        (
+            "now < timestamp('2026-12-01T12:00:20Z') && now < timestamp('2026-12-01T12:00:10Z')",
+            true,
+            Some(9),
+        ),
+        // For ever.
+        ("now > timestamp(predicate.t)", true, None),
+        ("now - now < duration('1h')", true, None),
+        (
+            "timestamp(predicate.t) < timestamp('2026-12-01T12:00:10Z')",
+            true,
+            None,
+        ),
+        ("true", true, None),
+    ] {
+        assert_eq!(judge(source), (met, until), "{source}");
+    }
+}
+
+/// What a text is made of may be small, and what is made of it large.
+#[test]
+fn what_functions_make_is_counted_before_it_is_made() {
+    let predicate = json!({"text": "x".repeat(1 << 20), "l": vec!["x"; 1 << 16]});
+    for source in [
+        "predicate.text.replace('', predicate.text) == ''",
+        "predicate.text.replace('x', predicate.text) == ''",
+        "predicate.l.join(predicate.text) == ''",
+        "[1, 2, 3].all(x, predicate.text.split('').size() > 0)",
+    ] {
+        assert_eq!(code(source, &predicate), "limit_exceeded", "{source}");
+    }
+    assert_eq!(
+        code(
+            "predicate.text.indexOf(predicate.text + 'y') == -1",
+            &predicate
+        ),
+        "true"
+    );
 }

@@ -109,6 +109,14 @@ impl<'v> Deserialize<'v> for Key<'v> {
     }
 }
 
+/// A map of these fields, no two of which have one name.
+pub(super) fn map<'v>(mut fields: Vec<(&'v str, Box<dyn Val + 'v>)>) -> Box<dyn Val + 'v> {
+    fields.sort_unstable_by_key(|(name, _)| *name);
+    let entries = fields.into_iter();
+    let entries = entries.map(|(name, value)| (CelString::from(name), value));
+    Box::new(Map(entries.collect()))
+}
+
 /// A list. Cheap to clone.
 #[derive(Clone, Debug)]
 struct List<'v>(Arc<[Box<dyn Val + 'v>]>);
