@@ -37,6 +37,7 @@ mod demanded;
 mod discovery;
 mod draft;
 mod dsse;
+mod facts;
 mod findings;
 mod formats;
 mod judged;

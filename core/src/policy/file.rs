@@ -323,6 +323,57 @@ attestations:
         assert!(!by_namespace(&plain));
         assert!(by_namespace(&bound));
         assert!(by_namespace(&format!("{plain}---\n{bound}")));
+        let asking = |condition: &str| {
+            by_namespace(&policy(&format!(
+                "{KEYLESS}\nattestations: [{{name: a, predicateType: \"https://example.com/x\", conditions: [{condition}]}}]"
+            )))
+        };
+        assert!(!asking("\"image.tag == 'v1'\""));
+        for condition in [
+            "image.namespace == 'prod'",
+            "image['namespace'] == 'prod'",
+            "has(image.namespace)",
+            "image.size() == 4",
+        ] {
+            assert!(asking(&format!("\"{condition}\"")), "{condition}");
+        }
+    }
+
+    /// What predicates of a type never have can never be met.
+    #[test]
+    fn facts_are_known_by_the_type_of_the_predicate() {
+        let read = |kind: &str, condition: &str| {
+            load_one(&policy(&format!(
+                "{KEYLESS}\nattestations: [{{name: a, predicateType: \"{kind}\", conditions: [\"{condition}\"]}}]"
+            )))
+        };
+        let scan = "https://cosign.sigstore.dev/attestation/vuln/v1";
+        assert!(read(scan, "facts.vulnerabilities.critical == 0").is_ok());
+        for (kind, condition, expected) in [
+            (
+                scan,
+                "facts.vulnerabilites.critical == 0",
+                "no facts.vulnerabilites",
+            ),
+            (scan, "has(facts.builder)", "there are vulnerabilities"),
+            (
+                "https://example.com/x",
+                "facts.builder == 'x'",
+                "there are no facts of predicates",
+            ),
+            (
+                "https://example.com/x",
+                "size(facts) == 0",
+                "there are no facts of predicates",
+            ),
+        ] {
+            let problems = read(kind, condition).unwrap_err();
+            let all: Vec<_> = problems.iter().map(ToString::to_string).collect();
+            assert!(
+                all.iter().any(|p| p.contains(expected)),
+                "{condition}: {all:?}"
+            );
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::crypto::PublicKey;
 use crate::digest::Digest;
+use crate::facts;
 use crate::time::Window;
 use crate::trust::StoreKind;
 
@@ -471,7 +472,12 @@ fn rule(
     }
     let conditions = match fields.take("conditions") {
         None => Some(Vec::new()),
-        Some(list) => each(&list, |item| item.checked(Condition::new)).map(NonEmpty::into_vec),
+        Some(list) => each(&list, |item| {
+            let condition = item.checked(Condition::new)?;
+            check_facts(item, &condition, predicate_type?)?;
+            Some(condition)
+        })
+        .map(NonEmpty::into_vec),
     };
     let max_age = fields.take("maxAge");
     if let (Some(field), Some(authorities), Some(from)) = (&max_age, authorities, &from) {
@@ -492,6 +498,28 @@ fn rule(
         conditions: conditions?,
         max_age: max_age?,
     })
+}
+
+/// Refuses a condition on facts that predicates of this type never have.
+fn check_facts(field: &Field<'_>, condition: &Condition, predicate_type: &str) -> Option<()> {
+    let Some(mut read) = condition.reads().facts() else {
+        return Some(());
+    };
+    let Some(known) = facts::names(predicate_type) else {
+        field.problem(format!(
+            "there are no facts of predicates of type {predicate_type}; name what is asked of \
+             `predicate`"
+        ));
+        return None;
+    };
+    if let Some(unknown) = read.find(|name| !known.contains(name)) {
+        field.problem(format!(
+            "there is no facts.{unknown} of predicates of type {predicate_type}; there are {}",
+            known.join(", ")
+        ));
+        return None;
+    }
+    Some(())
 }
 
 /// Whether anybody can vouch for when a signature was made.

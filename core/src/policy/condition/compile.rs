@@ -168,8 +168,7 @@ impl Compiler {
         Ok(())
     }
 
-    /// A field of a variable that is read as `variable["field"]`, `variable[?"field"]` or
-    /// `variable.?field`.
+    /// A field of a variable that is read as `variable["field"]`.
     fn field_by_key(&self, call: &CallExpr) -> Option<(&'static str, String)> {
         let by_key = matches!(
             call.func_name.as_str(),

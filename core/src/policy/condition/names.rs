@@ -171,6 +171,7 @@ fn no_boolean(expression: &IdedExpr) -> Option<&'static str> {
             name => texts::own(name).map(|own| own.gives),
         },
         Expr::Ident(name) if name == variables::NOW => Some("a time"),
+        Expr::Ident(name) if name == variables::FACTS => Some("a map"),
         Expr::Unspecified | Expr::Ident(_) | Expr::Select(_) | Expr::Struct(_) => None,
     }
 }

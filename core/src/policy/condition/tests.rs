@@ -25,6 +25,10 @@ fn check_after(steps: u64, conditions: &[Condition], predicate: &Value) -> Resul
 const NOW: i64 = 1_796_126_400; // 2026-12-01T12:00:00Z
 
 fn checked(conditions: &[Condition], predicate: &Value) -> Checked {
+    checked_of("https://example.com/scan/v1", conditions, predicate)
+}
+
+fn checked_of(predicate_type: &str, conditions: &[Condition], predicate: &Value) -> Checked {
     let digest = Digest::sha256(b"manifest");
     let raw = |value: &Value| serde_json::value::to_raw_value(value).unwrap();
     let subject = Subject {
@@ -38,7 +42,7 @@ fn checked(conditions: &[Condition], predicate: &Value) -> Checked {
     };
     let view = View {
         predicate: &raw(predicate),
-        predicate_type: "https://example.com/scan/v1",
+        predicate_type,
         statement_type: "https://in-toto.io/Statement/v1",
         subject: &raw(&json!([{"name": "app", "digest": {"sha256": digest.hex()}}])),
         signer: r#"{"kind":"keyless","issuer":"https://issuer.example","subject":"ci@acme.example","claims":{"buildTrigger":"push"}}"#,
@@ -498,7 +502,7 @@ fn what_cannot_be_meant_is_refused_when_the_policy_is_read() {
     for (source, why) in [
         (
             "predicat.n == 1",
-            "there is no variable \"predicat\"; there are predicate, statement, signer, image, now",
+            "there is no variable \"predicat\"; there are predicate, statement, signer, image, facts, now",
         ),
         ("predicat.s.startsWith('a')", "no variable \"predicat\""),
         ("predicat.s.matches('a')", "no variable \"predicat\""),
@@ -533,6 +537,7 @@ fn what_cannot_be_meant_is_refused_when_the_policy_is_read() {
         ("has(statement.type)", "no statement.type"),
         ("now.year == 1", "no now.year; the fields of now are none"),
         ("now", "found one that is a time"),
+        ("facts", "found one that is a map"),
         ("now - now", "found one that is a difference"),
         ("predicate.s.trim()", "found one that is a text"),
         ("1 + 1", "found one that is a sum"),
@@ -615,7 +620,7 @@ fn conditions_see_the_statement_its_signer_the_image_and_the_time() {
         "image.registry == 'registry.example.com:5000' && image.repository == 'prod/app'",
         "image.tag == 'v1' && image['namespace'] == 'shop' && image.size() == 5",
         "signer.kind == 'keyless' && signer.claims.buildTrigger == 'push' && !has(signer.key)",
-        "signer.subject.endsWith('@acme.example') && signer.?issuer.hasValue()",
+        "signer.subject.endsWith('@acme.example') && has(signer.issuer)",
         "now == timestamp('2026-12-01T13:00:00+01:00') && now > timestamp('2026-01-01T00:00:00Z')",
         // What a comprehension calls so is its own.
         "[1, 2].all(now, now > 0) && [{'x': 1}].all(image, image.x == 1)",
@@ -793,4 +798,50 @@ fn what_functions_make_is_counted_before_it_is_made() {
         ),
         "true"
     );
+}
+
+/// What a predicate lacks is no fact, and no proof.
+#[test]
+fn facts_are_those_of_the_predicate_and_no_more() {
+    let judge = |source: &str, predicate: &Value| {
+        let condition = [Condition::new(source).unwrap()];
+        let scan = "https://cosign.sigstore.dev/attestation/vuln/v1";
+        match checked_of(scan, &condition, predicate).met {
+            Ok(()) => "true",
+            Err(reason) => reason.code.as_str(),
+        }
+    };
+    let scan = |result: Value| {
+        let metadata = json!({"scanFinishedOn": "2026-12-01T11:00:00Z"});
+        json!({"scanner": {"result": result}, "metadata": metadata})
+    };
+    let good = scan(
+        json!({"SchemaVersion": 2, "Results": [{"Target": "os", "Vulnerabilities": [
+            {"VulnerabilityID": "CVE-1", "Severity": "HIGH"},
+        ]}]}),
+    );
+    for source in [
+        "facts.vulnerabilities.critical == 0 && facts.vulnerabilities.high < 2",
+        "facts.vulnerabilities.ids == ['CVE-1'] && 'CVE-1' in facts.vulnerabilities.ids",
+        "now - timestamp(facts.vulnerabilities.scannedAt) < duration('168h')",
+        "facts.vulnerabilities.critical + facts.vulnerabilities.high == 1",
+    ] {
+        assert_eq!(judge(source, &good), "true", "{source}");
+    }
+    assert_eq!(
+        judge("facts.vulnerabilities.high == 0", &good),
+        "condition_failed"
+    );
+    for malformed in [
+        scan(json!({"Results": []})),
+        json!(null),
+        json!({"critical": 0}),
+    ] {
+        let source = "facts.vulnerabilities.critical == 0";
+        assert_eq!(judge(source, &malformed), "condition_error", "{malformed}");
+        assert_eq!(
+            judge("has(facts.vulnerabilities)", &malformed),
+            "condition_failed"
+        );
+    }
 }

@@ -117,6 +117,28 @@ pub(super) fn map<'v>(mut fields: Vec<(&'v str, Box<dyn Val + 'v>)>) -> Box<dyn 
     Box::new(Map(entries.collect()))
 }
 
+/// A small value of ours, whose whole numbers are `int`.
+pub(super) fn owned<'v>(value: &serde_json::Value) -> Box<dyn Val + 'v> {
+    match value {
+        serde_json::Value::Null => Box::new(CelNull),
+        serde_json::Value::Bool(value) => Box::new(CelBool::from(*value)),
+        serde_json::Value::Number(number) => match number.as_i64() {
+            Some(number) => Box::new(CelInt::from(number)),
+            None => Box::new(CelDouble::from(number.as_f64().unwrap_or(f64::NAN))),
+        },
+        serde_json::Value::String(text) => Box::new(CelString::from(text.clone())),
+        serde_json::Value::Array(items) => Box::new(List(items.iter().map(owned).collect())),
+        serde_json::Value::Object(fields) => {
+            let fields = fields.iter();
+            let mut entries: Vec<Entry<'v>> = fields
+                .map(|(name, value)| (CelString::from(name.clone()), owned(value)))
+                .collect();
+            entries.sort_unstable_by(|(a, _), (b, _)| a.inner().cmp(b.inner()));
+            Box::new(Map(entries.into()))
+        }
+    }
+}
+
 /// A list. Cheap to clone.
 #[derive(Clone, Debug)]
 struct List<'v>(Arc<[Box<dyn Val + 'v>]>);

@@ -15,6 +15,7 @@ use super::moments::Moment;
 use super::values::{self, Read};
 use crate::digest::Digest;
 use crate::evidence::{Request, Subject};
+use crate::facts;
 use crate::json;
 use crate::time::UnixTime;
 
@@ -26,11 +27,13 @@ pub(super) const STATEMENT: &str = "statement";
 pub(super) const SIGNER: &str = "signer";
 /// What was asked about.
 pub(super) const IMAGE: &str = "image";
+/// What the predicate says, in words that are the same for all types.
+pub(super) const FACTS: &str = "facts";
 /// The time of the judgement.
 pub(super) const NOW: &str = "now";
 
 /// Every variable, and the fields that it may have; none where anything may be one.
-const ALL: [(&str, Option<&[&str]>); 5] = [
+const ALL: [(&str, Option<&[&str]>); 6] = [
     (PREDICATE, None),
     (
         STATEMENT,
@@ -56,6 +59,8 @@ const ALL: [(&str, Option<&[&str]>); 5] = [
         IMAGE,
         Some(&["digest", NAMESPACE, "registry", "repository", "tag"]),
     ),
+    // Which there are depends on the type of the predicate.
+    (FACTS, None),
     (NOW, Some(&[])),
 ];
 
@@ -136,6 +141,12 @@ impl Reads {
         image.is_some_and(|image| image.whole || image.named.contains(NAMESPACE))
     }
 
+    /// The fields of `facts` that are read by name, if `facts` is.
+    pub(crate) fn facts(&self) -> Option<impl Iterator<Item = &str>> {
+        let facts = self.0.get(FACTS)?;
+        Some(facts.named.iter().map(String::as_str))
+    }
+
     /// Whether the answer may depend on who signed.
     pub(crate) fn signer(&self) -> bool {
         self.names(SIGNER)
@@ -198,6 +209,12 @@ impl<'a> View<'a> {
         }
         if reads.names(IMAGE) {
             context.add_variable_as_val(IMAGE, self.asked.image());
+        }
+        if reads.names(FACTS) {
+            pay(meter, self.predicate.get())?;
+            if let Some(facts) = facts::of(self.predicate_type, self.predicate) {
+                context.add_variable_as_val(FACTS, values::owned(&facts));
+            }
         }
         if reads.names(NOW) {
             let now = Moment::now(self.asked.now, meter);

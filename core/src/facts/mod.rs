@@ -1,0 +1,159 @@
+//! What predicates of well-known types say, in a few words that are the same for all of them.
+//!
+//! A fact is there only if the predicate spells it as its type says. What is absent, of another kind
+//! or unknown makes the fact absent, never zero or empty: a scan that cannot be read does not say
+//! that there is nothing. Facts are what the signer says; whether he may be believed is the policy's
+//! question (`from`).
+
+mod bom;
+mod provenance;
+mod results;
+mod vulnerabilities;
+
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use crate::json;
+
+/// A type of predicates that has facts.
+struct Family {
+    /// The types, letter by letter.
+    types: &'static [&'static str],
+    /// What begins like this and goes on with a version is of it, too.
+    versioned: Option<&'static str>,
+    /// The facts that there may be.
+    facts: &'static [&'static str],
+    read: fn(Part<'_>) -> Facts,
+}
+
+/// Facts by their names.
+type Facts = Map<String, Value>;
+
+const FAMILIES: [Family; 7] = [
+    Family {
+        types: &["https://slsa.dev/provenance/v1"],
+        versioned: None,
+        facts: &["buildType", "builder", "source", "workflow"],
+        read: provenance::v1,
+    },
+    Family {
+        types: &["https://slsa.dev/provenance/v0.2"],
+        versioned: None,
+        facts: &["buildType", "builder", "source", "workflow"],
+        read: provenance::v0_2,
+    },
+    Family {
+        types: &["https://slsa.dev/verification_summary/v1"],
+        versioned: None,
+        facts: &["result", "verifiedLevels", "verifier"],
+        read: results::verification_summary,
+    },
+    Family {
+        types: &["https://in-toto.io/attestation/test-result/v0.1"],
+        versioned: None,
+        facts: &["result"],
+        read: results::test_result,
+    },
+    Family {
+        types: &["https://cosign.sigstore.dev/attestation/vuln/v1"],
+        versioned: None,
+        facts: &["vulnerabilities"],
+        read: vulnerabilities::cosign,
+    },
+    Family {
+        types: &["https://spdx.dev/Document"],
+        versioned: Some("https://spdx.dev/Document/v2."),
+        facts: &["licenses", "packages"],
+        read: bom::spdx,
+    },
+    Family {
+        types: &["https://cyclonedx.org/bom"],
+        versioned: Some("https://cyclonedx.org/bom/v1."),
+        facts: &["licenses", "packages"],
+        read: bom::cyclonedx,
+    },
+];
+
+fn family(predicate_type: &str) -> Option<&'static Family> {
+    FAMILIES.iter().find(|family| {
+        let versioned = family.versioned;
+        family.types.contains(&predicate_type)
+            || versioned.is_some_and(|start| predicate_type.starts_with(start))
+    })
+}
+
+/// The facts that predicates of this type may have; none if it has none.
+pub(crate) fn names(predicate_type: &str) -> Option<&'static [&'static str]> {
+    family(predicate_type).map(|family| family.facts)
+}
+
+/// The facts of a predicate, which is a part of a document that was checked.
+pub(crate) fn of(predicate_type: &str, predicate: &RawValue) -> Option<Value> {
+    let family = family(predicate_type)?;
+    Some(Value::Object((family.read)(Part(Some(predicate)))))
+}
+
+/// A part of a predicate, or nothing.
+#[derive(Clone, Copy)]
+struct Part<'a>(Option<&'a RawValue>);
+
+/// The fields of an object.
+type Fields<'a> = BTreeMap<String, &'a RawValue>;
+
+impl<'a> Part<'a> {
+    /// Its fields, if it is an object.
+    fn fields(self) -> Option<Fields<'a>> {
+        json::read_part(self.0?).ok()
+    }
+
+    /// One of its fields.
+    fn field(self, name: &str) -> Self {
+        Self(self.fields().and_then(|fields| fields.get(name).copied()))
+    }
+
+    /// The field that a path leads to.
+    fn at<const N: usize>(self, path: [&str; N]) -> Self {
+        path.into_iter().fold(self, Self::field)
+    }
+
+    /// Its items, if it is a list.
+    fn items(self) -> Option<Vec<Self>> {
+        let items: Vec<&RawValue> = json::read_part(self.0?).ok()?;
+        Some(items.into_iter().map(|item| Self(Some(item))).collect())
+    }
+
+    /// A text that is not empty.
+    fn text(self) -> Option<String> {
+        let text: String = json::read_part(self.0?).ok()?;
+        (!text.is_empty()).then_some(text)
+    }
+
+    fn is_there(self) -> bool {
+        self.0.is_some()
+    }
+}
+
+/// The field of a part that was read into its fields.
+fn part<'a>(fields: &Fields<'a>, name: &str) -> Part<'a> {
+    Part(fields.get(name).copied())
+}
+
+/// An object of those fields that are there.
+fn object<const N: usize>(fields: [(&str, Option<Value>); N]) -> Facts {
+    let there = fields.into_iter();
+    there
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect()
+}
+
+/// The same, as a fact; none without fields.
+fn fact<const N: usize>(fields: [(&str, Option<String>); N]) -> Option<Value> {
+    let fields = object(fields.map(|(name, text)| (name, text.map(Value::from))));
+    (!fields.is_empty()).then_some(Value::Object(fields))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
