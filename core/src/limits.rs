@@ -78,6 +78,9 @@ pub(crate) const LOG_ENTRIES: usize = 32;
 /// Signed timestamps of one bundle (CVE-2024-45395).
 pub(crate) const TIMESTAMPS: usize = 32;
 
+/// Subject alternative names of a certificate that names no OIDC issuer.
+pub(crate) const SUBJECT_NAMES: usize = 16;
+
 /// Hashes of one inclusion proof: the depth of a tree of 2^64 entries.
 pub(crate) const PROOF_HASHES: usize = 64;
 

@@ -87,8 +87,8 @@ impl Met {
 enum Mark<'a> {
     /// The key that signed (fingerprint of its SubjectPublicKeyInfo).
     Key(&'a str),
-    /// Whom a Sigstore certificate names: issuer and subject. Its key is new each time.
-    Identity(&'a str, &'a str),
+    /// Whom a Sigstore certificate names: issuer, if it names one, and subject. Its key is new each time.
+    Identity(Option<&'a str>, &'a str),
 }
 
 /// The marks of a signer: at least one, and all of them his.
@@ -96,11 +96,10 @@ fn marks(signer: &Signer) -> impl Iterator<Item = Mark<'_>> {
     let key = signer.key_fingerprint.as_deref();
     // Of a managed key, the fingerprint is that of the key.
     let key = key.or(signer.fingerprint.as_deref()).map(Mark::Key);
-    let identity = match (&signer.issuer, &signer.subject) {
-        (Some(issuer), Some(subject)) => Some(Mark::Identity(issuer, subject)),
-        _ => None,
-    };
-    key.into_iter().chain(identity)
+    let names = signer.subject.iter().chain(&signer.other_subjects);
+    let issuer = signer.issuer.as_deref();
+    key.into_iter()
+        .chain(names.map(move |name| Mark::Identity(issuer, name)))
 }
 
 /// To how many of the authorities a signer can be assigned that no other of them has.
@@ -187,6 +186,7 @@ mod tests {
             subject: identity.map(|(_, subject)| subject.to_owned()),
             subject_type: None,
             claims: BTreeMap::new(),
+            other_subjects: Vec::new(),
             x509_subject: None,
             annotations: BTreeMap::new(),
             times: Vec::new(),
@@ -243,6 +243,30 @@ mod tests {
                     .collect();
                 assert_eq!(keys(&backwards), expected, "{backwards:?}");
             }
+        }
+    }
+
+    /// Two names of one certificate do not make two signers, whatever keys there are.
+    #[test]
+    fn all_names_of_a_certificate_are_one_signer_rt_5() {
+        let named = |key: &str, subject: &str, other: &[&str]| Signer {
+            subject: Some(subject.to_owned()),
+            other_subjects: other.iter().map(|name| (*name).to_owned()).collect(),
+            ..signer(Some(key), None)
+        };
+        for (one, other, expected) in [
+            (named("a", "x", &["y"]), named("b", "y", &["x"]), 1),
+            (named("a", "x", &["y"]), named("b", "z", &["y"]), 1),
+            (named("a", "x", &["y"]), named("b", "z", &[]), 2),
+            // The same text, of an issuer's.
+            (
+                named("a", "x", &[]),
+                signer(Some("b"), Some(("issuer", "x"))),
+                2,
+            ),
+        ] {
+            let signers = [[&one], [&other]];
+            assert_eq!(distinct_signers(signers), expected, "{one:?} {other:?}");
         }
     }
 

@@ -256,9 +256,12 @@ pub struct Signer {
     /// The certificate's subject alternative name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
-    /// What kind of name the subject is: `email`, `uri` or `other_name`.
+    /// What kind of name the subject is: `dns`, `email`, `uri` or `other_name`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject_type: Option<SubjectType>,
+    /// The other names in a certificate without an OIDC issuer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_subjects: Vec<String>,
     /// Every Fulcio claim, by its name in lower camel case.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub claims: BTreeMap<String, String>,
@@ -535,7 +538,12 @@ mod tests {
         for source in TimeSource::ALL {
             assert_eq!(serde_json::to_value(source).unwrap(), source.as_str());
         }
-        let kinds = [SubjectType::Email, SubjectType::OtherName, SubjectType::Uri];
+        let kinds = [
+            SubjectType::Dns,
+            SubjectType::Email,
+            SubjectType::OtherName,
+            SubjectType::Uri,
+        ];
         for kind in kinds {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
         }

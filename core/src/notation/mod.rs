@@ -290,6 +290,7 @@ fn signer(
         issuer: None,
         subject: None,
         subject_type: None,
+        other_subjects: Vec::new(),
         claims: Default::default(),
         x509_subject: Some(leaf.subject()),
         annotations: bound.annotations().clone(),

@@ -1,6 +1,7 @@
 //! Who is trusted to sign, and how that is recognised.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -147,9 +148,10 @@ pub struct KeylessAuthority {
 /// One identity: all of its parts must hold for the same certificate.
 #[derive(Clone, Debug)]
 pub struct Identity {
-    /// The OIDC issuer.
-    pub issuer: Matcher,
-    /// The subject alternative name.
+    /// Who told the certificate authority that it is this subject.
+    pub issuer: TrustedIssuer,
+    /// The subject alternative name. Of several, which only a certificate without an OIDC issuer may
+    /// have, any one: the certificate authority vouches for all of them.
     pub subject: Matcher,
     /// What kind of name it must be; without, it may be any.
     pub subject_type: Option<SubjectType>,
@@ -157,10 +159,41 @@ pub struct Identity {
     pub claims: BTreeMap<String, Matcher>,
 }
 
+/// Who told a certificate authority whom its certificate is for.
+#[derive(Clone, Debug)]
+pub enum TrustedIssuer {
+    /// An OIDC issuer, which the certificate names (Fulcio, `docs/oid-info.md`).
+    Oidc(Matcher),
+    /// The certificate must name none: its authority alone says whom it is for.
+    Nobody,
+}
+
+impl TrustedIssuer {
+    /// Whether a certificate names such an issuer, or none where that is meant.
+    pub(crate) fn matches(&self, found: Option<&str>) -> bool {
+        match (self, found) {
+            (Self::Oidc(issuer), Some(found)) => issuer.matches(found),
+            (Self::Nobody, None) => true,
+            (Self::Oidc(_), None) | (Self::Nobody, Some(_)) => false,
+        }
+    }
+}
+
+impl fmt::Display for TrustedIssuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Oidc(issuer) => issuer.fmt(f),
+            Self::Nobody => f.write_str("no OIDC issuer"),
+        }
+    }
+}
+
 /// The kind of the name that a certificate gives its subject (RFC 5280 section 4.2.1.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SubjectType {
+    /// `dNSName`: a host, which only certificates without an OIDC issuer name.
+    Dns,
     /// `rfc822Name`: an email address, of a person mostly.
     Email,
     /// `otherName` with Fulcio's OID: a plain user name.
@@ -173,6 +206,7 @@ impl SubjectType {
     /// The stable spelling, in policies and verdicts.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Dns => "dns",
             Self::Email => "email",
             Self::Uri => "uri",
             Self::OtherName => "other_name",

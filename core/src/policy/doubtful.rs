@@ -5,7 +5,7 @@
 
 use super::expression;
 use super::reader::Field;
-use super::{Identity, Matcher, Pattern, SubjectType};
+use super::{Identity, Matcher, Pattern, SubjectType, TrustedIssuer};
 
 /// Issuers that whoever likes may have an account with, and a stranger there.
 const PUBLIC: [(&str, &str); 6] = [
@@ -76,14 +76,16 @@ pub(super) fn pattern(field: &Field<'_>) -> Option<Pattern> {
 }
 
 /// Looks at an identity, and at where its issuer and subject stand.
-pub(super) fn check(identity: &Identity, issuer: &Stated<'_>, subject: &Stated<'_>) {
-    check_issuer(issuer);
-    check_subject(subject, identity);
-    if issuer.matcher.matches("https://some-issuer.invalid") {
-        issuer
-            .field
-            .warning("every issuer matches, whoever runs it; name the one that is meant");
+pub(super) fn check(identity: &Identity, issuer: Option<&Stated<'_>>, subject: &Stated<'_>) {
+    if let Some(issuer) = issuer {
+        check_issuer(issuer);
+        if issuer.matcher.matches("https://some-issuer.invalid") {
+            issuer
+                .field
+                .warning("every issuer matches, whoever runs it; name the one that is meant");
+        }
     }
+    check_subject(subject, identity);
     if identity
         .claims
         .iter()
@@ -166,7 +168,7 @@ fn check_subject(subject: &Stated<'_>, identity: &Identity) {
     let field = &subject.field;
     match &subject.matcher {
         Matcher::Exact(text) if text.contains('*') => field.warning(STAR),
-        Matcher::Exact(text) if matches!(&identity.issuer, Matcher::Exact(i) if i == GITHUB) => {
+        Matcher::Exact(text) if is_github(&identity.issuer) => {
             if !text.contains("/.github/workflows/") || !text.contains('@') {
                 field.warning(
                     "GitHub's certificates name a workflow and its ref, as \
@@ -179,8 +181,9 @@ fn check_subject(subject: &Stated<'_>, identity: &Identity) {
         Matcher::Pattern(pattern) => {
             let begins = expression::beginnings(&expression::plain_dots(pattern.source()).1);
             let no_name = |begin: &expression::Beginning| !may_begin_a_name(begin);
-            let is_user = identity.subject_type == Some(SubjectType::OtherName);
-            if !is_user && begins.is_some_and(|all| all.iter().all(no_name)) {
+            let any_text = matches!(identity.issuer, TrustedIssuer::Nobody)
+                || identity.subject_type == Some(SubjectType::OtherName);
+            if !any_text && begins.is_some_and(|all| all.iter().all(no_name)) {
                 field.warning(
                     "the expression must match the whole subject, and nothing that it matches \
                      begins as a URI or an email address does; for \"anywhere\" write `.*` before \
@@ -189,6 +192,10 @@ fn check_subject(subject: &Stated<'_>, identity: &Identity) {
             }
         }
     }
+}
+
+fn is_github(issuer: &TrustedIssuer) -> bool {
+    matches!(issuer, TrustedIssuer::Oidc(Matcher::Exact(issuer)) if issuer == GITHUB)
 }
 
 /// Whether a URI or an email address may begin like this.
@@ -211,7 +218,7 @@ fn tells_who(name: &str, value: &Matcher) -> bool {
 /// A public issuer and a stranger there who has this identity.
 fn stranger(identity: &Identity) -> Option<(&'static str, &'static str)> {
     let is_taken = |(issuer, subject): &&(&str, &str)| {
-        identity.issuer.matches(issuer) && identity.subject.matches(subject)
+        identity.issuer.matches(Some(issuer)) && identity.subject.matches(subject)
     };
     PUBLIC.iter().find(is_taken).copied()
 }

@@ -431,8 +431,12 @@ require: {atLeast: {count: 3}}",
             ),
             (&KEYLESS.replace("acme/.+", "acme/("), "regex"),
             (
-                &KEYLESS.replace("subjectType: uri", "subjectType: dns"),
+                &KEYLESS.replace("subjectType: uri", "subjectType: host"),
                 "other_name",
+            ),
+            (
+                &KEYLESS.replace("subjectType: uri", "subjectType: dns"),
+                "no certificate with an OIDC issuer names a host",
             ),
             (
                 &KEYLESS.replace("runnerEnvironment", "runnerEnv"),

@@ -5,13 +5,16 @@ use std::collections::BTreeMap;
 use super::claims::claim_names;
 use super::doubtful::{self, Stated};
 use super::reader::{Field, Fields, each, flip};
-use super::{Identity, KeylessAuthority, Matcher, SubjectType};
+use super::{Identity, KeylessAuthority, Matcher, SubjectType, TrustedIssuer};
 
 /// The trust root of a keyless authority that names none.
 const DEFAULT_TRUST_ROOT: &str = "public-good";
 
 /// The trust root of GitHub's own instance, which has timestamps in place of logs.
 const WITHOUT_LOGS: &str = "github";
+
+/// The trust roots whose certificate authorities ask an OIDC issuer for every certificate.
+const ALWAYS_OIDC: [&str; 2] = [DEFAULT_TRUST_ROOT, "staging"];
 
 /// The authority of a `keyless` field.
 pub(super) fn read_keyless(field: &Field<'_>) -> Option<KeylessAuthority> {
@@ -22,7 +25,7 @@ pub(super) fn read_keyless(field: &Field<'_>) -> Option<KeylessAuthority> {
     };
     let identities = fields
         .need("identities")
-        .and_then(|list| each(&list, identity));
+        .and_then(|list| each(&list, |item| identity(item, trust_root)));
     let (logs, timestamps) = match trust_root {
         Some(WITHOUT_LOGS) => (0, 1),
         _ => (1, 0),
@@ -57,14 +60,27 @@ pub(super) fn threshold(field: Option<Field<'_>>, default: usize) -> Option<usiz
     threshold
 }
 
-fn identity(field: &Field<'_>) -> Option<Identity> {
+fn identity(field: &Field<'_>, trust_root: Option<&str>) -> Option<Identity> {
     let mut fields = field.fields()?;
-    let issuer = matcher(&mut fields, "issuer", "issuerRegExp");
+    let nobody = fields.take("withoutIssuer");
+    let issuer = match &nobody {
+        None => matcher(&mut fields, "issuer", "issuerRegExp").map(Some),
+        Some(field) => without_issuer(field, &mut fields, trust_root).map(|()| None),
+    };
     let subject = matcher(&mut fields, "subject", "subjectRegExp");
-    let kinds = [SubjectType::Email, SubjectType::Uri, SubjectType::OtherName];
-    let kind = fields
-        .take("subjectType")
-        .map(|kind| kind.one_of(&kinds.map(|kind| (kind.as_str(), kind))));
+    let kinds = [
+        SubjectType::Email,
+        SubjectType::Uri,
+        SubjectType::OtherName,
+        SubjectType::Dns,
+    ];
+    let kind = fields.take("subjectType").map(|field| {
+        let kind = field.one_of(&kinds.map(|kind| (kind.as_str(), kind)))?;
+        if kind == SubjectType::Dns && nobody.is_none() {
+            field.problem("no certificate with an OIDC issuer names a host");
+        }
+        Some(kind)
+    });
     let mut claims = BTreeMap::new();
     let mut fine = true;
     for (name, exact) in [("claims", true), ("claimsRegExp", false)] {
@@ -97,6 +113,7 @@ fn identity(field: &Field<'_>) -> Option<Identity> {
     fields.finish(&[
         "issuer",
         "issuerRegExp",
+        "withoutIssuer",
         "subject",
         "subjectRegExp",
         "subjectType",
@@ -106,13 +123,38 @@ fn identity(field: &Field<'_>) -> Option<Identity> {
     fine.then_some(())?;
     let (issuer, subject) = (issuer?, subject?);
     let identity = Identity {
-        issuer: issuer.matcher.clone(),
+        issuer: match &issuer {
+            Some(issuer) => TrustedIssuer::Oidc(issuer.matcher.clone()),
+            None => TrustedIssuer::Nobody,
+        },
         subject: subject.matcher.clone(),
         subject_type: flip(kind)?,
         claims,
     };
-    doubtful::check(&identity, &issuer, &subject);
+    doubtful::check(&identity, issuer.as_ref(), &subject);
     Some(identity)
+}
+
+/// That certificates must name no issuer.
+fn without_issuer(
+    field: &Field<'_>,
+    fields: &mut Fields<'_>,
+    trust_root: Option<&str>,
+) -> Option<()> {
+    for name in ["issuer", "issuerRegExp"] {
+        if let Some(other) = fields.take(name) {
+            other.problem("expected either an issuer or withoutIssuer, found both");
+            return None;
+        }
+    }
+    if trust_root.is_some_and(|root| ALWAYS_OIDC.contains(&root)) {
+        field.problem(
+            "no certificate can pass: those of this trust root always name an OIDC issuer; name it as \
+             issuer",
+        );
+        return None;
+    }
+    field.one_of(&[("true", ())])
 }
 
 fn matcher<'a>(fields: &mut Fields<'a>, exact: &str, pattern: &str) -> Option<Stated<'a>> {

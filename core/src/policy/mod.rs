@@ -39,7 +39,7 @@ use crate::trust::{SigstoreRoot, TrustMaterial, TrustNames};
 
 pub use authority::{
     Authority, AuthorityKind, Identity, KeyAuthority, KeyWitnesses, KeylessAuthority,
-    NotationAuthority, StaticAction, SubjectType, TrustedKey,
+    NotationAuthority, StaticAction, SubjectType, TrustedIssuer, TrustedKey,
 };
 pub(crate) use claims::CLAIMS;
 pub use condition::Condition;

@@ -6,6 +6,7 @@ use super::reader::{Field, each};
 use super::yaml::Kind;
 use super::{
     Authority, AuthorityKind, Group, Matcher, Member, NonEmpty, Offer, PolicyError, Require,
+    TrustedIssuer,
 };
 
 /// What a `require` field takes.
@@ -147,7 +148,7 @@ fn offers(authorities: &[Authority], named: usize) -> Vec<Offer> {
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Mark {
     Key(String),
-    Identity(String, String),
+    Identity(Option<String>, String),
     Any(usize, usize),
 }
 
@@ -163,8 +164,11 @@ fn marks(authority: &AuthorityKind) -> Option<BTreeSet<Mark>> {
                 .identities
                 .iter()
                 .map(|one| match (&one.issuer, &one.subject) {
-                    (Matcher::Exact(issuer), Matcher::Exact(subject)) => {
-                        Some(Mark::Identity(issuer.clone(), subject.clone()))
+                    (TrustedIssuer::Oidc(Matcher::Exact(issuer)), Matcher::Exact(subject)) => {
+                        Some(Mark::Identity(Some(issuer.clone()), subject.clone()))
+                    }
+                    (TrustedIssuer::Nobody, Matcher::Exact(subject)) => {
+                        Some(Mark::Identity(None, subject.clone()))
                     }
                     _ => None,
                 });

@@ -74,6 +74,7 @@ fn verify(
         subject: None,
         subject_type: None,
         claims: Default::default(),
+        other_subjects: Vec::new(),
         x509_subject: None,
         annotations: bound.annotations().clone(),
         times: witnessed.times().iter().cloned().collect(),

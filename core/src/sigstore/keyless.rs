@@ -55,7 +55,7 @@ fn verify(
 ) -> Result<Verified, Reason> {
     // (1) the identity
     let identity = identity_of(leaf, others, root)?;
-    identity.matches_any(&authority.identities)?;
+    let name = identity.matches_any(&authority.identities)?;
     check_issued(leaf, others, root)?;
     // (2) the signature
     let (signed, key) = signed_by(entity, leaf, case)?;
@@ -93,10 +93,11 @@ fn verify(
         key: None,
         fingerprint: Some(leaf.fingerprint().hex()),
         key_fingerprint: Some(key),
-        issuer: Some(identity.issuer),
-        subject: Some(identity.subject),
-        subject_type: Some(identity.subject_type),
-        claims: identity.claims,
+        issuer: identity.issuer.clone(),
+        subject: Some(name.text.clone()),
+        subject_type: Some(name.kind),
+        other_subjects: identity.other_names(name),
+        claims: identity.claims.clone(),
         x509_subject: None,
         annotations: bound.annotations().clone(),
         times: witnessed.times().iter().cloned().collect(),

@@ -170,7 +170,7 @@ fn signer_lines(signer: &Signer) -> Vec<String> {
         SignerKind::Keyless => format!(
             "{} by {}",
             signer.subject.as_deref().unwrap_or("?"),
-            signer.issuer.as_deref().unwrap_or("?")
+            signer.issuer.as_deref().unwrap_or("no OIDC issuer")
         ),
         SignerKind::Notation => signer.x509_subject.clone().unwrap_or_default(),
     };

@@ -326,6 +326,17 @@ fn rows(world: &World) -> Vec<Row> {
         Row {
             base: "keyless",
             changes: vec![
+                ("/authorities/0/keyless/identities/0/issuer", Value::Null),
+                (
+                    "/authorities/0/keyless/identities/0/withoutIssuer",
+                    json!(true),
+                ),
+            ],
+            code: "issuer_mismatch",
+        },
+        Row {
+            base: "keyless",
+            changes: vec![
                 ("/authorities/0/keyless/identities/0/subject", Value::Null),
                 (
                     "/authorities/0/keyless/identities/0/subjectRegExp",

@@ -278,7 +278,7 @@ fn certificates_that_break_their_profile_are_refused_atk_24_tob_105() {
                 extensions: vec![],
                 ..leaf()
             },
-            "certificate_malformed",
+            "issuer_mismatch",
         ),
     ];
     for (name, description, code) in cases {
@@ -458,6 +458,82 @@ fn kinds_of_names_are_told_apart_atk_23() {
                 false => bench.refuses(&signed, "identity_mismatch"),
             }
         }
+    }
+}
+
+/// GitHub's for its releases, and those of a certificate authority of one's own.
+#[test]
+fn a_certificate_without_an_issuer_counts_where_that_is_meant_and_nowhere_else() {
+    let mut bench = Bench::new();
+    let plain = Description {
+        extensions: vec![],
+        names: vec![
+            San::PrincipalName("a@acme.example".to_owned()),
+            San::Dns("build.acme.example".to_owned()),
+            San::Email("release@acme.example".to_owned()),
+        ],
+        ..bench.sigstore.leaf()
+    };
+    let by_plain = bench.by_leaf(&plain);
+    let trusting = |subject: &str, kind: Option<SubjectType>| {
+        let mut identity = json!({"withoutIssuer": true, "subject": subject});
+        if let Some(kind) = kind {
+            identity["subjectType"] = kind.as_str().into();
+        }
+        keyless(&[identity], USUAL)
+    };
+    for (subject, kind, other) in [
+        (
+            "release@acme.example",
+            SubjectType::Email,
+            "build.acme.example",
+        ),
+        (
+            "build.acme.example",
+            SubjectType::Dns,
+            "release@acme.example",
+        ),
+    ] {
+        bench.authority = trusting(subject, Some(kind));
+        let signer = bench.passes(&by_plain);
+        assert_eq!(signer.issuer, None);
+        assert_eq!(signer.subject.as_deref(), Some(subject));
+        assert_eq!(signer.subject_type, Some(kind));
+        assert_eq!(signer.other_subjects, [other]);
+        // One that does name an issuer is another's.
+        bench.refuses(&bench.v1(), "issuer_mismatch");
+    }
+    for (subject, kind) in [
+        // Of a kind that policies do not know.
+        ("a@acme.example", None),
+        ("release@acme.example", Some(SubjectType::Dns)),
+        ("release@acme", None),
+    ] {
+        bench.authority = trusting(subject, kind);
+        bench.refuses(&by_plain, "identity_mismatch");
+    }
+    bench.authority = keyless(
+        &[json!({"issuerRegExp": ".*", "subject": "release@acme.example"})],
+        USUAL,
+    );
+    bench.refuses(&by_plain, "issuer_mismatch");
+    bench.authority = trusting("release@acme.example", None);
+    let with = |names: Vec<San>| {
+        bench.by_leaf(&Description {
+            names,
+            ..plain.clone()
+        })
+    };
+    let many = (0..17).map(|n| San::Dns(format!("{n}.acme.example")));
+    for (names, code) in [
+        (vec![], "certificate_profile"),
+        (
+            vec![San::PrincipalName("release@acme.example".to_owned())],
+            "certificate_profile",
+        ),
+        (many.collect(), "limit_exceeded"),
+    ] {
+        bench.refuses(&with(names), code);
     }
 }
 

@@ -59,6 +59,21 @@ fn identities_that_no_certificate_has_are_errors() {
             "expected the URL of an issuer",
         ),
         (
+            json!({"withoutIssuer": true, "subject": "release@acme.example"}),
+            "withoutIssuer",
+            "those of this trust root always name an OIDC issuer",
+        ),
+        (
+            json!({"withoutIssuer": false, "subject": "release@acme.example"}),
+            "withoutIssuer",
+            "always name an OIDC issuer",
+        ),
+        (
+            json!({"withoutIssuer": true, "issuer": GITHUB, "subject": WORKFLOW}),
+            "issuer",
+            "expected either an issuer or withoutIssuer",
+        ),
+        (
             json!({"issuerRegExp": r"token\.actions\.githubusercontent\.com", "subject": WORKFLOW}),
             "issuerRegExp",
             "begins with https://",

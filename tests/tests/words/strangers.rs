@@ -74,12 +74,11 @@ impl Scene {
 
 /// Certificates as a company's own authority makes them: without an OIDC issuer, with several
 /// names, or none.
-fn odd_leaves(of: &Sigstore) -> Vec<(Description, &'static str)> {
-    let bare = || {
-        let mut leaf = of.leaf();
-        leaf.extensions.clear();
-        leaf
-    };
+fn odd_leaves(of: &Sigstore) -> Vec<(Description, Outcome, &'static str)> {
+    let mut bare = of.leaf();
+    bare.extensions.clear();
+    let mut unreadable = of.leaf();
+    unreadable.extensions[0].2 = vec![0xff];
     let mut two_names = of.leaf();
     two_names
         .names
@@ -87,28 +86,30 @@ fn odd_leaves(of: &Sigstore) -> Vec<(Description, &'static str)> {
     let mut nameless = of.leaf();
     nameless.names.clear();
     vec![
-        (bare(), "certificate_malformed"),
-        (two_names, "certificate_profile"),
-        (nameless, "certificate_profile"),
+        (two_names, Outcome::Invalid, "certificate_profile"),
+        (nameless, Outcome::Invalid, "certificate_profile"),
+        (unreadable, Outcome::Invalid, "certificate_malformed"),
+        // It can be read, and is nobody whom the policy names.
+        (bare, Outcome::Untrusted, "issuer_mismatch"),
     ]
 }
 
 #[test]
 fn a_strangers_certificate_is_judged_by_its_chain_before_anything_is_read_from_it() {
     let scene = Scene::new();
-    for (leaf, code) in odd_leaves(&scene.theirs) {
+    for (leaf, outcome, code) in odd_leaves(&scene.theirs) {
         let pack = scene.signed(&scene.theirs, &leaf);
         scene.refused(&pack, Outcome::Untrusted, "certificate_untrusted");
         // By our own authority, such a certificate is a finding.
         let pack = scene.signed(&scene.ours, &leaf);
-        scene.refused(&pack, Outcome::Invalid, code);
+        scene.refused(&pack, outcome, code);
     }
     // Whoever it names: nobody vouches for that.
     let pack = scene.signed(&scene.theirs, &scene.theirs.leaf());
     scene.refused(&pack, Outcome::Untrusted, "certificate_untrusted");
     // Beside a good one it is nothing.
     let good = scene.signed(&scene.ours, &scene.ours.leaf());
-    let (leaf, _) = odd_leaves(&scene.theirs).remove(0);
+    let (leaf, ..) = odd_leaves(&scene.theirs).remove(0);
     let holder = scene.theirs.issue(&leaf, KeyKind::P256);
     let layer = scene.theirs.cosign_layer(&holder, &scene.payload());
     assert!(scene.judge(&good.with_cosign(&[layer])).verified);
@@ -118,14 +119,19 @@ fn a_strangers_certificate_is_judged_by_its_chain_before_anything_is_read_from_i
 #[test]
 fn a_certificate_that_only_names_our_authority_is_untrusted() {
     let scene = Scene::new();
-    for (leaf, _) in odd_leaves(&scene.theirs) {
+    for (leaf, outcome, code) in odd_leaves(&scene.theirs) {
         let key = Key::new(KeyKind::P256, "forger");
         let forger = Key::new(KeyKind::P384, "forged intermediate");
         let tbs = leaf.tbs(&key, scene.ours.intermediate.name(), &forger);
         let holder = leaf.signed(key, &tbs, &forger);
         let layer = scene.ours.cosign_layer(&holder, &scene.payload());
         let pack = scene.image.clone().with_cosign(&[layer]);
-        scene.refused(&pack, Outcome::Untrusted, "certificate_untrusted");
+        // Signatures cost: whoever is not meant in any case is told so first.
+        let code = match outcome {
+            Outcome::Invalid => "certificate_untrusted",
+            _ => code,
+        };
+        scene.refused(&pack, Outcome::Untrusted, code);
     }
 }
 

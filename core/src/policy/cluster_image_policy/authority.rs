@@ -8,7 +8,7 @@ use super::super::reader::{Field, Fields, each, flip};
 use super::super::static_action::read_static;
 use super::super::{
     Authority, AuthorityKind, Identity, KeyAuthority, KeyWitnesses, KeylessAuthority, Matcher,
-    Pattern, StaticAction,
+    Pattern, StaticAction, TrustedIssuer,
 };
 use super::attestation::{self, Attested};
 use super::keys;
@@ -218,12 +218,12 @@ fn identity(field: &Field<'_>) -> Option<Identity> {
     fields.finish(&["issuer", "issuerRegExp", "subject", "subjectRegExp"]);
     let (issuer, subject) = (issuer?, subject?);
     let identity = Identity {
-        issuer: issuer.matcher.clone(),
+        issuer: TrustedIssuer::Oidc(issuer.matcher.clone()),
         subject: subject.matcher.clone(),
         subject_type: None,
         claims: BTreeMap::new(),
     };
-    doubtful::check(&identity, &issuer, &subject);
+    doubtful::check(&identity, Some(&issuer), &subject);
     Some(identity)
 }
 

@@ -6,8 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sealgate_core::policy::{
     Action, Authority, AuthorityKind, Group, Identity, KeyAuthority, KeylessAuthority, Matcher,
-    Member, Mode, NotationAuthority, NotationLevel, Policy, Require, StaticAction, TrustedKey,
-    VerifyTimestamp,
+    Member, Mode, NotationAuthority, NotationLevel, Policy, Require, StaticAction, TrustedIssuer,
+    TrustedKey, VerifyTimestamp,
 };
 
 use super::yaml::Yaml;
@@ -231,8 +231,12 @@ fn identity(identity: &Identity) -> Yaml {
         Matcher::Exact(text) => (exact, Yaml::text(text)),
         Matcher::Pattern(expression) => (pattern, Yaml::text(expression.source())),
     };
+    let issuer = match &identity.issuer {
+        TrustedIssuer::Oidc(issuer) => field("issuer", "issuerRegExp", issuer),
+        TrustedIssuer::Nobody => ("withoutIssuer", Yaml::Plain("true".to_owned())),
+    };
     Yaml::Map(vec![
-        field("issuer", "issuerRegExp", &identity.issuer),
+        issuer,
         field("subject", "subjectRegExp", &identity.subject),
     ])
 }
