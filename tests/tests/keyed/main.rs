@@ -4,6 +4,7 @@
 
 mod authorities;
 mod cluster_image_policy;
+mod conditions;
 mod statics;
 
 use sealgate_core::evidence::Blob;

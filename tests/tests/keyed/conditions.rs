@@ -1,0 +1,123 @@
+//! Conditions over who signed, what was asked, when, and ready facts.
+
+use sealgate_core::verdict::Outcome;
+use sealgate_testkit::pack::Pack;
+use sealgate_testkit::sign::{self, Kind, SigningKey};
+use serde_json::{Value, json};
+
+use crate::{IMAGE, NOW, judge, policies, refused};
+
+const SCAN: &str = "https://cosign.sigstore.dev/attestation/vuln/v1";
+
+fn rule(conditions: &[&str]) -> String {
+    format!(
+        "  require: attestationsOnly\n  attestations:\n  - name: scan\n    predicateType: {SCAN}\n    \
+         conditions: {}\n",
+        json!(conditions)
+    )
+}
+
+fn scan(result: &Value) -> Value {
+    json!({
+        "scanner": {"uri": "pkg:trivy", "result": result},
+        "metadata": {"scanFinishedOn": "2027-01-15T07:00:00Z"},
+    })
+}
+
+fn clean() -> Value {
+    scan(&json!({"SchemaVersion": 2, "Results": [{"Target": "os"}]}))
+}
+
+fn attested(pack: &Pack, key: &SigningKey, predicate: &Value) -> Pack {
+    let statement = sign::statement(&pack.digest(), SCAN, predicate);
+    pack.clone().with_bundle(&sign::bundle(key, &statement))
+}
+
+/// The same statement by two signers is looked at for each: a copy by another hides nobody.
+#[test]
+fn a_condition_on_the_signer_finds_its_signer_among_others() {
+    let (one, other) = (
+        SigningKey::generate(Kind::P256),
+        SigningKey::generate(Kind::P256),
+    );
+    let image = Pack::image(IMAGE, "a");
+    let both = attested(&attested(&image, &one, &clean()), &other, &clean());
+    for name in ["one", "other"] {
+        let rule = rule(&[&format!("signer.key == '{name}' && signer.kind == 'key'")]);
+        let policies = policies(&[("one", &one), ("other", &other)], &rule);
+        let verdict = judge(&both, &policies);
+        assert!(verdict.verified, "{:?}", verdict.reasons);
+        assert_eq!(verdict.attestations[0].signer.key.as_deref(), Some(name));
+        assert_eq!(verdict.policies[0].demands[0].by, [name]);
+    }
+    let rule = rule(&["signer.key == 'other'"]);
+    let policies = policies(&[("one", &one), ("other", &other)], &rule);
+    let alone = attested(&image, &one, &clean());
+    refused(&alone, &policies, Outcome::Untrusted, "condition_failed");
+}
+
+/// A good scan by a stranger, and a good scan of another image, are none.
+#[test]
+fn facts_are_of_verified_statements_about_the_image() {
+    let (ci, stranger) = (
+        SigningKey::generate(Kind::P256),
+        SigningKey::generate(Kind::P256),
+    );
+    let rule = rule(&["facts.vulnerabilities.critical == 0"]);
+    let policies = policies(&[("ci", &ci)], &rule);
+    let image = Pack::image(IMAGE, "a");
+    let bad = scan(
+        &json!({"SchemaVersion": 2, "Results": [{"Target": "os", "Vulnerabilities": [
+            {"VulnerabilityID": "CVE-1", "Severity": "CRITICAL"},
+        ]}]}),
+    );
+    assert!(judge(&attested(&image, &ci, &clean()), &policies).verified);
+    let bad = attested(&image, &ci, &bad);
+    refused(&bad, &policies, Outcome::Untrusted, "condition_failed");
+    let beside = attested(&bad, &stranger, &clean());
+    refused(&beside, &policies, Outcome::Untrusted, "condition_failed");
+    let strangers = attested(&image, &stranger, &clean());
+    let verdict = judge(&strangers, &policies);
+    assert!(!verdict.verified && verdict.attestations.is_empty());
+    let others = sign::statement(&Pack::image(IMAGE, "b").digest(), SCAN, &clean());
+    let moved = image.clone().with_bundle(&sign::bundle(&ci, &others));
+    refused(&moved, &policies, Outcome::Invalid, "subject_mismatch");
+    // Well signed, and nothing that can be read as a scan.
+    for predicate in [
+        scan(&json!({"Results": []})),
+        json!({}),
+        json!({"critical": 0}),
+    ] {
+        let malformed = attested(&image, &ci, &predicate);
+        refused(&malformed, &policies, Outcome::Untrusted, "condition_error");
+    }
+}
+
+/// The verdict ends with what it says of the time.
+#[test]
+fn verdicts_that_depend_on_the_time_end() {
+    let ci = SigningKey::generate(Kind::P256);
+    let image = attested(&Pack::image(IMAGE, "a"), &ci, &clean());
+    let age = |age: &str| {
+        let scanned = "timestamp(facts.vulnerabilities.scannedAt)";
+        rule(&[&format!("now - {scanned} < duration('{age}')")])
+    };
+    let verdict = judge(&image, &policies(&[("ci", &ci)], &age("2h")));
+    assert!(verdict.verified, "{:?}", verdict.reasons);
+    assert_eq!(verdict.valid_until, Some(NOW.plus(3599)));
+    let policies = policies(&[("ci", &ci)], &age("1h"));
+    refused(&image, &policies, Outcome::Untrusted, "condition_failed");
+}
+
+#[test]
+fn a_condition_sees_the_image_that_is_asked_about() {
+    let ci = SigningKey::generate(Kind::P256);
+    let image = attested(&Pack::image(IMAGE, "a"), &ci, &clean());
+    let own = "image.registry == 'registry.example.com' && image.repository == 'prod/app' && \
+               image.tag == '1.0' && statement.subject.exists(s, 'sha256:' + s.digest.sha256 == \
+               image.digest)";
+    let verdict = judge(&image, &policies(&[("ci", &ci)], &rule(&[own])));
+    assert!(verdict.verified, "{:?}", verdict.reasons);
+    let policies = policies(&[("ci", &ci)], &rule(&["image.repository == 'prod/other'"]));
+    refused(&image, &policies, Outcome::Untrusted, "condition_failed");
+}
