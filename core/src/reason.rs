@@ -157,7 +157,7 @@ codes! {
     TimestampUntrusted = "timestamp_untrusted" in Untrusted;
     /// A certificate is revoked.
     CertificateRevoked = "certificate_revoked" in Untrusted;
-    /// Whether a certificate is revoked could not be found out.
+    /// Whether a certificate, or a profile or job of AWS Signer, is revoked could not be found out.
     RevocationUnknown = "revocation_unknown" in Untrusted;
     /// The signature names a verification plugin, and sealgate runs none.
     PluginUnsupported = "plugin_unsupported" in Untrusted;

@@ -89,6 +89,8 @@ enum Mark<'a> {
     Key(&'a str),
     /// Whom a Sigstore certificate names: issuer, if it names one, and subject. Its key is new each time.
     Identity(Option<&'a str>, &'a str),
+    /// The signing profile of AWS Signer, whose key and certificate are the service's own.
+    Profile(&'a str),
 }
 
 /// The marks of a signer: at least one, and all of them his.
@@ -96,9 +98,12 @@ fn marks(signer: &Signer) -> impl Iterator<Item = Mark<'_>> {
     let key = signer.key_fingerprint.as_deref();
     // Of a managed key, the fingerprint is that of the key.
     let key = key.or(signer.fingerprint.as_deref()).map(Mark::Key);
+    let profile = signer.signing_profile.as_deref().map(Mark::Profile);
     let names = signer.subject.iter().chain(&signer.other_subjects);
     let issuer = signer.issuer.as_deref();
-    key.into_iter()
+    profile
+        .or(key)
+        .into_iter()
         .chain(names.map(move |name| Mark::Identity(issuer, name)))
 }
 
@@ -188,6 +193,9 @@ mod tests {
             claims: BTreeMap::new(),
             other_subjects: Vec::new(),
             x509_subject: None,
+            signing_profile: None,
+            signing_profile_version: None,
+            signing_job: None,
             annotations: BTreeMap::new(),
             times: Vec::new(),
             logs: Vec::new(),

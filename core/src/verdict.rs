@@ -268,6 +268,15 @@ pub struct Signer {
     /// The X.509 subject of a Notary Project signer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub x509_subject: Option<String>,
+    /// The ARN of the signing profile that a signature of AWS Signer is by, without its version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signing_profile: Option<String>,
+    /// The version of the signing profile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signing_profile_version: Option<String>,
+    /// The ARN of the job of AWS Signer that signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signing_job: Option<String>,
     /// Annotations, or user metadata, under the signature.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,

@@ -14,7 +14,7 @@ pub(super) const SIGNING_TIME: &str = "io.cncf.notary.signingTime";
 pub(super) const AUTHENTIC_SIGNING_TIME: &str = "io.cncf.notary.authenticSigningTime";
 pub(super) const EXPIRY: &str = "io.cncf.notary.expiry";
 const PLUGIN: &str = "io.cncf.notary.verificationPlugin";
-const PLUGIN_MIN_VERSION: &str = "io.cncf.notary.verificationPluginMinVersion";
+pub(super) const PLUGIN_MIN_VERSION: &str = "io.cncf.notary.verificationPluginMinVersion";
 
 /// The media type of the payload, which the content type header must name.
 const PAYLOAD_TYPE: &str = "application/vnd.cncf.notary.payload.v1+json";
@@ -183,7 +183,8 @@ impl Headers {
         }
     }
 
-    fn critical_text(&self, name: &str) -> Result<Option<String>, Reason> {
+    /// A text that must be critical, if it is there.
+    pub(super) fn critical_text(&self, name: &str) -> Result<Option<String>, Reason> {
         match self.others.get(name) {
             None => Ok(None),
             Some(HeaderValue::Text(text)) => {

@@ -10,10 +10,12 @@
 //!
 //! Each check is enforced, logged or skipped as the policy's level says; the verdict lists them
 //! all. Specifications: signature specification, signing scheme, trust store and trust policy, as
-//! of v1.1. Signatures that name a verification plugin fail: sealgate runs none.
+//! of v1.1. sealgate runs no verification plugin: what AWS Signer's does is done here as far as it
+//! can be, and signatures that name another fail.
 
 mod artifact;
 mod attributes;
+mod aws_signer;
 mod chain;
 mod cose;
 mod envelope;
@@ -45,6 +47,7 @@ pub(crate) use revocation::KnownStatuses;
 pub(crate) use revocation::revocation_requests_at_cost;
 
 use attributes::SigningScheme;
+use aws_signer::AwsSigner;
 use chain::Chain;
 use envelope::VerifiedEnvelope;
 use report::Report;
@@ -69,13 +72,23 @@ pub(crate) fn judge(
     let mut report = Report::new(&trust.level, &context.authority_name, Some(signed.artifact));
     // (1) integrity
     let integrity = report.check(CheckKind::Integrity, || integrity(signed, context));
-    let Some((verified, bound)) = integrity else {
+    let Some(Intact {
+        envelope: verified,
+        aws_signer,
+        bound,
+    }) = integrity
+    else {
         return Ok(report.failed());
     };
     // (2) authenticity
     let anchors = anchors(signing_store(verified.attributes().scheme), trust, context)?;
     report.check(CheckKind::Authenticity, || {
-        authenticity(verified.chain(), &anchors, &trust.trusted_identities)
+        authenticity(
+            verified.chain(),
+            &anchors,
+            &trust.trusted_identities,
+            aws_signer.as_ref(),
+        )
     });
     // (3) expiry
     let until = report.check(CheckKind::Expiry, || expiry(&verified, context.now));
@@ -92,7 +105,11 @@ pub(crate) fn judge(
     // (5) revocation
     let signing_time = authentic_signing_time(&verified);
     let revocation = report.check(CheckKind::Revocation, || {
-        revocation::check_chain(verified.chain(), signing_time, context, known)
+        let until = revocation::check_chain(verified.chain(), signing_time, context, known)?;
+        match &aws_signer {
+            None => Ok(until),
+            Some(signer) => Err(signer.revocation_unknown()),
+        }
     });
     report.until(time.as_ref().and_then(|time| time.until));
     report.until(revocation.flatten());
@@ -101,7 +118,12 @@ pub(crate) fn judge(
         return Ok(report.unproven(bound));
     }
     let times = time.map(|time| time.times).unwrap_or_default();
-    let signer = signer(signed, &verified, &bound, times, context);
+    let mut signer = signer(signed, &verified, &bound, times, context);
+    if let Some(AwsSigner { profile, job }) = aws_signer {
+        signer.signing_profile = Some(profile.arn().to_owned());
+        signer.signing_profile_version = profile.version().map(str::to_owned);
+        signer.signing_job = Some(job.to_string());
+    }
     Ok(report.judgement(bound.map(|()| Says::ImageSignature), signer))
 }
 
@@ -119,27 +141,22 @@ struct AuthenticTime {
     until: Option<UnixTime>,
 }
 
-fn integrity<'a>(
-    signed: &'a SignedEnvelope,
-    context: &Context<'_>,
-) -> Result<(VerifiedEnvelope<'a>, Bound<()>), Reason> {
-    let verified = signed.envelope.verify()?;
-    if let Some(plugin) = &verified.attributes().plugin {
-        return Err(Reason::new(
-            Code::PluginUnsupported,
-            format!(
-                "the signature must be verified with the plugin {plugin:?}, and sealgate runs none"
-            ),
-        ));
-    }
-    if let Some(name) = verified.attributes().unknown_critical.first() {
-        return Err(Reason::new(
-            Code::CriticalAttributeUnknown,
-            format!("the signed attribute {name:?} is critical and not understood"),
-        ));
-    }
-    let bound = verified.bind(&context.evidence.subject)?;
-    Ok((verified, bound))
+/// An envelope that verifies, all of whose critical attributes are understood, over this image.
+struct Intact<'a> {
+    envelope: VerifiedEnvelope<'a>,
+    aws_signer: Option<AwsSigner>,
+    bound: Bound<()>,
+}
+
+fn integrity<'a>(signed: &'a SignedEnvelope, context: &Context<'_>) -> Result<Intact<'a>, Reason> {
+    let envelope = signed.envelope.verify()?;
+    let aws_signer = aws_signer::read(&envelope)?;
+    let bound = envelope.bind(&context.evidence.subject)?;
+    Ok(Intact {
+        envelope,
+        aws_signer,
+        bound,
+    })
 }
 
 /// The kind of trust store whose certificates sign with this scheme.
@@ -170,11 +187,13 @@ fn anchors<'a>(
     Ok(anchors)
 }
 
-/// A trusted certificate **is** one of the chain; then the leaf's subject must be trusted, too.
+/// A trusted certificate **is** one of the chain; then the leaf's subject must be trusted, too, or
+/// the signing profile of AWS Signer.
 fn authenticity(
     chain: &Chain,
     anchors: &[&Certificate],
     identities: &TrustedIdentities,
+    aws_signer: Option<&AwsSigner>,
 ) -> Result<(), Reason> {
     let trusted = |certificate: &Certificate| anchors.contains(&certificate);
     if !chain.certificates().any(trusted) {
@@ -186,9 +205,16 @@ fn authenticity(
             ),
         ));
     }
-    identities
-        .match_subject(&chain.leaf().subject(), chain.leaf().subject_attributes())
-        .map_err(|why| Reason::new(Code::TrustedIdentityMismatch, why.to_string()))
+    let mismatch =
+        |why: &dyn std::fmt::Display| Reason::new(Code::TrustedIdentityMismatch, why.to_string());
+    match aws_signer {
+        Some(signer) => identities
+            .match_profile(&signer.profile)
+            .map_err(|why| mismatch(&why)),
+        None => identities
+            .match_subject(&chain.leaf().subject(), chain.leaf().subject_attributes())
+            .map_err(|why| mismatch(&why)),
+    }
 }
 
 /// A signature counts before its expiry, not at it.
@@ -293,6 +319,9 @@ fn signer(
         other_subjects: Vec::new(),
         claims: Default::default(),
         x509_subject: Some(leaf.subject()),
+        signing_profile: None,
+        signing_profile_version: None,
+        signing_job: None,
         annotations: bound.annotations().clone(),
         times,
         logs: Vec::new(),

@@ -25,6 +25,7 @@ mod reader;
 mod require;
 mod requirement;
 pub mod scope;
+mod signing_profile;
 mod static_action;
 mod trust_policy;
 mod trusted_identities;
@@ -51,6 +52,8 @@ pub use reach::{Lacking, OutOfReach};
 pub(crate) use require::Offer;
 pub use require::{Group, Member, Require, Threshold, ThresholdError};
 pub use scope::{ImagePattern, NamespacePattern, Scope};
+pub(crate) use signing_profile::SigningJob;
+pub use signing_profile::{ArnError, SigningProfile};
 pub use trusted_identities::{IdentityError, TrustedIdentities};
 
 /// All policies in force, and what holds for an image that none of them covers.

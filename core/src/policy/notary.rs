@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::notation::{overridden, trusted_identities};
+use super::notation::{check_profiles, overridden, trusted_identities};
 use super::reader::{Field, Fields, each};
 use super::{
     Authority, AuthorityKind, ImagePattern, NonEmpty, NotationAuthority, NotationLevel, Policy,
@@ -95,6 +95,7 @@ fn statement<'a>(field: &Field<'a>, seen: &mut Seen<'a>) -> Option<Statement> {
         "trustedIdentities",
     ]);
     let verification = verification?;
+    let listed = identities.clone();
     let trust = match verification.level.is_skip() {
         true => skip(field, scopes.as_deref(), [stores, identities]),
         false => verified(field, stores, identities),
@@ -106,6 +107,9 @@ fn statement<'a>(field: &Field<'a>, seen: &mut Seen<'a>) -> Option<Statement> {
         level: verification.level,
         verify_timestamp: verification.verify_timestamp,
     };
+    if let Some(listed) = listed {
+        check_profiles(&listed, &trust);
+    }
     Some(Statement {
         name: name.to_owned(),
         scopes: scopes?,

@@ -5,7 +5,7 @@ use super::NotationAuthority;
 use super::level::{Action, NotationLevel, VerifyTimestamp};
 use super::reader::{Field, each};
 use super::trusted_identities::TrustedIdentities;
-use crate::trust::StoreName;
+use crate::trust::{StoreKind, StoreName};
 
 /// The authority of a `notation` field.
 pub(super) fn read_notation(field: &Field<'_>) -> Option<NotationAuthority> {
@@ -13,9 +13,8 @@ pub(super) fn read_notation(field: &Field<'_>) -> Option<NotationAuthority> {
     let stores = fields
         .need("trustStores")
         .and_then(|list| each(&list, |item| item.parsed::<StoreName>()));
-    let identities = fields
-        .need("trustedIdentities")
-        .and_then(|list| trusted_identities(&list));
+    let listed = fields.need("trustedIdentities");
+    let identities = listed.as_ref().and_then(trusted_identities);
     let level = match fields.take("level") {
         None => Some(NotationLevel::STRICT),
         Some(level) => level.one_of(&[
@@ -44,12 +43,14 @@ pub(super) fn read_notation(field: &Field<'_>) -> Option<NotationAuthority> {
         "override",
         "verifyTimestamp",
     ]);
-    Some(NotationAuthority {
+    let trust = NotationAuthority {
         trust_stores: stores?.into_vec(),
         trusted_identities: identities?,
         level: level?,
         verify_timestamp: verify_timestamp?,
-    })
+    };
+    check_profiles(&listed?, &trust);
+    Some(trust)
 }
 
 /// The identities of a list, which must be consistent.
@@ -63,6 +64,33 @@ pub(super) fn trusted_identities(list: &Field<'_>) -> Option<TrustedIdentities> 
             }
             None
         }
+    }
+}
+
+/// Looks for signing profiles of AWS Signer that no signature can be by: a problem if nobody else is
+/// trusted, else a warning.
+pub(super) fn check_profiles(list: &Field<'_>, trust: &NotationAuthority) {
+    let identities = &trust.trusted_identities;
+    if !identities.has_profiles() {
+        return;
+    }
+    let tell = |message: &str| match identities.only_profiles() {
+        Some(_) => list.problem(message),
+        None => list.warning(message),
+    };
+    let mut stores = trust.trust_stores.iter();
+    if !stores.any(|store| store.kind == StoreKind::SigningAuthority) {
+        tell(
+            "AWS Signer is a signing authority: no signature can be by a signing profile without a \
+             trust store of kind signingAuthority, as signingAuthority:aws-signer-ts",
+        );
+    }
+    if trust.level.revocation == Action::Enforce {
+        tell(
+            "only AWS knows which signing profiles and jobs are revoked, and it is not asked: no \
+             signature by a signing profile can pass while revocation is enforced; with override: \
+             {revocation: log} each verdict shows that it is unknown, with skip none does",
+        );
     }
 }
 

@@ -149,6 +149,7 @@ fn offers(authorities: &[Authority], named: usize) -> Vec<Offer> {
 enum Mark {
     Key(String),
     Identity(Option<String>, String),
+    Profile(String),
     Any(usize, usize),
 }
 
@@ -174,7 +175,14 @@ fn marks(authority: &AuthorityKind) -> Option<BTreeSet<Mark>> {
                 });
             exact.collect()
         }
-        AuthorityKind::Notation(_) => None,
+        AuthorityKind::Notation(trust) => {
+            let profiles = trust.trusted_identities.only_profiles()?.iter();
+            Some(
+                profiles
+                    .map(|one| Mark::Profile(one.arn().to_owned()))
+                    .collect(),
+            )
+        }
         AuthorityKind::Static(_) => Some(BTreeSet::new()),
     }
 }

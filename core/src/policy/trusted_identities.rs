@@ -5,6 +5,7 @@
 use std::fmt;
 
 use super::distinguished_name::{Ambiguous, DistinguishedName, NameError};
+use super::signing_profile::{ArnError, SigningProfile};
 
 /// The identities that a policy accepts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,17 +14,29 @@ pub struct TrustedIdentities(Kind);
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Kind {
     Any,
-    Subjects(Vec<DistinguishedName>),
+    Listed {
+        subjects: Vec<DistinguishedName>,
+        profiles: Vec<SigningProfile>,
+    },
+}
+
+/// One identity of a list.
+enum Listed {
+    Subject(DistinguishedName),
+    Profile(SigningProfile),
+    /// For a plugin that nobody runs here.
+    Foreign,
 }
 
 impl TrustedIdentities {
-    /// Reads identities: `*` alone, or texts such as `x509.subject: C=US, ST=WA, O=acme`.
+    /// Reads identities: `*` alone, or texts such as `x509.subject: C=US, ST=WA, O=acme` and
+    /// signing profiles of AWS Signer by their ARN, in any number.
     ///
     /// An identity with another prefix is meant for a plugin: it is accepted and matches nobody.
     ///
     /// # Errors
-    /// Every problem there is: none given, `*` beside others, a name that is none, or one that
-    /// covers another.
+    /// Every problem there is: none given, `*` beside others, a name or an ARN that is none, or a
+    /// name that covers another.
     pub fn parse<T: AsRef<str>>(identities: &[T]) -> Result<Self, Vec<IdentityError>> {
         if identities.is_empty() {
             return Err(vec![IdentityError::Empty]);
@@ -35,16 +48,18 @@ impl TrustedIdentities {
             };
         }
         let mut errors = Vec::new();
-        let mut subjects = Vec::new();
+        let (mut subjects, mut profiles) = (Vec::new(), Vec::new());
         for identity in identities {
             match parse_identity(identity.as_ref()) {
-                Ok(subject) => subjects.extend(subject),
+                Ok(Listed::Subject(subject)) => subjects.push(subject),
+                Ok(Listed::Profile(profile)) => profiles.push(profile),
+                Ok(Listed::Foreign) => {}
                 Err(error) => errors.push(error),
             }
         }
         errors.extend(overlap(&subjects));
         if errors.is_empty() {
-            Ok(Self(Kind::Subjects(subjects)))
+            Ok(Self(Kind::Listed { subjects, profiles }))
         } else {
             Err(errors)
         }
@@ -54,16 +69,33 @@ impl TrustedIdentities {
     pub fn texts(&self) -> Vec<String> {
         match &self.0 {
             Kind::Any => vec!["*".to_owned()],
-            Kind::Subjects(subjects) => subjects
+            Kind::Listed { subjects, profiles } => subjects
                 .iter()
                 .map(|subject| format!("x509.subject: {}", subject.text()))
+                .chain(profiles.iter().map(ToString::to_string))
                 .collect(),
+        }
+    }
+
+    /// Whether signing profiles of AWS Signer are among them.
+    pub(super) fn has_profiles(&self) -> bool {
+        matches!(&self.0, Kind::Listed { profiles, .. } if !profiles.is_empty())
+    }
+
+    /// The signing profiles, if nobody else is trusted.
+    pub(super) fn only_profiles(&self) -> Option<&[SigningProfile]> {
+        match &self.0 {
+            Kind::Listed { subjects, profiles } if subjects.is_empty() => Some(profiles),
+            _ => None,
         }
     }
 
     /// Nobody: for policies that verify nothing.
     pub fn none() -> Self {
-        Self(Kind::Subjects(Vec::new()))
+        Self(Kind::Listed {
+            subjects: Vec::new(),
+            profiles: Vec::new(),
+        })
     }
 
     /// Whether these identities include a certificate's subject, and if not, why: `shown` is the
@@ -73,7 +105,11 @@ impl TrustedIdentities {
         shown: &str,
         attributes: impl IntoIterator<Item = (&'static str, String)>,
     ) -> Result<(), SubjectMismatch> {
-        let Kind::Subjects(trusted) = &self.0 else {
+        let Kind::Listed {
+            subjects: trusted,
+            profiles,
+        } = &self.0
+        else {
             return Ok(());
         };
         let subject = DistinguishedName::of_subject(shown, attributes)?;
@@ -82,9 +118,35 @@ impl TrustedIdentities {
         }
         let expected: Vec<_> = trusted.iter().map(ToString::to_string).collect();
         let found = shown.to_owned();
-        Err(match expected.is_empty() {
-            true => SubjectMismatch::NobodyTrusted { found },
-            false => SubjectMismatch::NotTrusted { expected, found },
+        Err(match (expected.is_empty(), profiles.is_empty()) {
+            (true, true) => SubjectMismatch::NobodyTrusted { found },
+            (true, false) => SubjectMismatch::ProfilesTrusted {
+                expected: profiles.iter().map(ToString::to_string).collect(),
+                found,
+            },
+            (false, _) => SubjectMismatch::NotTrusted { expected, found },
+        })
+    }
+
+    /// Whether these identities name the profile that a signature of AWS Signer is by.
+    ///
+    /// Subjects say nothing here, and neither does `*`: AWS Signer signs for all of its customers
+    /// with the same certificates.
+    pub(crate) fn match_profile(&self, found: &SigningProfile) -> Result<(), ProfileMismatch> {
+        let trusted = match &self.0 {
+            Kind::Any => &[][..],
+            Kind::Listed { profiles, .. } => profiles,
+        };
+        if trusted.iter().any(|profile| profile.covers(found)) {
+            return Ok(());
+        }
+        let found = found.to_string();
+        Err(match trusted.is_empty() {
+            true => ProfileMismatch::NoProfiles { found },
+            false => ProfileMismatch::NotTrusted {
+                expected: trusted.iter().map(ToString::to_string).collect(),
+                found,
+            },
         })
     }
 }
@@ -93,9 +155,11 @@ impl fmt::Display for TrustedIdentities {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Kind::Any => f.write_str("*"),
-            Kind::Subjects(subjects) => {
-                let subjects: Vec<_> = subjects.iter().map(ToString::to_string).collect();
-                f.write_str(&subjects.join("; "))
+            Kind::Listed { subjects, profiles } => {
+                let subjects = subjects.iter().map(ToString::to_string);
+                let profiles = profiles.iter().map(ToString::to_string);
+                let all: Vec<_> = subjects.chain(profiles).collect();
+                f.write_str(&all.join("; "))
             }
         }
     }
@@ -119,6 +183,9 @@ pub enum IdentityError {
     /// Not a distinguished name.
     #[error(transparent)]
     Name(#[from] NameError),
+    /// Not the ARN of a signing profile.
+    #[error(transparent)]
+    Profile(#[from] ArnError),
     /// Whoever matches the one matches the other.
     #[error(
         "the trusted identities {wide:?} and {narrow:?} overlap: whoever matches the second matches the first"
@@ -144,16 +211,44 @@ pub(crate) enum SubjectMismatch {
         expected: Vec<String>,
         found: String,
     },
+    /// The policy's identities are all signing profiles.
+    #[error(
+        "expected a signature of AWS Signer by the signing profile {}, found one of another kind, with the subject {found:?}",
+        expected.join(" or ")
+    )]
+    ProfilesTrusted {
+        expected: Vec<String>,
+        found: String,
+    },
 }
 
-fn parse_identity(identity: &str) -> Result<Option<DistinguishedName>, IdentityError> {
+/// Why the signing profile of a signature is none of the trusted identities.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ProfileMismatch {
+    /// The policy names none.
+    #[error(
+        "expected a signing profile of AWS Signer among the trusted identities, for its certificates \
+         are the same for all accounts; found none, and a signature by {found:?}"
+    )]
+    NoProfiles { found: String },
+    #[error("expected a signature by the signing profile {}, found one by {found:?}", expected.join(" or "))]
+    NotTrusted {
+        expected: Vec<String>,
+        found: String,
+    },
+}
+
+fn parse_identity(identity: &str) -> Result<Listed, IdentityError> {
+    if identity.starts_with(SigningProfile::PREFIX) {
+        return Ok(Listed::Profile(identity.parse()?));
+    }
     let (prefix, name) = identity
         .split_once(':')
         .filter(|(prefix, name)| !prefix.is_empty() && !name.trim().is_empty())
         .ok_or_else(|| IdentityError::Prefix(identity.chars().take(200).collect()))?;
     match prefix {
-        "x509.subject" => Ok(Some(DistinguishedName::parse(name)?)),
-        _ => Ok(None),
+        "x509.subject" => Ok(Listed::Subject(DistinguishedName::parse(name)?)),
+        _ => Ok(Listed::Foreign),
     }
 }
 
@@ -277,7 +372,49 @@ mod tests {
     #[test]
     fn identities_for_plugins_are_read_and_match_nobody() {
         let identities = TrustedIdentities::parse(&["com.example.profile: arn:x"]).unwrap();
-        assert_eq!(identities, TrustedIdentities(Kind::Subjects(Vec::new())));
+        assert_eq!(identities, TrustedIdentities::none());
+    }
+
+    #[test]
+    fn signing_profiles_are_read_and_shown_as_they_were_written() {
+        let subject = "x509.subject: C=US, ST=WA, O=acme";
+        let profile = "arn:aws:signer:us-west-2:111122223333:/signing-profiles/release";
+        let version = format!("{profile}/awUPb84ibN");
+        let identities = TrustedIdentities::parse(&[version.as_str(), subject]).unwrap();
+        assert!(identities.has_profiles() && identities.only_profiles().is_none());
+        assert_eq!(identities.texts()[1], version);
+        assert!(identities.to_string().ends_with(&format!("; {version}")));
+        let alone = TrustedIdentities::parse(&[profile]).unwrap();
+        assert!(alone.has_profiles() && alone.only_profiles().unwrap().len() == 1);
+        let any = TrustedIdentities::parse(&["*"]).unwrap();
+        assert!(!any.has_profiles() && any.only_profiles().is_none());
+        assert!(matches!(
+            error("arn:aws:s3:::bucket"),
+            IdentityError::Profile(_)
+        ));
+        assert!(matches!(error("arn:acme"), IdentityError::Profile(_)));
+    }
+
+    #[test]
+    fn neither_everybody_nor_a_subject_is_a_signing_profile() {
+        let profile = "arn:aws:signer:us-west-2:111122223333:/signing-profiles/release";
+        let found = SigningProfile::of_signature(&format!("{profile}/awUPb84ibN")).unwrap();
+        let matching = |text: &str| {
+            TrustedIdentities::parse(&[text])
+                .unwrap()
+                .match_profile(&found)
+        };
+        assert_eq!(matching(profile), Ok(()));
+        for text in ["*", "x509.subject: C=US, ST=WA, O=AWS", "com.example: x"] {
+            assert!(
+                matches!(matching(text), Err(ProfileMismatch::NoProfiles { .. })),
+                "{text}"
+            );
+        }
+        assert!(matches!(
+            matching(&profile.replace("release", "Release")),
+            Err(ProfileMismatch::NotTrusted { .. })
+        ));
     }
 
     /// Each pair is named once, the wider identity first, in whatever order they are written.

@@ -172,7 +172,13 @@ fn signer_lines(signer: &Signer) -> Vec<String> {
             signer.subject.as_deref().unwrap_or("?"),
             signer.issuer.as_deref().unwrap_or("no OIDC issuer")
         ),
-        SignerKind::Notation => signer.x509_subject.clone().unwrap_or_default(),
+        SignerKind::Notation => {
+            let profile = signer.signing_profile.as_ref();
+            profile
+                .or(signer.x509_subject.as_ref())
+                .cloned()
+                .unwrap_or_default()
+        }
     };
     let mut lines = vec![who];
     let mut details = vec![vec![format!("{}, {}", signer.format, signer.scheme)]];

@@ -7,6 +7,7 @@
 )]
 
 mod advisories;
+mod aws_signer;
 mod certificates;
 mod envelopes;
 mod fetching;

@@ -195,7 +195,7 @@ fn the_schema_of_policies_takes_and_refuses_what_the_reader_does() {
     let schema = schema("trust-policy");
     let schema = Schema::new(&schema);
     let policies = policies();
-    assert_eq!(policies.len(), 6);
+    assert_eq!(policies.len(), 7);
     assert!(compare(&schema, &policies, &policy_is_read) > 500);
     for sample in [
         "manifests/base/policies/production.yaml",
@@ -214,6 +214,8 @@ fn the_schema_of_policies_needs_the_fields_that_the_reader_needs() {
     let beyond = [
         "without trustRoot",
         "without attestations",
+        "without override",
+        "without revocation",
         "authorities/0: empty",
     ];
     for policy in policies() {

@@ -223,9 +223,9 @@ const UNTRUSTED: &[Row] = &[
     ),
     row(
         "trusted_identity_mismatch",
-        "The X.509 subject of the certificate is not among the trusted identities (Notary Project).",
-        "Another certificate of the same CA; a field of the name is missing or spelled differently.",
-        "Sign with the certificate that is named, or correct trustedIdentities.",
+        "The X.509 subject of the certificate, or the signing profile of AWS Signer, is not among the trusted identities (Notary Project).",
+        "Another certificate of the same CA; a field of the name is missing or spelled differently. A signing profile of another name, account or region.",
+        "Sign with the certificate or profile that is named, or correct trustedIdentities.",
         Signer,
     ),
     row(
@@ -364,14 +364,14 @@ const UNTRUSTED: &[Row] = &[
     row(
         "revocation_unknown",
         "Whether a certificate is revoked could not be found out.",
-        "The OCSP or CRL service did not answer, or its answer is out of date or by a stranger.",
-        "See that the provider reaches the service; levels below strict only log it.",
+        "The OCSP or CRL service did not answer, or its answer is out of date or by a stranger. Of signatures of AWS Signer only AWS knows, and is not asked.",
+        "See that the provider reaches the service; levels below strict, and override: {revocation: log}, only log it.",
         Platform,
     ),
     row(
         "plugin_unsupported",
         "The signature demands a verification plugin, and sealgate runs none.",
-        "Signed with a plugin of notation that wants to verify as well.",
+        "Signed with a plugin of notation that wants to verify as well. AWS Signer's rules are known, up to version 1.0 of its plugin.",
         "Sign without it.",
         Signer,
     ),

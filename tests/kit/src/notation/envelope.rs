@@ -15,6 +15,11 @@ pub const PAYLOAD_TYPE: &str = "application/vnd.cncf.notary.payload.v1+json";
 /// The artifact type of a signature.
 pub const ARTIFACT_TYPE: &str = "application/vnd.cncf.notary.signature";
 
+/// The attribute in which AWS Signer names the version of a signing profile.
+pub const AWS_PROFILE: &str = "com.amazonaws.signer.signingProfileVersion";
+/// The attribute in which AWS Signer names a signing job.
+pub const AWS_JOB: &str = "com.amazonaws.signer.signingJob";
+
 /// The formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -149,6 +154,17 @@ impl Envelope {
         })
     }
 
+    /// Adds what AWS Signer says in its envelopes: its plugin, the version of a signing profile, and
+    /// a job.
+    #[must_use]
+    pub fn aws_signer(self, profile_version: &str, job: &str) -> Self {
+        let text = |text: &str| Header::Text(text.to_owned());
+        let plugin = text("com.amazonaws.signer.notation.plugin");
+        self.and(&header("verificationPlugin"), plugin, true)
+            .and(AWS_PROFILE, text(profile_version), true)
+            .and(AWS_JOB, text(job), true)
+    }
+
     /// Adds an expiry.
     #[must_use]
     pub fn expiring(self, time: i64) -> Self {
@@ -207,13 +223,13 @@ impl Envelope {
 
     fn protected_jws(&self, key: &Key) -> String {
         let algorithm = self.algorithm.map_or(key.kind().jws(), |(name, _)| name);
-        let mut protected = Map::new();
-        protected.insert("alg".to_owned(), algorithm.into());
+        // Not a `Map`: a name may stand here twice.
+        let mut protected = vec![("alg", Value::from(algorithm))];
         if let Some(content_type) = &self.content_type {
-            protected.insert("cty".to_owned(), content_type.clone().into());
+            protected.push(("cty", content_type.clone().into()));
         }
         if !self.critical.is_empty() {
-            protected.insert("crit".to_owned(), self.critical.clone().into());
+            protected.push(("crit", self.critical.clone().into()));
         }
         for (name, value) in &self.headers {
             let value = match value {
@@ -221,12 +237,16 @@ impl Envelope {
                 Header::Time(time) => UnixTime::from_seconds(*time).to_string().into(),
                 Header::Number(number) | Header::Tagged(_, number) => (*number).into(),
             };
-            protected.insert(name.clone(), value);
+            protected.push((name, value));
         }
         if self.protected_chain {
-            protected.insert("x5c".to_owned(), self.jws_chain());
+            protected.push(("x5c", self.jws_chain()));
         }
-        Value::Object(protected).to_string()
+        let members: Vec<_> = protected
+            .into_iter()
+            .map(|(name, value)| format!("{}:{value}", Value::from(name)))
+            .collect();
+        format!("{{{}}}", members.join(","))
     }
 
     fn jws_chain(&self) -> Value {
