@@ -37,8 +37,13 @@ struct Program {
 }
 
 impl Program {
-    /// With the defaults, and these registries.
+    /// With the defaults, these registries and a policy that wants images signed.
     fn start(folder: &Path, key: &SigningKey, registries: &[&Registry]) -> Self {
+        Self::start_with(folder, key, registries, "")
+    }
+
+    /// The same, and what else the policy says.
+    fn start_with(folder: &Path, key: &SigningKey, registries: &[&Registry], policy: &str) -> Self {
         let ca = Authority::new("CA").unwrap();
         let identity = ca.issue(&["localhost", "127.0.0.1"]).unwrap();
         let file = |name: &str, text: &str| {
@@ -51,8 +56,11 @@ impl Program {
         file("key.pub", &key.public_pem());
         file(
             "policy.yaml",
-            "apiVersion: sealgate.dev/v1alpha1\nkind: TrustPolicy\nmetadata: {name: all}\nspec:\n  \
-             images: [{glob: \"**\"}]\n  authorities:\n  - name: release\n    key: {file: key.pub}\n",
+            &format!(
+                "apiVersion: sealgate.dev/v1alpha1\nkind: TrustPolicy\nmetadata: {{name: all}}\nspec:\n  \
+                 images: [{{glob: \"**\"}}]\n  authorities:\n  - name: release\n    \
+                 key: {{file: key.pub}}\n{policy}"
+            ),
         );
         let registries: Vec<_> = registries
             .iter()
@@ -272,4 +280,63 @@ async fn memory_stays_within_the_limit_of_the_manifests_whatever_is_pushed_f1_f4
     println!("{} of {} MiB", found >> 20, limit >> 20);
     assert!(found < limit, "{} of {} MiB", found >> 20, limit >> 20);
     drop(bodies);
+}
+
+/// The policy's attestations, and conditions that go through all of one.
+const LARGE: &str = "  require: attestationsOnly
+  attestations:
+  - name: bom
+    predicateType: https://spdx.dev/Document
+    conditions:
+    - facts.packages > 1000
+    - predicate.packages.all(p, p.name != 'left-pad')
+  - name: built
+    predicateType: https://slsa.dev/provenance/v1
+    conditions: [\"facts.builder == 'https://ci/48'\"]
+";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bill_of_materials_of_20_mb_among_50_attestations_is_judged_within_the_memory() {
+    let registry = Registry::start(RegistryOptions::default()).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let key = SigningKey::generate(Kind::P256);
+    let program = Program::start_with(folder.path(), &key, &[&registry], LARGE);
+    let attest = |image: &Image, predicate_type: &str, predicate: &Value| {
+        let statement = sign::statement(&image.digest, predicate_type, predicate);
+        let bundle = sign::bundle(&key, &statement);
+        let subject = &image.descriptor;
+        publish::bundle(&registry, &image.repository, subject, &bundle, Listing::Api);
+    };
+    let packages: Vec<_> = (0..40_000)
+        .map(|n| {
+            json!({
+                "name": format!("package-{n}"),
+                "licenseDeclared": "MIT",
+                "comment": "x".repeat(400),
+            })
+        })
+        .collect();
+    let bom = json!({"spdxVersion": "SPDX-2.3", "packages": packages});
+    assert!(bom.to_string().len() > 18_000_000);
+    let images = images(&registry, "app", 2, |image| {
+        attest(image, "https://spdx.dev/Document", &bom);
+        for n in 0..49 {
+            let built = json!({"runDetails": {"builder": {"id": format!("https://ci/{n}")}}});
+            attest(image, "https://slsa.dev/provenance/v1", &built);
+        }
+    });
+    let idle = program.most_memory();
+    let answer = program.verdicts(&images).await;
+    for verdict in answer["verdicts"].as_array().unwrap() {
+        assert_eq!(verdict["verified"], true, "{verdict}");
+    }
+    let (found, limit) = (program.most_memory(), limit());
+    println!(
+        "{} MiB idle, {} of {} MiB with two such images, a verdict of {} bytes",
+        idle >> 20,
+        found >> 20,
+        limit >> 20,
+        answer["verdicts"][0].to_string().len(),
+    );
+    assert!(found < limit, "{} of {} MiB", found >> 20, limit >> 20);
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// How many turns everybody has.
+/// How many turns everybody has, unless the work takes long.
 const ROUNDS: usize = 41;
 /// How long a turn takes, about: short, so that a neighbour disturbs few of them.
 const TURN: Duration = Duration::from_millis(10);
@@ -20,6 +20,7 @@ struct Contestant<'a> {
 /// A comparison. The first contestant is the measure of all others.
 pub struct Contest<'a> {
     title: String,
+    rounds: usize,
     contestants: Vec<Contestant<'a>>,
 }
 
@@ -27,8 +28,15 @@ impl<'a> Contest<'a> {
     pub fn new(title: impl Into<String>) -> Self {
         Self {
             title: title.into(),
+            rounds: ROUNDS,
             contestants: Vec::new(),
         }
+    }
+
+    /// So many turns.
+    pub fn rounds(mut self, rounds: usize) -> Self {
+        self.rounds = rounds;
+        self
     }
 
     /// Adds work that is done in this process.
@@ -57,7 +65,7 @@ impl<'a> Contest<'a> {
     /// Has everybody take turns, and prints medians.
     pub fn run(mut self) {
         let mut times: Vec<Vec<f64>> = vec![Vec::new(); self.contestants.len()];
-        for _ in 0..ROUNDS {
+        for _ in 0..self.rounds {
             for (contestant, times) in self.contestants.iter_mut().zip(&mut times) {
                 times.push((contestant.turn)().as_secs_f64());
             }

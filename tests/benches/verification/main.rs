@@ -13,6 +13,7 @@
     unreachable_pub
 )]
 
+mod attested;
 mod contest;
 mod keyless;
 mod notary;
@@ -23,4 +24,5 @@ fn main() {
     wasm::describe();
     keyless::run();
     notary::run();
+    attested::run();
 }
