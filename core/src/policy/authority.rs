@@ -143,6 +143,18 @@ pub struct KeylessAuthority {
     pub signed_timestamp: usize,
     /// Distinct certificate transparency logs that must have promised the certificate.
     pub certificate_transparency: usize,
+    /// When the certificate must be valid.
+    pub valid_at: ValidAt,
+}
+
+/// When a signer's certificate must be valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ValidAt {
+    /// At each verified time of the signature, of which there must be one.
+    VerifiedTimes,
+    /// Now, and at each verified time that there may be. Nobody has to tell when the signature was
+    /// made: **insecure** beyond what its certificate authority does to keep keys from others.
+    Now,
 }
 
 /// One identity: all of its parts must hold for the same certificate.

@@ -5,13 +5,17 @@ use std::collections::BTreeMap;
 use super::claims::claim_names;
 use super::doubtful::{self, Stated};
 use super::reader::{Field, Fields, each, flip};
-use super::{Identity, KeylessAuthority, Matcher, SubjectType, TrustedIssuer};
+use super::{Identity, KeylessAuthority, Matcher, SubjectType, TrustedIssuer, ValidAt};
+use crate::trust::SigstoreRoot;
 
 /// The trust root of a keyless authority that names none.
 const DEFAULT_TRUST_ROOT: &str = "public-good";
 
 /// The trust root of GitHub's own instance, which has timestamps in place of logs.
 const WITHOUT_LOGS: &str = "github";
+
+/// Gives up verified times.
+const UNTIMED: &str = "insecureWithoutVerifiedTime";
 
 /// The trust roots whose certificate authorities ask an OIDC issuer for every certificate.
 const ALWAYS_OIDC: [&str; 2] = [DEFAULT_TRUST_ROOT, "staging"];
@@ -26,19 +30,39 @@ pub(super) fn read_keyless(field: &Field<'_>) -> Option<KeylessAuthority> {
     let identities = fields
         .need("identities")
         .and_then(|list| each(&list, |item| identity(item, trust_root)));
-    let (logs, timestamps) = match trust_root {
-        Some(WITHOUT_LOGS) => (0, 1),
-        _ => (1, 0),
+    let untimed = fields.take(UNTIMED);
+    let (logs, timestamps, promises) = match (trust_root, &untimed) {
+        (_, Some(_)) => (0, 0, 1),
+        (Some(WITHOUT_LOGS), None) => (0, 1, 0),
+        _ => (1, 0, 1),
     };
-    let log = threshold(fields.take("transparencyLog"), logs);
-    let timestamp = threshold(fields.take("signedTimestamp"), timestamps);
-    let certificate = threshold(fields.take("certificateTransparency"), logs);
+    let (logged, timestamped) = (
+        fields.take("transparencyLog"),
+        fields.take("signedTimestamp"),
+    );
+    let log = threshold(logged.clone(), logs);
+    let timestamp = threshold(timestamped.clone(), timestamps);
+    let certificate = threshold(fields.take("certificateTransparency"), promises);
+    let valid_at = match &untimed {
+        None => Some(ValidAt::VerifiedTimes),
+        Some(field) => {
+            for (witnesses, count) in [(&logged, log), (&timestamped, timestamp)] {
+                if let (Some(witnesses), Some(1..)) = (witnesses, count) {
+                    witnesses.problem(format!(
+                        "with {UNTIMED} nobody is asked for a time: leave this out, or leave that out"
+                    ));
+                }
+            }
+            without_time(field, trust_root)
+        }
+    };
     fields.finish(&[
         "trustRoot",
         "identities",
         "transparencyLog",
         "signedTimestamp",
         "certificateTransparency",
+        "insecureWithoutVerifiedTime",
     ]);
     Some(KeylessAuthority {
         trust_root: trust_root?.to_owned(),
@@ -46,7 +70,26 @@ pub(super) fn read_keyless(field: &Field<'_>) -> Option<KeylessAuthority> {
         transparency_log: log?,
         signed_timestamp: timestamp?,
         certificate_transparency: certificate?,
+        valid_at: valid_at?,
     })
+}
+
+/// That nobody has to tell when a signature was made.
+fn without_time(field: &Field<'_>, trust_root: Option<&str>) -> Option<ValidAt> {
+    let at = field.one_of(&[("true", ValidAt::Now)])?;
+    if trust_root.is_some_and(|root| SigstoreRoot::BUILT_IN.contains(&root)) {
+        field.problem(
+            "this trust root has logs or timestamp authorities, and certificates for minutes: this is \
+             for a certificate authority of one's own, under trustRoots in the configuration",
+        );
+        return None;
+    }
+    field.warning(
+        "nobody tells when a signature was made: whoever gets hold of a signer's key, even long \
+         afterwards, signs until its certificate ends, and no revocation is looked at; a timestamp \
+         authority (signedTimestamp) makes this needless",
+    );
+    Some(at)
 }
 
 /// How many witnesses of a kind there must be.

@@ -40,7 +40,7 @@ use crate::trust::{SigstoreRoot, TrustMaterial, TrustNames};
 
 pub use authority::{
     Authority, AuthorityKind, Identity, KeyAuthority, KeyWitnesses, KeylessAuthority,
-    NotationAuthority, StaticAction, SubjectType, TrustedIssuer, TrustedKey,
+    NotationAuthority, StaticAction, SubjectType, TrustedIssuer, TrustedKey, ValidAt,
 };
 pub(crate) use claims::CLAIMS;
 pub use condition::Condition;

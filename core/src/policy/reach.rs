@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{AuthorityKind, Policies};
+use super::{AuthorityKind, Policies, ValidAt};
 use crate::trust::{SigstoreRoot, StoreName, TrustMaterial};
 
 /// Why an authority of a policy can never accept anything.
@@ -137,7 +137,7 @@ fn lacking(
             asked.transparency_log,
             asked.signed_timestamp,
             asked.certificate_transparency,
-            true,
+            asked.valid_at == ValidAt::VerifiedTimes,
         ),
         AuthorityKind::Static(_) => Vec::new(),
         AuthorityKind::Notation(asked) => {

@@ -12,7 +12,7 @@ use super::requirement::{indices, require};
 use super::static_action::read_static;
 use super::{
     AttestationRule, Authority, AuthorityKind, Condition, ImagePattern, KeyAuthority, KeyWitnesses,
-    Mode, NamespacePattern, NonEmpty, Policy, Require, Scope, Threshold, TrustedKey,
+    Mode, NamespacePattern, NonEmpty, Policy, Require, Scope, Threshold, TrustedKey, ValidAt,
 };
 use crate::crypto::PublicKey;
 use crate::digest::Digest;
@@ -246,7 +246,7 @@ impl Reader<'_> {
             field.problem(
                 "no signature can pass: nobody vouches for its time; for a key that needs trustRoot \
                  with transparencyLog or signedTimestamp, for notation a tsa or signingAuthority \
-                 trust store",
+                 trust store, and keyless without insecureWithoutVerifiedTime",
             );
         }
         let max_age = flip(max_age.map(|field| field.parsed()));
@@ -526,7 +526,7 @@ fn check_facts(field: &Field<'_>, condition: &Condition, predicate_type: &str) -
 fn may_have_times(authority: &AuthorityKind) -> bool {
     match authority {
         AuthorityKind::Key(trust) => trust.witnesses.is_some(),
-        AuthorityKind::Keyless(_) => true,
+        AuthorityKind::Keyless(trust) => trust.valid_at == ValidAt::VerifiedTimes,
         AuthorityKind::Notation(trust) => {
             let mut stores = trust.trust_stores.iter();
             stores.any(|store| store.kind != StoreKind::Ca)

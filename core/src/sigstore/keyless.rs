@@ -1,4 +1,6 @@
-//! Signatures by short-lived certificates.
+//! Signatures by certificates: short-lived ones mostly, which count at a verified time.
+
+use std::fmt;
 
 use const_oid::db::rfc5280::ID_KP_CODE_SIGNING;
 
@@ -10,11 +12,11 @@ use super::log::{Claim, Verifier};
 use super::sct;
 use super::witness::{Thresholds, Witnessed};
 use crate::judgement::{Judgement, Verified};
-use crate::policy::KeylessAuthority;
+use crate::policy::{Action, KeylessAuthority, ValidAt};
 use crate::reason::{Code, Reason};
-use crate::time::UnixTime;
+use crate::time::{UnixTime, earliest};
 use crate::trust::SigstoreRoot;
-use crate::verdict::{Signer, SignerKind};
+use crate::verdict::{Check, CheckResult, Signer, SignerKind};
 use crate::x509::Certificate;
 use crate::x509::path::{PathError, VerifiedPath};
 
@@ -25,7 +27,8 @@ use crate::x509::path::{PathError, VerifiedPath};
 ///    even name an authority of the root as its issuer; the signatures come last, for they cost.
 /// 2. The signature must be the certificate holder's.
 /// 3. Logs and timestamp authorities must have seen this signature by this certificate,
-///    as many as the authority asks for, and at least one must tell the time.
+///    as many as the authority asks for, and at least one must tell the time, unless the authority
+///    is content with now.
 /// 4. The certificate must lead to an authority of the trust root, and be valid with every
 ///    one above it at each of those times.
 /// 5. Certificate transparency logs must have promised to publish it.
@@ -70,9 +73,9 @@ fn verify(
         timestamps: authority.signed_timestamp,
     };
     let witnessed = Witnessed::verify(entity, &claim, root, thresholds, case.now)?;
-    let times = witnessed.some_time()?;
+    let times = times(&witnessed, authority.valid_at, case.now)?;
     // (4) the path
-    let path = path(leaf, others, root, &times)?;
+    let (path, ends) = path(leaf, others, root, &times)?;
     // (5) certificate transparency
     let issuer = path.issuer().ok_or_else(|| {
         Reason::new(
@@ -106,7 +109,66 @@ fn verify(
         times: witnessed.times().iter().cloned().collect(),
         logs: witnessed.logs().iter().cloned().collect(),
     };
-    Ok(Verified::new(bound, signer, Vec::new(), None))
+    Ok(match authority.valid_at {
+        ValidAt::VerifiedTimes => Verified::new(bound, signer, Vec::new(), None),
+        ValidAt::Now => {
+            let untimed = untimed(entity, &witnessed, case);
+            Verified::new(bound, signer, untimed, earliest(ends, witnessed.until()))
+        }
+    })
+}
+
+/// A time at which a certificate must be valid.
+#[derive(Clone, Copy)]
+enum At {
+    Signed(UnixTime),
+    Now(UnixTime),
+}
+
+impl At {
+    fn time(self) -> UnixTime {
+        let (Self::Signed(time) | Self::Now(time)) = self;
+        time
+    }
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Signed(time) => write!(f, "the signature was made at {time}"),
+            Self::Now(time) => write!(f, "now is {time}"),
+        }
+    }
+}
+
+/// The times at which the certificate must be valid, at least one.
+fn times(witnessed: &Witnessed, valid_at: ValidAt, now: UnixTime) -> Result<Vec<At>, Reason> {
+    let seen = witnessed.times().iter().map(|seen| At::Signed(seen.time));
+    Ok(match valid_at {
+        ValidAt::VerifiedTimes => {
+            let times = witnessed.some_time()?;
+            times.into_iter().map(At::Signed).collect()
+        }
+        ValidAt::Now => seen.chain([At::Now(now)]).collect(),
+    })
+}
+
+/// That nobody was asked when the signature was made.
+fn untimed(entity: &SignedEntity, witnessed: &Witnessed, case: &Case<'_>) -> Vec<Check> {
+    if !witnessed.times().is_empty() {
+        return Vec::new();
+    }
+    vec![Check {
+        artifact: Some(entity.artifact),
+        name: format!("{}: verified time", case.authority_name),
+        action: Action::Skip,
+        result: CheckResult::Skipped,
+        detail: Some(
+            "nobody vouches for when the signature was made; its certificate was judged as of now \
+             (insecureWithoutVerifiedTime)"
+                .to_owned(),
+        ),
+    }]
 }
 
 /// Whom the certificate names. What is wrong with it is of interest only if an authority of the
@@ -172,19 +234,21 @@ fn signed_by<'a>(
     Ok((signed, key.fingerprint()))
 }
 
-/// The path to one of the root's authorities that held at all of the times.
+/// The path to one of the root's authorities that held at all of the times, and when it no longer will.
 fn path<'a>(
     leaf: &'a Certificate,
     others: &'a [Certificate],
     root: &'a SigstoreRoot,
-    times: &[UnixTime],
-) -> Result<VerifiedPath<'a>, Reason> {
+    times: &[At],
+) -> Result<(VerifiedPath<'a>, Option<UnixTime>), Reason> {
     check_profile(leaf)?;
-    let first = times.first().copied().unwrap_or(UnixTime::from_seconds(0));
+    let first = times
+        .first()
+        .map_or(UnixTime::from_seconds(0), |at| at.time());
     let outside = |why: String| Reason::new(Code::CertificateOutsideValidity, why);
-    if let Some(time) = times.iter().find(|time| !leaf.validity().contains(**time)) {
+    if let Some(at) = times.iter().find(|at| !leaf.validity().contains(at.time())) {
         return Err(outside(format!(
-            "the signing certificate is valid {}, and the signature was made at {time}",
+            "the signing certificate is valid {}, and {at}",
             leaf.validity()
         )));
     }
@@ -194,14 +258,17 @@ fn path<'a>(
             .chain
             .verify(leaf, others, &ID_KP_CODE_SIGNING, first)
             .and_then(|path| {
-                times.iter().try_for_each(|time| path.check(*time))?;
+                times.iter().try_for_each(|at| path.check(at.time()))?;
                 Ok(path)
             });
-        let valid = |time: &&UnixTime| !authority.valid_for.contains(**time);
-        let reason = match (found, times.iter().find(valid)) {
-            (Ok(path), None) => return Ok(path),
-            (Ok(_), Some(time)) => outside(format!(
-                "the certificate authority {} counts {}, and the signature was made at {time}",
+        let invalid = |at: &&At| !authority.valid_for.contains(at.time());
+        let reason = match (found, times.iter().find(invalid)) {
+            (Ok(path), None) => {
+                let ends = earliest(path.ends(), authority.valid_for.end);
+                return Ok((path, ends));
+            }
+            (Ok(_), Some(at)) => outside(format!(
+                "the certificate authority {} counts {}, and {at}",
                 authority.name, authority.valid_for
             )),
             (Err(PathError::Untrusted), _) => continue,

@@ -241,6 +241,12 @@ impl<'a> VerifiedPath<'a> {
             None => Ok(()),
         }
     }
+
+    /// When the first of its certificates ends.
+    pub(crate) fn ends(&self) -> Option<UnixTime> {
+        let ends = self.certificates.iter().filter_map(|c| c.validity().end);
+        ends.min()
+    }
 }
 
 /// Why there is no path.

@@ -381,6 +381,17 @@ fn rows(world: &World) -> Vec<Row> {
             json!(2),
             "sct_threshold_not_met",
         ),
+        Row {
+            base: "keyless",
+            changes: vec![
+                ("/authorities/0/keyless/transparencyLog", Value::Null),
+                (
+                    "/authorities/0/keyless/insecureWithoutVerifiedTime",
+                    json!(true),
+                ),
+            ],
+            code: "certificate_outside_validity",
+        },
         row(
             "keyless",
             "/authorities/0/annotations/env",

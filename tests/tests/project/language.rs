@@ -135,7 +135,7 @@ fn every_policy_on_the_page_is_read() {
         .skip(1)
         .filter_map(|rest| rest.split("```").next())
         .collect();
-    assert_eq!(blocks.len(), 6);
+    assert_eq!(blocks.len(), 7);
     for block in &blocks {
         let problems = problems(block);
         assert!(problems.is_empty(), "{problems:#?}");

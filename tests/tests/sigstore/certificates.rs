@@ -1,5 +1,7 @@
 //! Certificates: paths, profiles, identities, and certificate transparency.
 
+use sealgate_core::verdict::CheckResult;
+
 use crate::prelude::*;
 
 #[test]
@@ -535,6 +537,148 @@ fn a_certificate_without_an_issuer_counts_where_that_is_meant_and_nowhere_else()
     ] {
         bench.refuses(&with(names), code);
     }
+}
+
+/// A certificate authority of one's own without logs and timestamps: certificates for months, which
+/// count while they are valid.
+#[test]
+fn without_a_verified_time_a_certificate_counts_while_it_is_valid_and_no_longer() {
+    const RELEASE: &str = "release@acme.example";
+    let mut bench = Bench::new();
+    let (from, to) = (NOW.plus(-1000), NOW.plus(1000));
+    let leaf = |of: &Bench| Description {
+        validity: (from, to),
+        extensions: vec![],
+        names: vec![San::Email(RELEASE.to_owned())],
+        ..of.sigstore.leaf()
+    };
+    let by = |of: &Bench, leaf: &Description| {
+        let key = Key::new(Kind::P256, "release");
+        let holder = log::issue_logged(leaf, key, &of.sigstore.intermediate, &[], &[]);
+        let signed = Signed::message(&holder.key, ARTIFACT);
+        bundle(&signed, &Verifier::Certificate(&holder))
+    };
+    let trusting = |subject: &str, untimed: bool| {
+        let identity = json!({"withoutIssuer": true, "subject": subject});
+        let none = Wants {
+            logs: 0,
+            timestamps: 0,
+            scts: 0,
+        };
+        let mut authority = keyless(&[identity], none);
+        if untimed {
+            authority["keyless"]["insecureWithoutVerifiedTime"] = true.into();
+        }
+        authority
+    };
+    for list in ["tlogs", "ctlogs", "timestampAuthorities"] {
+        bench.root[list] = json!([]);
+    }
+    let signed = by(&bench, &leaf(&bench));
+    // Only where the policy says so.
+    bench.authority = trusting(RELEASE, false);
+    bench.refuses(&signed, "no_verified_time");
+    bench.authority = trusting(RELEASE, true);
+    assert_eq!(bench.passes(&signed).times, []);
+    let verdict = bench.judge_image(&signed);
+    assert_eq!(verdict.valid_until, Some(to));
+    let checks = verdict.checks.iter();
+    let said: Vec<_> = checks
+        .map(|check| (check.name.as_str(), check.result))
+        .collect();
+    assert_eq!(said, [("conformance/ci: verified time", CheckResult::Skipped)]);
+    // The first and the last moment are in.
+    for (now, code) in [
+        (from.plus(-1), Some("certificate_outside_validity")),
+        (from, None),
+        (to, None),
+        (to.plus(1), Some("certificate_outside_validity")),
+        (END.plus(1), Some("certificate_outside_validity")),
+    ] {
+        bench.now = now;
+        match code {
+            None => drop(bench.passes(&signed)),
+            Some(code) => bench.refuses(&signed, code),
+        }
+    }
+    bench.now = NOW;
+    bench.authority = trusting("other@acme.example", true);
+    bench.refuses(&signed, "identity_mismatch");
+    bench.authority = trusting(RELEASE, true);
+    // Another's authority, also one of the same name.
+    for name in ["private", "other"] {
+        let mut other = Bench::new();
+        other.sigstore = Sigstore::new(name);
+        other.sigstore.intermediate = Description::authority("private intermediate", (START, END))
+            .self_signed(Key::new(Kind::P256, "another"));
+        bench.refuses(&by(&other, &leaf(&other)), "certificate_untrusted");
+    }
+    // What is signed is still this image.
+    assert_eq!(
+        bench.judge_artifact(&signed, b"another").unwrap_err(),
+        "message_digest_mismatch"
+    );
+    let mut altered = signed.clone();
+    flip(&mut altered["messageSignature"]["signature"]);
+    bench.refuses(&altered, "signature_invalid");
+}
+
+/// An authority above that ends first ends them all, and so does the trust in it.
+#[test]
+fn without_a_verified_time_the_whole_path_is_judged_by_now() {
+    let mut bench = Bench::new();
+    let leaf = Description {
+        validity: (START, END),
+        ..bench.sigstore.leaf()
+    };
+    bench.authority = keyless(
+        &[exact(ISSUER, SUBJECT)],
+        Wants {
+            logs: 0,
+            timestamps: 0,
+            scts: 1,
+        },
+    );
+    bench.authority["keyless"]["insecureWithoutVerifiedTime"] = true.into();
+    let ended = Description::authority("ended", (START, NOW.plus(-1)));
+    let ending = Description::authority("ending", (START, NOW.plus(9)));
+    let below = |authority: &Description| {
+        let key = Key::new(Kind::P256, "authority");
+        let issuer = authority.issued_by(key, &bench.sigstore.intermediate);
+        let key = Key::new(Kind::P256, "leaf");
+        let holder = log::issue_logged(&leaf, key, &issuer, &[&bench.sigstore.ct_log], &[]);
+        let signed = Signed::message(&holder.key, ARTIFACT);
+        let mut bundle = bundle(&signed, &Verifier::Certificate(&holder));
+        bundle["mediaType"] = "application/vnd.dev.sigstore.bundle+json;version=0.2".into();
+        let both = [&holder, &issuer].map(|h| json!({"rawBytes": STANDARD.encode(&h.der)}));
+        let material = bundle["verificationMaterial"].as_object_mut().unwrap();
+        material.remove("certificate");
+        let chain = json!({"certificates": both});
+        material.insert("x509CertificateChain".to_owned(), chain);
+        bundle
+    };
+    bench.refuses(&below(&ended), "certificate_outside_validity");
+    let verdict = bench.judge_image(&below(&ending));
+    assert_eq!(verdict.valid_until, Some(NOW.plus(9)));
+    // A time that somebody does tell must fit, too.
+    let holder = bench.sigstore.issue(
+        &Description {
+            validity: (SIGNED.plus(1), END),
+            ..bench.sigstore.leaf()
+        },
+        Kind::P256,
+    );
+    let early = bench.by_holder(&holder);
+    bench.refuses(&early, "certificate_outside_validity");
+    let timed = bench.by_holder(&bench.sigstore.issue(&leaf, Kind::P256));
+    assert_eq!(bench.passes(&timed).times.len(), 1);
+    let verdict = bench.judge_image(&timed);
+    assert_eq!((verdict.checks.len(), verdict.valid_until), (0, Some(END)));
+    // The trust root's word about its authority ends before the certificates do.
+    bench.root["certificateAuthorities"][0]["validFor"]["end"] = json!(NOW.plus(5));
+    assert_eq!(bench.judge_image(&timed).valid_until, Some(NOW.plus(5)));
+    bench.now = NOW.plus(6);
+    bench.refuses(&timed, "certificate_outside_validity");
 }
 
 #[test]

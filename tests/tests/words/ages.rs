@@ -122,4 +122,13 @@ fn a_signature_without_a_verified_time_is_not_young() {
         "notation": {"trustStores": ["ca:acme"], "trustedIdentities": ["*"]},
     }]});
     assert!(told(&notation).contains("a tsa or signingAuthority trust store"));
+    let untimed = json!({"trustRoot": "own", "insecureWithoutVerifiedTime": true,
+        "identities": [{"withoutIssuer": true, "subject": "release@acme.example"}]});
+    let of = json!({"images": [{"glob": "**"}],
+        "authorities": [{"name": "own", "keyless": untimed, "maxAge": "1d"}]});
+    assert!(told(&of).contains("keyless without insecureWithoutVerifiedTime"));
+    let rule = json!({"images": [{"glob": "**"}],
+        "authorities": [{"name": "own", "keyless": untimed}],
+        "attestations": [{"name": "p", "predicateType": PREDICATE, "maxAge": "1d"}]});
+    assert!(told(&rule).contains("attestations[0].maxAge: no attestation can pass"));
 }

@@ -4,6 +4,7 @@ use sealgate_core::policy::file::{self, Checked, PolicyFile, Problem};
 use sealgate_core::policy::{AuthorityKind, NoMatch, Policies};
 use sealgate_core::{TrustMaterial, trust::SigstoreRoot};
 use sealgate_testkit::sign::{Kind, SigningKey};
+use sealgate_testkit::sigstore::Sigstore;
 use serde_json::{Value, json};
 
 use super::document;
@@ -308,6 +309,55 @@ fn githubs_own_instance_is_trusted_by_its_timestamps_unless_the_policy_says_othe
           in its place"
         ]
     );
+}
+
+/// What gives up the times of signatures says so, and is for nobody's certificate authority but
+/// one's own.
+#[test]
+fn to_go_without_verified_times_takes_a_root_of_ones_own_and_is_warned_of() {
+    let with = |root: &str, more: Value| {
+        let mut keyless = json!({"trustRoot": root, "insecureWithoutVerifiedTime": true,
+            "identities": [{"issuer": GITHUB, "subjectRegExp": FINE}]});
+        let fields = keyless.as_object_mut().unwrap();
+        fields.extend(more.as_object().unwrap().clone());
+        json!({"images": [{"glob": "**"}], "authorities": [{"name": "ca", "keyless": keyless}]})
+    };
+    let of = |field: &str| format!("spec.authorities[0].keyless.{field}");
+    let own = with("own", json!({"certificateTransparency": {"threshold": 0}}));
+    let [warning] = &warned(&own)[..] else {
+        panic!("{:?}", warned(&own))
+    };
+    assert!(warning.contains("nobody tells when a signature was made"));
+    for root in SigstoreRoot::BUILT_IN {
+        refused(
+            &with(root, json!({})),
+            &of("insecureWithoutVerifiedTime"),
+            "for a certificate authority of one's own",
+        );
+    }
+    for field in ["transparencyLog", "signedTimestamp"] {
+        let asked = with("own", json!({field: {"threshold": 1}}));
+        refused(&asked, &of(field), "nobody is asked for a time");
+        warned(&with("own", json!({field: {"threshold": 0}})));
+    }
+    for word in [json!(false), json!("yes")] {
+        let said = with("own", json!({"insecureWithoutVerifiedTime": word}));
+        refused(&said, &of("insecureWithoutVerifiedTime"), "expected true");
+    }
+    // A root without anybody who tells a time is enough for it, and for nothing else.
+    let mut bare = Sigstore::new("bare").trusted_root();
+    for list in ["tlogs", "timestampAuthorities", "ctlogs"] {
+        bare[list] = json!([]);
+    }
+    let trust = || {
+        let mut trust = TrustMaterial::new();
+        let root = SigstoreRoot::from_json(bare.to_string().as_bytes()).unwrap();
+        trust.insert_root("own", root);
+        trust
+    };
+    assert_eq!(lacking(&own, trust()), Vec::<String>::new());
+    let promised = lacking(&with("own", json!({})), trust());
+    assert!(promised[0].contains("certificateTransparency asks for 1"));
 }
 
 #[test]

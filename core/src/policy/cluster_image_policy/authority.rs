@@ -8,7 +8,7 @@ use super::super::reader::{Field, Fields, each, flip};
 use super::super::static_action::read_static;
 use super::super::{
     Authority, AuthorityKind, Identity, KeyAuthority, KeyWitnesses, KeylessAuthority, Matcher,
-    Pattern, StaticAction, TrustedIssuer,
+    Pattern, StaticAction, TrustedIssuer, ValidAt,
 };
 use super::attestation::{self, Attested};
 use super::keys;
@@ -208,6 +208,7 @@ fn keyless(field: &Field<'_>, witnesses: Option<Witnesses<'_>>) -> Option<Keyles
         transparency_log: logs,
         signed_timestamp: usize::from(witnesses.timestamp.is_some()),
         certificate_transparency: usize::from(!ignores_sct.unwrap_or(false)),
+        valid_at: ValidAt::VerifiedTimes,
     })
 }
 

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use sealgate_core::policy::{
     Action, Authority, AuthorityKind, Group, Identity, KeyAuthority, KeylessAuthority, Matcher,
     Member, Mode, NotationAuthority, NotationLevel, Policy, Require, StaticAction, TrustedIssuer,
-    TrustedKey, VerifyTimestamp,
+    TrustedKey, ValidAt, VerifyTimestamp,
 };
 
 use super::yaml::Yaml;
@@ -214,7 +214,7 @@ fn threshold(count: usize) -> Yaml {
 
 fn keyless(trust: &KeylessAuthority) -> Yaml {
     let identities = trust.identities.iter().map(identity);
-    Yaml::Map(vec![
+    let mut fields = vec![
         ("trustRoot", Yaml::text(&trust.trust_root)),
         ("identities", Yaml::List(identities.collect())),
         ("transparencyLog", threshold(trust.transparency_log)),
@@ -223,7 +223,12 @@ fn keyless(trust: &KeylessAuthority) -> Yaml {
             "certificateTransparency",
             threshold(trust.certificate_transparency),
         ),
-    ])
+    ];
+    if trust.valid_at == ValidAt::Now {
+        let untimed = Yaml::Plain("true".to_owned());
+        fields.push(("insecureWithoutVerifiedTime", untimed));
+    }
+    Yaml::Map(fields)
 }
 
 fn identity(identity: &Identity) -> Yaml {
