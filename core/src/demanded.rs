@@ -2,17 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use crate::budget;
 use crate::discovery::Discovered;
 use crate::findings::Findings;
 use crate::formats::SignedBy;
-use crate::judgement::Says;
-use crate::policy::condition::Circumstances;
-use crate::policy::{AttestationRule, Authority, Group, Member, Policy, Require, Threshold};
-use crate::reason::{self, Code, Reason};
+use crate::policy::{Authority, Group, Member, Policy, Require, Threshold};
+use crate::reason::{Code, Reason};
 use crate::threshold::{Met, Vouching};
-use crate::time::{UnixTime, earliest};
-use crate::verdict::{Attestation, Demand, DemandGroup, DemandMember, Did, Missing, Passed, Signs};
+use crate::time::UnixTime;
+use crate::verdict::{Demand, DemandGroup, DemandMember, Did, Missing, Passed, Signs};
 
 /// Authorities that a message names; the verdict has them all.
 const NAMED: usize = 8;
@@ -31,16 +28,16 @@ pub(crate) struct Demanded {
 
 /// An authority of a policy and what it found.
 #[derive(Clone, Copy)]
-struct Part<'a> {
-    place: usize,
-    authority: &'a Authority,
-    findings: &'a Findings,
+pub(crate) struct Part<'a> {
+    pub(crate) place: usize,
+    pub(crate) authority: &'a Authority,
+    pub(crate) findings: &'a Findings,
 }
 
 impl Part<'_> {
     /// What it did in place of the signature or the attestation that is missing. Whose signature is
     /// missing has none.
-    fn did_instead(self) -> Did {
+    pub(crate) fn did_instead(self) -> Did {
         match self.findings {
             findings if !findings.attestations.is_empty() => Did::Attested,
             findings if findings.failures().next().is_some() => Did::Failed,
@@ -50,7 +47,12 @@ impl Part<'_> {
     }
 }
 
-fn parts<'a>(policy: &'a Policy, findings: &'a [Findings], of: &[usize]) -> Vec<Part<'a>> {
+/// The authorities in these places.
+pub(crate) fn parts<'a>(
+    policy: &'a Policy,
+    findings: &'a [Findings],
+    of: &[usize],
+) -> Vec<Part<'a>> {
     let part = |place: &usize| {
         Some(Part {
             place: *place,
@@ -366,170 +368,9 @@ fn others_signed(policy: &Policy, findings: &[Findings]) -> String {
     format!("; only {} signed", few(&signed, " and "))
 }
 
-/// An attestation that a policy demands, and what meets it.
-pub(crate) fn attestation(
-    policy: &Policy,
-    rule: &AttestationRule,
-    findings: &[Findings],
-    asked: &Circumstances<'_>,
-) -> (Demanded, Option<Attestation>) {
-    let listed = parts(policy, findings, &rule.from);
-    let found = find_attestation(policy, rule, &listed, asked);
-    let mut demanded = Demanded {
-        demand: Demand {
-            signs: Signs::Attestation,
-            rule: Some(rule.name.clone()),
-            count: 1,
-            outcome: Passed::Failed,
-            group: None,
-            by: Vec::new(),
-            missing: Vec::new(),
-        },
-        reasons: Vec::new(),
-        lacking: Vec::new(),
-        until: None,
-    };
-    match found {
-        Ok((part, attestation, until)) => {
-            demanded.until = until;
-            demanded.demand.outcome = Passed::Passed;
-            demanded.demand.by.push(part.authority.name.clone());
-            (demanded, Some(attestation))
-        }
-        Err(Unmet { reasons, until }) => {
-            demanded.reasons = reasons;
-            demanded.until = until;
-            demanded.lack(listed.iter().map(|part| (*part, part.did_instead())));
-            // Whoever did attest this is no longer looked for among what failed.
-            let attests = |place: &usize| {
-                let findings = findings.get(*place);
-                findings.is_some_and(|findings| {
-                    let says = findings.attestations.iter().map(|verified| verified.says());
-                    says.into_iter().any(|says| is_of_type(says, rule))
-                })
-            };
-            demanded.lacking.retain(|place| !attests(place));
-            (demanded, None)
-        }
-    }
-}
-
-fn is_of_type(says: &Says, rule: &AttestationRule) -> bool {
-    match says {
-        Says::Attestation(statement) => statement.predicate_type() == rule.predicate_type,
-        Says::ImageSignature => false,
-    }
-}
-
-/// Why no attestation meets a rule.
-struct Unmet {
-    reasons: Vec<Reason>,
-    /// Until when that is so, if it depends on the time.
-    until: Option<UnixTime>,
-}
-
-/// Finds an attestation that meets the rule, or says why there is none.
-fn find_attestation<'a>(
-    policy: &Policy,
-    rule: &AttestationRule,
-    listed: &[Part<'a>],
-    asked: &Circumstances<'_>,
-) -> Result<(Part<'a>, Attestation, Option<UnixTime>), Unmet> {
-    let by_signer = rule.conditions.iter().any(|one| one.reads().signer());
-    let mut reasons = Vec::new();
-    // What was found of others may be another thing then.
-    let mut changes = None;
-    let mut other_types = BTreeSet::new();
-    let mut seen = BTreeSet::new();
-    for (part, verified) in listed
-        .iter()
-        .flat_map(|part| part.findings.attestations.iter().map(move |v| (part, v)))
-    {
-        let Says::Attestation(statement) = verified.says() else {
-            continue;
-        };
-        if statement.predicate_type() != rule.predicate_type {
-            other_types.insert(statement.predicate_type().to_owned());
-            continue;
-        }
-        let young = rule
-            .max_age
-            .map(|age| age.until(verified.signed_at(), asked.now));
-        let until = match young.transpose() {
-            Ok(until) => until,
-            Err(reason) => {
-                reasons.push(reason);
-                continue;
-            }
-        };
-        // Anybody can make copies of an envelope. What it says is looked at once, of each signer
-        // where that makes a difference.
-        let signer = match by_signer {
-            true => verified.signer().seen(),
-            false => String::new(),
-        };
-        if !seen.insert((statement.digest(), signer.clone())) {
-            continue;
-        }
-        let name = format!("{}/{}", policy.name(), rule.name);
-        let met = budget::share(|| {
-            let checked = statement.meets(&rule.conditions, &signer, asked);
-            changes = earliest(changes, checked.until);
-            checked.met?;
-            statement.report(name, verified.signer().clone())
-        });
-        match met {
-            Ok(Ok(attestation)) => return Ok((*part, attestation, earliest(until, changes))),
-            Ok(Err(reason)) => reasons.push(reason),
-            Err(exceeded) => reasons.push(Reason::new(
-                Code::LimitExceeded,
-                format!("the attestation rule {:?}: {exceeded}", rule.name),
-            )),
-        }
-    }
-    if reasons.is_empty() {
-        reasons.push(none_matches(rule, listed, other_types));
-    }
-    Err(Unmet {
-        reasons: reason::most_specific(reasons),
-        until: changes,
-    })
-}
-
-fn none_matches(
-    rule: &AttestationRule,
-    listed: &[Part<'_>],
-    other_types: BTreeSet<String>,
-) -> Reason {
-    let names: Vec<_> = listed.iter().map(|p| p.authority.name.as_str()).collect();
-    let signed: Vec<_> = listed
-        .iter()
-        .filter(|part| part.did_instead() == Did::Signed)
-        .map(|part| part.authority.name.as_str())
-        .collect();
-    let mut deeds = String::new();
-    if !signed.is_empty() {
-        let names = few(&signed, " and ");
-        deeds.push_str(&format!("; {names} signed the image, and attested nothing"));
-    }
-    if !other_types.is_empty() {
-        let types = other_types.into_iter().collect::<Vec<_>>().join(", ");
-        deeds.push_str(&format!("; verified attestations have the types {types}"));
-    }
-    Reason::new(
-        Code::NoMatchingAttestation,
-        format!(
-            "the rule {:?} expects a verified attestation of type {} by {}{deeds}",
-            rule.name,
-            rule.predicate_type,
-            few(&names, " or "),
-        ),
-    )
-}
-
 impl Demanded {
     /// Notes whose part is missing.
-    fn lack<'a>(&mut self, parts: impl Iterator<Item = (Part<'a>, Did)>) {
+    pub(crate) fn lack<'a>(&mut self, parts: impl Iterator<Item = (Part<'a>, Did)>) {
         for (part, did) in parts {
             self.lacking.push(part.place);
             self.demand.missing.push(Missing {
@@ -546,7 +387,7 @@ fn kinds(of: BTreeSet<SignedBy>) -> String {
 }
 
 /// The first few names.
-fn few(names: &[&str], between: &str) -> String {
+pub(crate) fn few(names: &[&str], between: &str) -> String {
     let shown: Vec<_> = names.iter().take(NAMED).copied().collect();
     match names.len().checked_sub(NAMED) {
         None | Some(0) => shown.join(between),

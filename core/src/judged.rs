@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::attested;
 use crate::demanded::{self, Demanded};
 use crate::discovery::Discovered;
 use crate::findings::Findings;
@@ -39,8 +40,7 @@ pub(crate) fn judge_policy(
     let mut demanded = Vec::new();
     let mut attestations = Vec::new();
     demanded.extend(demanded::signatures(policy, &findings, found));
-    for rule in policy.attestations() {
-        let (one, attestation) = demanded::attestation(policy, rule, &findings, asked);
+    for (one, attestation) in attested::judge(policy, &findings, asked) {
         demanded.push(one);
         attestations.extend(attestation);
     }

@@ -29,6 +29,7 @@ pub mod reference;
 pub mod trust;
 pub mod verdict;
 
+mod attested;
 mod base64_lines;
 mod bound;
 mod budget;

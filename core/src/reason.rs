@@ -94,6 +94,8 @@ codes! {
     NoSignatures = "no_signatures" in Unsigned;
     /// Attestations by authorities of the policy were found, and none of them signed the image.
     NoImageSignature = "no_image_signature" in Unsigned;
+    /// A rule reads the attestation of another one, which is not met.
+    RuleNotMet = "rule_not_met" in Unsigned;
     /// No attestation of the predicate type that the policy lists.
     NoMatchingAttestation = "no_matching_attestation" in Unsigned;
 

@@ -16,7 +16,7 @@ use crate::dsse::SignedEnvelope;
 use crate::json::{self, Document, JsonError};
 use crate::limits;
 use crate::policy::Condition;
-use crate::policy::condition::{self, Checked, Circumstances, View};
+use crate::policy::condition::{self, Checked, Circumstances, Other, Others, View};
 use crate::reason::{Code, Reason};
 use crate::target::Target;
 use crate::verdict::{Attestation, Signer};
@@ -145,17 +145,21 @@ impl Statement {
         &self.said.predicate_type
     }
 
-    /// Whether it meets every condition, signed by whom a verdict would name so.
+    /// Whether it meets every condition, signed by whom a verdict would name so, beside attestations
+    /// that met other rules.
     pub(crate) fn meets(
         &self,
         conditions: &[Condition],
         signer: &str,
+        others: &Others<'_>,
         asked: &Circumstances<'_>,
     ) -> Checked {
         if conditions.is_empty() {
             return Checked::without_time(Ok(()));
         }
-        let _tree = match budget::hold(self.said.tree_bytes) {
+        let beside = others.values().map(|other| other.tree_bytes);
+        let tree_bytes = beside.fold(self.said.tree_bytes, u64::saturating_add);
+        let _tree = match budget::hold(tree_bytes) {
             Ok(room) => room,
             Err(exceeded) => return Checked::without_time(Err(exceeded.into())),
         };
@@ -165,9 +169,20 @@ impl Statement {
             statement_type: &self.said.kind,
             subject: &self.said.subject,
             signer,
+            others,
             asked,
         };
         condition::check(conditions, &view)
+    }
+
+    /// The same, as the conditions of other rules see it, signed by whom a verdict would name so.
+    pub(crate) fn as_other<'a>(&'a self, signer: &'a str) -> Other<'a> {
+        Other {
+            predicate: self.predicate(),
+            predicate_type: &self.said.predicate_type,
+            signer,
+            tree_bytes: self.said.tree_bytes,
+        }
     }
 
     /// The predicate; where there is none, `null`.

@@ -310,6 +310,10 @@ impl Signer {
             ),
         ];
         if let Value::Object(seen) = &mut seen {
+            if !self.other_subjects.is_empty() {
+                let others = Value::from(self.other_subjects.as_slice());
+                seen.insert("otherSubjects".to_owned(), others);
+            }
             for (name, value) in fields {
                 seen.extend(
                     value

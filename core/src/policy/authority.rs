@@ -12,6 +12,7 @@ use super::non_empty::NonEmpty;
 use super::trusted_identities::TrustedIdentities;
 use crate::crypto::PublicKey;
 use crate::time::Window;
+use crate::trust::StoreKind;
 
 /// Somebody who is trusted to sign, and how that is recognised.
 #[derive(Clone, Debug)]
@@ -42,6 +43,14 @@ impl Authority {
             _ => None,
         }
     }
+
+    /// Whether its signatures can be over statements.
+    pub(super) fn attests(&self) -> bool {
+        !matches!(
+            self.trust,
+            AuthorityKind::Notation(_) | AuthorityKind::Static(_)
+        )
+    }
 }
 
 /// The kinds of authorities.
@@ -55,6 +64,21 @@ pub enum AuthorityKind {
     Notation(NotationAuthority),
     /// No signatures: every image is let in, or refused.
     Static(StaticAction),
+}
+
+impl AuthorityKind {
+    /// Whether anybody can vouch for when a signature was made.
+    pub(super) fn may_have_times(&self) -> bool {
+        match self {
+            Self::Key(trust) => trust.witnesses.is_some(),
+            Self::Keyless(trust) => trust.valid_at == ValidAt::VerifiedTimes,
+            Self::Notation(trust) => {
+                let mut stores = trust.trust_stores.iter();
+                stores.any(|store| store.kind != StoreKind::Ca)
+            }
+            Self::Static(_) => false,
+        }
+    }
 }
 
 /// What is done with every image, signed or not.

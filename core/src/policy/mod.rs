@@ -3,6 +3,7 @@
 //! The types here are checked: every list that must not be empty is not, every
 //! name resolves, every key is parsed. [`mod@file`] reads the YAML that people write.
 
+mod attestation;
 mod authority;
 mod claims;
 mod cluster_image_policy;
@@ -24,6 +25,7 @@ mod reach;
 mod reader;
 mod require;
 mod requirement;
+mod rules;
 pub mod scope;
 mod signing_profile;
 mod static_action;
@@ -51,6 +53,7 @@ pub use non_empty::NonEmpty;
 pub use reach::{Lacking, OutOfReach};
 pub(crate) use require::Offer;
 pub use require::{Group, Member, Require, Threshold, ThresholdError};
+pub use rules::{AttestationRule, RuleError};
 pub use scope::{ImagePattern, NamespacePattern, Scope};
 pub(crate) use signing_profile::SigningJob;
 pub use signing_profile::{ArnError, SigningProfile};
@@ -88,6 +91,8 @@ pub struct Policy {
     authorities: NonEmpty<Authority>,
     require: Require,
     attestations: Vec<AttestationRule>,
+    /// The places of the rules in the order in which they are judged.
+    judging_order: Vec<usize>,
 }
 
 /// Whether a policy that fails refuses the image.
@@ -111,27 +116,13 @@ impl Mode {
     }
 }
 
-/// One attestation that must be there.
-#[derive(Clone, Debug)]
-pub struct AttestationRule {
-    /// The name, unique in its policy.
-    pub name: String,
-    /// The exact predicate type.
-    pub predicate_type: String,
-    /// The authorities that may have made it, by their places.
-    pub from: NonEmpty<usize>,
-    /// Conditions on the predicate; all must be true.
-    pub conditions: Vec<Condition>,
-    /// How old its signature may be; without, as old as it is.
-    pub max_age: Option<MaxAge>,
-}
-
 impl Policy {
     /// A policy of these parts; it enforces.
     ///
     /// # Errors
-    /// If two authorities or rules have one name, if a number leads to no authority, or if it
-    /// asks for nothing: for attestations only, and there is no rule.
+    /// If two authorities or rules have one name, if a number leads to no authority, if rules read
+    /// one another in a circle or one that there is not, or if it asks for nothing: for attestations
+    /// only, and there is no rule.
     pub(crate) fn new(
         name: String,
         revision: Digest,
@@ -156,6 +147,7 @@ impl Policy {
             return Err(PolicyError::StaticPass(place.name.clone()));
         }
         named.extend(attestations.iter().flat_map(|rule| rule.from.iter()));
+        let judging_order = rules::order(&attestations)?;
         match named.iter().find(|index| **index >= authorities.len()) {
             Some(index) => Err(PolicyError::NoAuthority(*index)),
             None => Ok(Self {
@@ -166,6 +158,7 @@ impl Policy {
                 authorities,
                 require,
                 attestations,
+                judging_order,
             }),
         }
     }
@@ -214,6 +207,11 @@ impl Policy {
     pub fn attestations(&self) -> &[AttestationRule] {
         &self.attestations
     }
+
+    /// The places of the attestation rules, each after those that its conditions read.
+    pub(crate) fn judging_order(&self) -> &[usize] {
+        &self.judging_order
+    }
 }
 
 /// An authority that lets everything in, where it would count beside signers.
@@ -260,6 +258,9 @@ pub enum PolicyError {
     /// A number beyond the authorities.
     #[error("there is no authority in the place {0}")]
     NoAuthority(usize),
+    /// A rule that reads what it cannot.
+    #[error(transparent)]
+    Rule(#[from] RuleError),
 }
 
 impl Policies {

@@ -7,6 +7,11 @@ use super::non_empty::NonEmpty;
 use super::problem::Problem;
 use super::yaml::{Kind, Node};
 
+/// Why a text is no name.
+#[derive(Debug, thiserror::Error)]
+#[error("expected a name of lower-case letters, digits, '-' and '.', found {0:?}")]
+struct NameError<'a>(&'a str);
+
 /// Where problems are collected.
 pub(super) struct Log<'a> {
     file: &'a str,
@@ -177,6 +182,17 @@ impl<'a> Field<'a> {
             Kind::Scalar { text, .. } if !text.is_empty() => Some(text),
             _ => self.expected("a text"),
         }
+    }
+
+    /// The name of something in a policy, or of the policy.
+    pub(super) fn name(&self) -> Option<&'a str> {
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
+        self.checked(
+            |text| match text.len() <= 253 && text.chars().all(allowed) {
+                true => Ok(text),
+                false => Err(NameError(text)),
+            },
+        )
     }
 
     /// A text that parses.

@@ -8,17 +8,15 @@ use super::key_source::{KeySource, ResolveKey};
 use super::keyless::{read_keyless, threshold};
 use super::notation::read_notation;
 use super::reader::{Field, Fields, each, flip};
-use super::requirement::{indices, require};
+use super::requirement::require;
 use super::static_action::read_static;
 use super::{
-    AttestationRule, Authority, AuthorityKind, Condition, ImagePattern, KeyAuthority, KeyWitnesses,
-    Mode, NamespacePattern, NonEmpty, Policy, Require, Scope, Threshold, TrustedKey, ValidAt,
+    AttestationRule, Authority, AuthorityKind, ImagePattern, KeyAuthority, KeyWitnesses, Mode,
+    NamespacePattern, NonEmpty, Policy, Require, Scope, Threshold, TrustedKey, attestation, rules,
 };
 use crate::crypto::PublicKey;
 use crate::digest::Digest;
-use crate::facts;
 use crate::time::Window;
-use crate::trust::StoreKind;
 
 /// Reads a document whose `apiVersion` and `kind` were taken. `None` only with a
 /// problem reported.
@@ -30,9 +28,7 @@ pub(super) fn read(
 ) -> Option<Policy> {
     let name = fields.need("metadata").and_then(|field| {
         let mut metadata = field.fields()?;
-        let name = metadata
-            .need("name")
-            .and_then(|name| name.checked(policy_name));
+        let name = metadata.need("name").and_then(|name| name.name());
         metadata.take("labels");
         metadata.take("annotations");
         metadata.finish(&["name", "labels", "annotations"]);
@@ -82,25 +78,6 @@ fn revision(document: &Field<'_>, external_keys: &[String]) -> Digest {
     Digest::sha256(&canonical)
 }
 
-/// Why a text cannot stand in a field.
-#[derive(Debug, thiserror::Error)]
-enum TextError<'a> {
-    #[error("expected a name of lower-case letters, digits, '-' and '.', found {0:?}")]
-    Name(&'a str),
-    #[error(
-        "expected the URI of a predicate type such as https://slsa.dev/provenance/v1, found {0:?}"
-    )]
-    PredicateType(&'a str),
-}
-
-fn policy_name(text: &str) -> Result<&str, TextError<'_>> {
-    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
-    match text.len() <= 253 && text.chars().all(allowed) {
-        true => Ok(text),
-        false => Err(TextError::Name(text)),
-    }
-}
-
 struct Reader<'a> {
     file: &'a str,
     resolve: ResolveKey<'a>,
@@ -130,10 +107,7 @@ impl Reader<'_> {
         let names = authorities.as_ref().map(|list| self.names(&spec, list));
         let attestations = match spec.take("attestations") {
             None => Some(Vec::new()),
-            Some(list) => each(&list, |item| {
-                rule(item, authorities.as_ref(), names.as_ref()?)
-            })
-            .map(NonEmpty::into_vec),
+            Some(list) => attestation::read(&list, authorities.as_ref(), names.as_ref()),
         };
         let require = match spec.take("require") {
             None => authorities
@@ -149,13 +123,8 @@ impl Reader<'_> {
         {
             warn_of_idle(&spec, authorities, require, attestations);
         }
-        if let Some(attestations) = &attestations {
-            let mut seen = BTreeSet::new();
-            for rule in attestations {
-                if !seen.insert(&rule.name) {
-                    spec.problem(format!("two attestations are named {:?}", rule.name));
-                }
-            }
+        if let Some(name) = attestations.as_deref().and_then(rules::twice) {
+            spec.problem(format!("two attestations are named {name:?}"));
         }
         spec.finish(&[
             "mode",
@@ -201,9 +170,7 @@ impl Reader<'_> {
 
     fn authority(&mut self, field: &Field<'_>) -> Option<Authority> {
         let mut fields = field.fields()?;
-        let name = fields
-            .need("name")
-            .and_then(|name| name.checked(policy_name));
+        let name = fields.need("name").and_then(|name| name.name());
         let kinds: Vec<_> = ["key", "keys", "keyless", "notation", "static"]
             .into_iter()
             .filter_map(|kind| Some((kind, fields.take(kind)?)))
@@ -240,7 +207,7 @@ impl Reader<'_> {
             Some(map) => texts(&map),
         };
         if let (Some(field), Some(trust)) = (&max_age, &trust)
-            && !may_have_times(trust)
+            && !trust.may_have_times()
             && !matches!(trust, AuthorityKind::Static(_))
         {
             field.problem(
@@ -417,135 +384,5 @@ fn warn_of_idle(
                  image signature, and require asks for none by it"
             ));
         }
-    }
-}
-
-fn rule(
-    field: &Field<'_>,
-    authorities: Option<&NonEmpty<Authority>>,
-    names: &NonEmpty<String>,
-) -> Option<AttestationRule> {
-    let mut fields = field.fields()?;
-    let name = fields
-        .need("name")
-        .and_then(|name| name.checked(policy_name));
-    let predicate_type = fields.need("predicateType").and_then(|kind| {
-        let checked = kind.checked(predicate_type)?;
-        if let Some(short) = checked.strip_suffix('/') {
-            kind.warning(format!(
-                "predicate types are compared letter by letter, and few end with a slash: is \
-                     {short:?} meant?"
-            ));
-        }
-        Some(checked)
-    });
-    let from = match fields.take("from") {
-        None => NonEmpty::new((0..names.len()).collect()),
-        Some(list) => {
-            let from = indices(&list, names);
-            let listed = from.iter().flat_map(|from| from.iter());
-            for authority in listed.filter_map(|place| authorities?.get(*place)) {
-                if !attests(authority) {
-                    list.warning(format!(
-                        "the authority {:?} can make no attestation: {}",
-                        authority.name,
-                        match authority.trust {
-                            AuthorityKind::Static(_) => "`static` signs nothing",
-                            _ => "the Notary Project has none",
-                        }
-                    ));
-                }
-            }
-            from
-        }
-    };
-    if let (Some(authorities), Some(from)) = (authorities, &from)
-        && !from
-            .iter()
-            .filter_map(|place| authorities.get(*place))
-            .any(attests)
-    {
-        field.problem(
-            "nobody can make this attestation: the Notary Project has no attestations, and `static` signs \
-             nothing",
-        );
-    }
-    let conditions = match fields.take("conditions") {
-        None => Some(Vec::new()),
-        Some(list) => each(&list, |item| {
-            let condition = item.checked(Condition::new)?;
-            check_facts(item, &condition, predicate_type?)?;
-            Some(condition)
-        })
-        .map(NonEmpty::into_vec),
-    };
-    let max_age = fields.take("maxAge");
-    if let (Some(field), Some(authorities), Some(from)) = (&max_age, authorities, &from) {
-        let mut kinds = from.iter().filter_map(|place| authorities.get(*place));
-        if !kinds.any(|authority| may_have_times(&authority.trust)) {
-            field.problem(
-                "no attestation can pass: nobody vouches for its time; for a key that needs \
-                 trustRoot with transparencyLog or signedTimestamp",
-            );
-        }
-    }
-    let max_age = flip(max_age.map(|field| field.parsed()));
-    fields.finish(&["name", "predicateType", "from", "conditions", "maxAge"]);
-    Some(AttestationRule {
-        name: name?.to_owned(),
-        predicate_type: predicate_type?.to_owned(),
-        from: from?,
-        conditions: conditions?,
-        max_age: max_age?,
-    })
-}
-
-/// Refuses a condition on facts that predicates of this type never have.
-fn check_facts(field: &Field<'_>, condition: &Condition, predicate_type: &str) -> Option<()> {
-    let Some(mut read) = condition.reads().facts() else {
-        return Some(());
-    };
-    let Some(known) = facts::names(predicate_type) else {
-        field.problem(format!(
-            "there are no facts of predicates of type {predicate_type}; name what is asked of \
-             `predicate`"
-        ));
-        return None;
-    };
-    if let Some(unknown) = read.find(|name| !known.contains(name)) {
-        field.problem(format!(
-            "there is no facts.{unknown} of predicates of type {predicate_type}; there are {}",
-            known.join(", ")
-        ));
-        return None;
-    }
-    Some(())
-}
-
-/// Whether anybody can vouch for when a signature was made.
-fn may_have_times(authority: &AuthorityKind) -> bool {
-    match authority {
-        AuthorityKind::Key(trust) => trust.witnesses.is_some(),
-        AuthorityKind::Keyless(trust) => trust.valid_at == ValidAt::VerifiedTimes,
-        AuthorityKind::Notation(trust) => {
-            let mut stores = trust.trust_stores.iter();
-            stores.any(|store| store.kind != StoreKind::Ca)
-        }
-        AuthorityKind::Static(_) => false,
-    }
-}
-
-/// Whether signatures of this kind can be over statements.
-fn attests(authority: &Authority) -> bool {
-    !matches!(
-        authority.trust,
-        AuthorityKind::Notation(_) | AuthorityKind::Static(_)
-    )
-}
-
-fn predicate_type(text: &str) -> Result<&str, TextError<'_>> {
-    match text.contains(':') {
-        true => Ok(text),
-        false => Err(TextError::PredicateType(text)),
     }
 }

@@ -5,6 +5,7 @@
 mod authorities;
 mod cluster_image_policy;
 mod conditions;
+mod rules;
 mod statics;
 
 use sealgate_core::evidence::Blob;

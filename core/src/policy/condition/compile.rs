@@ -11,7 +11,7 @@ use regex::Regex;
 use super::found::{self, Part};
 use super::names::{self, Names};
 use super::operations::{self, Patterns};
-use super::variables::Reads;
+use super::variables::{self, Reads};
 use super::{ConditionError, meter, texts};
 use crate::limits;
 
@@ -62,6 +62,9 @@ struct Compiler {
 
 impl Compiler {
     fn visit(&mut self, expression: &mut IdedExpr) -> Result<(), ConditionError> {
+        if let Some((variables::ATTESTATIONS, path)) = self.names.path(expression) {
+            return self.reads.rule(&path);
+        }
         match &mut expression.expr {
             Expr::Unspecified | Expr::Literal(_) => Ok(()),
             Expr::Ident(_) => {
@@ -170,19 +173,8 @@ impl Compiler {
 
     /// A field of a variable that is read as `variable["field"]`.
     fn field_by_key(&self, call: &CallExpr) -> Option<(&'static str, String)> {
-        let by_key = matches!(
-            call.func_name.as_str(),
-            operators::INDEX | operators::OPT_INDEX | operators::OPT_SELECT
-        );
-        let [operand, key] = call.args.as_slice() else {
-            return None;
-        };
-        match &key.expr {
-            Expr::Literal(LiteralValue::String(key)) if by_key => {
-                Some((self.names.variable(operand)?, key.inner().to_owned()))
-            }
-            _ => None,
-        }
+        let (operand, key) = names::by_key(call)?;
+        Some((self.names.variable(operand)?, key.to_owned()))
     }
 
     /// `text.matches(pattern)` or `matches(text, pattern)`.

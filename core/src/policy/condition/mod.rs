@@ -1,6 +1,6 @@
 //! Conditions on predicates, in the Common Expression Language (CEL).
 //!
-//! The variables are those of `variables.rs`, and each is made for who names it. Evaluation has no
+//! The variables are those of `variables.rs`, and each is made for who names it (`view.rs`). Evaluation has no
 //! clock, no IO and no state, and its result is the same everywhere: maps are gone through in the
 //! order of their keys, and `now` is the time of the judgement (`moments.rs`). What is false shows
 //! in a few words what it found (`found.rs`); other messages show no values. `text.matches(pattern)`
@@ -20,6 +20,7 @@ mod operations;
 mod texts;
 mod values;
 mod variables;
+mod view;
 
 use std::sync::{Arc, LazyLock};
 
@@ -33,8 +34,9 @@ use crate::time::UnixTime;
 
 use compile::Compiled;
 use meter::Meter;
-use variables::Unmade;
-pub(crate) use variables::{Circumstances, Reads, View};
+pub(crate) use variables::Reads;
+use view::Unmade;
+pub(crate) use view::{Circumstances, Other, Others, View};
 
 /// A condition on an attestation, in the Common Expression Language.
 #[derive(Clone, Debug)]
@@ -100,6 +102,21 @@ pub enum ConditionError {
     NoField {
         /// The variable.
         variable: &'static str,
+        /// The field.
+        field: String,
+        /// Those that there are.
+        known: String,
+    },
+    /// Other rules, and not by their names.
+    #[error(
+        "expected the name of a rule after attestations, as attestations.NAME or attestations['NAME']"
+    )]
+    AllRules,
+    /// A field that no rule's attestation has.
+    #[error("there is no {field} of attestations[{rule:?}]; there are {known}")]
+    NoRuleField {
+        /// The rule.
+        rule: String,
         /// The field.
         field: String,
         /// Those that there are.

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, IdedExpr, LiteralValue, operators};
+use cel::common::ast::{
+    CallExpr, ComprehensionExpr, Expr, IdedExpr, LiteralValue, SelectExpr, operators,
+};
 use cel::{Context, ExecutionError, Value};
 
 use super::{ConditionError, ENVIRONMENT, texts, variables};
@@ -55,6 +57,20 @@ impl Names {
         let place = self.variables.iter().rposition(|known| known == name)?;
         let own = place < variables::names().count();
         variables::named(name).filter(|_| own)
+    }
+
+    /// The variable that an expression begins with, and the names of the fields that lead on from
+    /// there, if it is nothing else.
+    pub(super) fn path(&self, expression: &IdedExpr) -> Option<(&'static str, Vec<String>)> {
+        let (operand, field) = match &expression.expr {
+            Expr::Ident(_) => return Some((self.variable(expression)?, Vec::new())),
+            Expr::Select(select) => (&*select.operand, select.field.as_str()),
+            Expr::Call(call) => by_key(call)?,
+            _ => return None,
+        };
+        let (variable, mut path) = self.path(operand)?;
+        path.push(field.to_owned());
+        Some((variable, path))
     }
 
     /// Checks a name that stands for a value: a variable or a type.
@@ -123,6 +139,21 @@ impl Names {
     }
 }
 
+/// What a call takes a field of, if it is `value["field"]`, and the field.
+pub(super) fn by_key(call: &CallExpr) -> Option<(&IdedExpr, &str)> {
+    let by_key = matches!(
+        call.func_name.as_str(),
+        operators::INDEX | operators::OPT_INDEX | operators::OPT_SELECT
+    );
+    let [operand, key] = call.args.as_slice() else {
+        return None;
+    };
+    match &key.expr {
+        Expr::Literal(LiteralValue::String(key)) if by_key => Some((operand, key.inner())),
+        _ => None,
+    }
+}
+
 /// Checks that an expression, as it was written, can be true or false.
 pub(super) fn check_result(expression: &IdedExpr) -> Result<(), ConditionError> {
     match no_boolean(expression) {
@@ -171,8 +202,25 @@ fn no_boolean(expression: &IdedExpr) -> Option<&'static str> {
             name => texts::own(name).map(|own| own.gives),
         },
         Expr::Ident(name) if name == variables::NOW => Some("a time"),
-        Expr::Ident(name) if name == variables::FACTS => Some("a map"),
-        Expr::Unspecified | Expr::Ident(_) | Expr::Select(_) | Expr::Struct(_) => None,
+        // A predicate may be anything.
+        Expr::Ident(name) if name == variables::PREDICATE => None,
+        Expr::Ident(name) => variables::named(name).map(|_| "a map"),
+        Expr::Select(select) if !select.test => of_rule(select),
+        Expr::Unspecified | Expr::Select(_) | Expr::Struct(_) => None,
+    }
+}
+
+/// What another rule's attestation always is, and those of its fields that are always one thing.
+fn of_rule(select: &SelectExpr) -> Option<&'static str> {
+    let is_rules = |expression: &IdedExpr| matches!(&expression.expr, Expr::Ident(name) if name == variables::ATTESTATIONS);
+    match &select.operand.expr {
+        _ if is_rules(&select.operand) => Some("a map"),
+        Expr::Select(rule) if is_rules(&rule.operand) => match select.field.as_str() {
+            variables::FACTS | variables::SIGNER => Some("a map"),
+            variables::PREDICATE_TYPE => Some("a text"),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

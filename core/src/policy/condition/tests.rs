@@ -46,6 +46,7 @@ fn checked_of(predicate_type: &str, conditions: &[Condition], predicate: &Value)
         statement_type: "https://in-toto.io/Statement/v1",
         subject: &raw(&json!([{"name": "app", "digest": {"sha256": digest.hex()}}])),
         signer: r#"{"kind":"keyless","issuer":"https://issuer.example","subject":"ci@acme.example","claims":{"buildTrigger":"push"}}"#,
+        others: &Others::new(),
         asked: &Circumstances {
             subject: &subject,
             request: &request,
@@ -502,7 +503,7 @@ fn what_cannot_be_meant_is_refused_when_the_policy_is_read() {
     for (source, why) in [
         (
             "predicat.n == 1",
-            "there is no variable \"predicat\"; there are predicate, statement, signer, image, facts, now",
+            "there is no variable \"predicat\"; there are predicate, statement, signer, image, facts, now, attestations",
         ),
         ("predicat.s.startsWith('a')", "no variable \"predicat\""),
         ("predicat.s.matches('a')", "no variable \"predicat\""),
@@ -538,6 +539,20 @@ fn what_cannot_be_meant_is_refused_when_the_policy_is_read() {
         ("now.year == 1", "no now.year; the fields of now are none"),
         ("now", "found one that is a time"),
         ("facts", "found one that is a map"),
+        ("statement", "found one that is a map"),
+        ("signer", "found one that is a map"),
+        ("predicate.t && image", "found one that is a map"),
+        ("attestations.scan", "found one that is a map"),
+        ("attestations.scan.facts", "found one that is a map"),
+        ("attestations.scan.signer", "found one that is a map"),
+        (
+            "attestations.scan.predicateType",
+            "found one that is a text",
+        ),
+        (
+            "attestations",
+            "expected the name of a rule after attestations",
+        ),
         ("now - now", "found one that is a difference"),
         ("predicate.s.trim()", "found one that is a text"),
         ("1 + 1", "found one that is a sum"),
@@ -555,6 +570,24 @@ fn what_cannot_be_meant_is_refused_when_the_policy_is_read() {
     ] {
         let error = Condition::new(source).unwrap_err().to_string();
         assert!(error.contains(why), "{source}: {error}");
+    }
+}
+
+/// A condition by itself does not say which rules there are, and what they attest may be true.
+#[test]
+fn what_may_be_true_or_false_is_taken() {
+    for source in [
+        "predicate",
+        "predicate.t",
+        "statement.predicate",
+        "has(attestations.scan)",
+        "attestations.scan.predicate",
+        "attestations.scan.predicate.t",
+        "attestations.scan.facts.t",
+        "[1].all(attestations, attestations > 0)",
+        "[{'x': 1}].all(attestations, attestations.x == 1)",
+    ] {
+        assert!(Condition::new(source).is_ok(), "{source}");
     }
 }
 

@@ -4,20 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cel::common::types::CelString;
-use cel::common::value::Val;
-use cel::{Context, ExecutionError};
-use serde_json::value::RawValue;
-
 use super::ConditionError;
-use super::meter::Meter;
-use super::moments::Moment;
-use super::values::{self, Read};
-use crate::digest::Digest;
-use crate::evidence::{Request, Subject};
-use crate::facts;
-use crate::json;
-use crate::time::UnixTime;
 
 /// What the statement says of the image.
 pub(super) const PREDICATE: &str = "predicate";
@@ -31,9 +18,11 @@ pub(super) const IMAGE: &str = "image";
 pub(super) const FACTS: &str = "facts";
 /// The time of the judgement.
 pub(super) const NOW: &str = "now";
+/// The attestations that met other rules, by the rule's name.
+pub(super) const ATTESTATIONS: &str = "attestations";
 
 /// Every variable, and the fields that it may have; none where anything may be one.
-const ALL: [(&str, Option<&[&str]>); 6] = [
+const ALL: [(&str, Option<&[&str]>); 7] = [
     (PREDICATE, None),
     (
         STATEMENT,
@@ -50,6 +39,7 @@ const ALL: [(&str, Option<&[&str]>); 6] = [
             "key",
             "keyFingerprint",
             "kind",
+            "otherSubjects",
             "subject",
             "subjectType",
             "x509Subject",
@@ -62,13 +52,18 @@ const ALL: [(&str, Option<&[&str]>); 6] = [
     // Which there are depends on the type of the predicate.
     (FACTS, None),
     (NOW, Some(&[])),
+    // Which rules there are is the policy's.
+    (ATTESTATIONS, None),
 ];
 
 /// The field of the image that depends on who asks.
-const NAMESPACE: &str = "namespace";
+pub(super) const NAMESPACE: &str = "namespace";
 
-/// Bytes of JSON that are read in one step.
-const READ: usize = 128;
+/// What another rule's attestation has.
+const RULE_FIELDS: [&str; 4] = [FACTS, PREDICATE, PREDICATE_TYPE, SIGNER];
+
+/// The type of what another rule's attestation says.
+pub(super) const PREDICATE_TYPE: &str = "predicateType";
 
 /// The variable of this name.
 pub(super) fn named(name: &str) -> Option<&'static str> {
@@ -83,13 +78,36 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 
 /// What an expression reads of the variables.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Reads(BTreeMap<&'static str, Fields>);
+pub(crate) struct Reads {
+    variables: BTreeMap<&'static str, Fields>,
+    rules: BTreeMap<String, RuleReads>,
+}
 
 #[derive(Clone, Debug, Default)]
 struct Fields {
     named: BTreeSet<String>,
     /// Whether it reads more than the fields that it names.
     whole: bool,
+}
+
+/// What an expression reads of the attestation that met another rule.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RuleReads {
+    fields: BTreeSet<&'static str>,
+    facts: BTreeSet<String>,
+}
+
+impl RuleReads {
+    /// Whether it reads this field.
+    pub(super) fn names(&self, field: &str) -> bool {
+        self.fields.contains(field)
+    }
+
+    /// The facts that are read by name, if facts are.
+    pub(crate) fn facts(&self) -> Option<impl Iterator<Item = &str>> {
+        self.names(FACTS)
+            .then(|| self.facts.iter().map(String::as_str))
+    }
 }
 
 impl Reads {
@@ -99,51 +117,78 @@ impl Reads {
         variable: &'static str,
         field: &str,
     ) -> Result<(), ConditionError> {
-        let known = ALL.iter().find(|(name, _)| *name == variable);
-        if let Some((_, Some(known))) = known
-            && !known.contains(&field)
-        {
-            return Err(ConditionError::NoField {
-                variable,
-                field: field.to_owned(),
-                known: match known.is_empty() {
-                    true => "none".to_owned(),
-                    false => known.join(", "),
-                },
-            });
-        }
-        let fields = self.0.entry(variable).or_default();
+        check_field(variable, field)?;
+        let fields = self.variables.entry(variable).or_default();
         fields.named.insert(field.to_owned());
+        Ok(())
+    }
+
+    /// Notes what is read of another rule's attestation: the rule's name, and what follows.
+    pub(super) fn rule(&mut self, path: &[String]) -> Result<(), ConditionError> {
+        let [name, path @ ..] = path else {
+            return Err(ConditionError::AllRules);
+        };
+        let read = match path {
+            [] => RULE_FIELDS.to_vec(),
+            [field, ..] => {
+                let mut known = RULE_FIELDS.into_iter();
+                let known = known.find(|known| known == field);
+                vec![known.ok_or_else(|| ConditionError::NoRuleField {
+                    rule: name.clone(),
+                    field: field.clone(),
+                    known: RULE_FIELDS.join(", "),
+                })?]
+            }
+        };
+        let rule = self.rules.entry(name.clone()).or_default();
+        rule.fields.extend(&read);
+        match (read.as_slice(), path.get(1)) {
+            ([FACTS], Some(fact)) => {
+                rule.facts.insert(fact.clone());
+            }
+            ([SIGNER], Some(field)) => check_field(SIGNER, field)?,
+            _ => {}
+        }
         Ok(())
     }
 
     /// Notes that a variable is read as a whole.
     pub(super) fn whole(&mut self, variable: &'static str) {
-        self.0.entry(variable).or_default().whole = true;
+        self.variables.entry(variable).or_default().whole = true;
     }
 
     /// Adds what another expression reads.
     pub(super) fn add(&mut self, other: &Self) {
-        for (variable, read) in &other.0 {
-            let fields = self.0.entry(variable).or_default();
+        for (variable, read) in &other.variables {
+            let fields = self.variables.entry(variable).or_default();
             fields.named.extend(read.named.iter().cloned());
             fields.whole |= read.whole;
         }
+        for (name, read) in &other.rules {
+            let rule = self.rules.entry(name.clone()).or_default();
+            rule.fields.extend(&read.fields);
+            rule.facts.extend(read.facts.iter().cloned());
+        }
     }
 
-    fn names(&self, variable: &str) -> bool {
-        self.0.contains_key(variable)
+    pub(super) fn names(&self, variable: &str) -> bool {
+        self.variables.contains_key(variable)
+    }
+
+    /// The other rules whose attestations are read, in the order of their names, and what of them.
+    pub(crate) fn rules(&self) -> impl Iterator<Item = (&str, &RuleReads)> {
+        self.rules.iter().map(|(name, read)| (name.as_str(), read))
     }
 
     /// Whether the answer may depend on the namespace that is asked for.
     pub(crate) fn namespace(&self) -> bool {
-        let image = self.0.get(IMAGE);
+        let image = self.variables.get(IMAGE);
         image.is_some_and(|image| image.whole || image.named.contains(NAMESPACE))
     }
 
     /// The fields of `facts` that are read by name, if `facts` is.
     pub(crate) fn facts(&self) -> Option<impl Iterator<Item = &str>> {
-        let facts = self.0.get(FACTS)?;
+        let facts = self.variables.get(FACTS)?;
         Some(facts.named.iter().map(String::as_str))
     }
 
@@ -153,119 +198,18 @@ impl Reads {
     }
 }
 
-/// What a condition looks at.
-pub(crate) struct View<'a> {
-    /// What the statement says.
-    pub(crate) predicate: &'a RawValue,
-    /// Its type.
-    pub(crate) predicate_type: &'a str,
-    /// The type of the statement.
-    pub(crate) statement_type: &'a str,
-    /// The subjects of the statement: their names, digests and annotations.
-    pub(crate) subject: &'a RawValue,
-    /// Who signed it, in JSON.
-    pub(crate) signer: &'a str,
-    /// What was asked, and when.
-    pub(crate) asked: &'a Circumstances<'a>,
-}
-
-/// What was asked about, and the time of the judgement.
-pub(crate) struct Circumstances<'a> {
-    /// The image.
-    pub(crate) subject: &'a Subject,
-    /// The question.
-    pub(crate) request: &'a Request,
-    /// The time.
-    pub(crate) now: UnixTime,
-}
-
-impl<'a> View<'a> {
-    /// Makes the variables that are read.
-    pub(super) fn add_to(
-        &self,
-        context: &mut Context<'_, 'a>,
-        reads: &Reads,
-        meter: &Meter,
-    ) -> Result<(), Unmade> {
-        if reads.names(PREDICATE) || reads.names(STATEMENT) {
-            let Read(predicate) = json::read_part(self.predicate)?;
-            if reads.names(STATEMENT) {
-                pay(meter, self.subject.get())?;
-                let Read(subject) = json::read_part(self.subject)?;
-                let statement = values::map(vec![
-                    ("_type", text(self.statement_type)),
-                    ("predicate", predicate.clone()),
-                    ("predicateType", text(self.predicate_type)),
-                    ("subject", subject),
-                ]);
-                context.add_variable_as_val(STATEMENT, statement);
-            }
-            context.add_variable_as_val(PREDICATE, predicate);
-        }
-        if reads.names(SIGNER) {
-            pay(meter, self.signer)?;
-            let Read(signer) = json::parse(self.signer.as_bytes())?;
-            context.add_variable_as_val(SIGNER, signer);
-        }
-        if reads.names(IMAGE) {
-            context.add_variable_as_val(IMAGE, self.asked.image());
-        }
-        if reads.names(FACTS) {
-            pay(meter, self.predicate.get())?;
-            if let Some(facts) = facts::of(self.predicate_type, self.predicate) {
-                context.add_variable_as_val(FACTS, values::owned(&facts));
-            }
-        }
-        if reads.names(NOW) {
-            let now = Moment::now(self.asked.now, meter);
-            context.add_variable_as_val(NOW, Box::new(now));
-        }
-        Ok(())
+/// Checks that a variable may have a field.
+fn check_field(variable: &'static str, field: &str) -> Result<(), ConditionError> {
+    let known = ALL.iter().find(|(name, _)| *name == variable);
+    match known {
+        Some((_, Some(known))) if !known.contains(&field) => Err(ConditionError::NoField {
+            variable,
+            field: field.to_owned(),
+            known: match known.is_empty() {
+                true => "none".to_owned(),
+                false => known.join(", "),
+            },
+        }),
+        _ => Ok(()),
     }
-}
-
-/// Why a variable was not made.
-pub(super) enum Unmade {
-    /// What it is read from is malformed.
-    Malformed(json::JsonError),
-    /// That takes more steps than there are.
-    Stopped,
-}
-
-impl From<json::JsonError> for Unmade {
-    fn from(error: json::JsonError) -> Self {
-        Self::Malformed(error)
-    }
-}
-
-impl From<ExecutionError> for Unmade {
-    fn from(_: ExecutionError) -> Self {
-        Self::Stopped
-    }
-}
-
-fn pay(meter: &Meter, json: &str) -> Result<(), ExecutionError> {
-    meter.pay(1 + json.len() / READ)
-}
-
-impl<'a> Circumstances<'a> {
-    /// The image as conditions see it.
-    fn image(&self) -> Box<dyn Val + 'a> {
-        let repository = self.subject.reference.repository();
-        let digest: Digest = self.subject.digest();
-        let mut fields: Vec<(&str, Box<dyn Val + 'a>)> = vec![
-            ("digest", Box::new(CelString::from(digest.to_string()))),
-            ("registry", text(repository.host())),
-            ("repository", text(repository.path())),
-        ];
-        let namespace = self.request.namespace.as_deref();
-        fields.extend(namespace.map(|name| (NAMESPACE, text(name))));
-        let tag = self.subject.reference.tag();
-        fields.extend(tag.map(|tag| ("tag", text(tag))));
-        values::map(fields)
-    }
-}
-
-fn text<'a>(text: &'a str) -> Box<dyn Val + 'a> {
-    Box::new(CelString::from(text))
 }

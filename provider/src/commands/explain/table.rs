@@ -156,6 +156,13 @@ const UNSIGNED: &[Row] = &[
         Platform,
     ),
     row(
+        "rule_not_met",
+        "A rule reads the attestation of another rule, which is not met.",
+        "The other attestation is missing, or does not pass; the rule that reads it is not judged then.",
+        "See to the other rule first: its own reason stands beside this one.",
+        Signer,
+    ),
+    row(
         "no_matching_attestation",
         "No verified attestation of the predicate type that a rule lists.",
         "The attestation was not made, is of another predicate type, or is by an authority the rule does not list.",

@@ -1,0 +1,258 @@
+//! The attestations that a policy demands: which meet its rules, or why none does.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::budget;
+use crate::demanded::{Demanded, Part, few, parts};
+use crate::findings::Findings;
+use crate::judgement::Says;
+use crate::policy::condition::{Circumstances, Others};
+use crate::policy::{AttestationRule, Policy};
+use crate::reason::{self, Code, Reason};
+use crate::statement::Statement;
+use crate::time::{UnixTime, earliest};
+use crate::verdict::{Attestation, Demand, Did, Passed, Signs};
+
+/// What became of the attestation rules of a policy, in its order, and the attestations that meet
+/// them.
+pub(crate) fn judge(
+    policy: &Policy,
+    findings: &[Findings],
+    asked: &Circumstances<'_>,
+) -> Vec<(Demanded, Option<Attestation>)> {
+    let mut accepted = BTreeMap::new();
+    let mut judged = BTreeMap::new();
+    for place in policy.judging_order() {
+        let Some(rule) = policy.attestations().get(*place) else {
+            continue;
+        };
+        let listed = parts(policy, findings, &rule.from);
+        let found = match unmet(rule, &accepted) {
+            Some(reason) => Err(Unmet {
+                reasons: vec![reason],
+                until: None,
+                looked: false,
+            }),
+            None => find(policy, rule, &listed, asked, &accepted),
+        };
+        let mut demanded = demanded(rule);
+        let attestation = match found {
+            Ok(found) => {
+                demanded.until = found.until;
+                demanded.demand.outcome = Passed::Passed;
+                demanded.demand.by.push(found.by);
+                accepted.insert(rule.name.as_str(), found.accepted);
+                Some(found.attestation)
+            }
+            Err(unmet) => {
+                unmet.tell(&mut demanded, rule, &listed);
+                None
+            }
+        };
+        judged.insert(*place, (demanded, attestation));
+    }
+    judged.into_values().collect()
+}
+
+/// A rule that is not met so far.
+fn demanded(rule: &AttestationRule) -> Demanded {
+    Demanded {
+        demand: Demand {
+            signs: Signs::Attestation,
+            rule: Some(rule.name.clone()),
+            count: 1,
+            outcome: Passed::Failed,
+            group: None,
+            by: Vec::new(),
+            missing: Vec::new(),
+        },
+        reasons: Vec::new(),
+        lacking: Vec::new(),
+        until: None,
+    }
+}
+
+/// The first rule that this one reads and that is not met. What is not there excuses nothing, whatever
+/// a condition would make of it.
+fn unmet(rule: &AttestationRule, accepted: &BTreeMap<&str, Accepted>) -> Option<Reason> {
+    let read = rule.reads().into_iter();
+    let mut missing = read.filter(|name| !accepted.contains_key(name));
+    let missing = missing.next()?;
+    Some(Reason::new(
+        Code::RuleNotMet,
+        format!(
+            "the rule {:?} reads the attestation of the rule {missing:?}, which is not met",
+            rule.name
+        ),
+    ))
+}
+
+/// What meets a rule.
+struct Found {
+    /// The authority that made it.
+    by: String,
+    attestation: Attestation,
+    accepted: Accepted,
+    /// Until when it meets the rule.
+    until: Option<UnixTime>,
+}
+
+/// An attestation that met a rule, for those that read it.
+struct Accepted {
+    statement: Statement,
+    /// Who signed it, in JSON.
+    signer: String,
+}
+
+/// Whether somebody attested this; what else is wrong with it is another question.
+fn is_of_type(says: &Says, rule: &AttestationRule) -> bool {
+    match says {
+        Says::Attestation(statement) => statement.predicate_type() == rule.predicate_type,
+        Says::ImageSignature => false,
+    }
+}
+
+/// Why no attestation meets a rule.
+struct Unmet {
+    reasons: Vec<Reason>,
+    /// Until when that is so, if it depends on the time.
+    until: Option<UnixTime>,
+    /// Whether anything was looked at.
+    looked: bool,
+}
+
+impl Unmet {
+    /// Says why a rule is not met, and from whom its attestation is missing.
+    fn tell(self, demanded: &mut Demanded, rule: &AttestationRule, listed: &[Part<'_>]) {
+        demanded.reasons = self.reasons;
+        demanded.until = self.until;
+        if !self.looked {
+            return;
+        }
+        demanded.lack(listed.iter().map(|part| (*part, part.did_instead())));
+        // Whoever did attest this is no longer looked for among what failed.
+        let attests = |part: &&Part<'_>| {
+            let says = part.findings.attestations.iter().map(|one| one.says());
+            says.into_iter().any(|says| is_of_type(says, rule))
+        };
+        let attesting: BTreeSet<_> = listed.iter().filter(attests).map(|p| p.place).collect();
+        demanded.lacking.retain(|place| !attesting.contains(place));
+    }
+}
+
+/// Finds an attestation that meets the rule, or says why there is none.
+fn find(
+    policy: &Policy,
+    rule: &AttestationRule,
+    listed: &[Part<'_>],
+    asked: &Circumstances<'_>,
+    accepted: &BTreeMap<&str, Accepted>,
+) -> Result<Found, Unmet> {
+    let read = rule.reads();
+    let others: Others<'_> = accepted
+        .iter()
+        .filter(|(name, _)| read.contains(*name))
+        .map(|(name, one)| (*name, one.statement.as_other(&one.signer)))
+        .collect();
+    let by_signer = rule.conditions.iter().any(|one| one.reads().signer());
+    let mut reasons = Vec::new();
+    // What was found of others may be another thing then.
+    let mut changes = None;
+    let mut other_types = BTreeSet::new();
+    let mut seen = BTreeSet::new();
+    for (part, verified) in listed
+        .iter()
+        .flat_map(|part| part.findings.attestations.iter().map(move |v| (part, v)))
+    {
+        let Says::Attestation(statement) = verified.says() else {
+            continue;
+        };
+        if statement.predicate_type() != rule.predicate_type {
+            other_types.insert(statement.predicate_type().to_owned());
+            continue;
+        }
+        let young = rule
+            .max_age
+            .map(|age| age.until(verified.signed_at(), asked.now));
+        let until = match young.transpose() {
+            Ok(until) => until,
+            Err(reason) => {
+                reasons.push(reason);
+                continue;
+            }
+        };
+        // Anybody can make copies of an envelope. What it says is looked at once, of each signer
+        // where that makes a difference.
+        let signer = match by_signer {
+            true => verified.signer().seen(),
+            false => String::new(),
+        };
+        if !seen.insert((statement.digest(), signer.clone())) {
+            continue;
+        }
+        let name = format!("{}/{}", policy.name(), rule.name);
+        let met = budget::share(|| {
+            let checked = statement.meets(&rule.conditions, &signer, &others, asked);
+            changes = earliest(changes, checked.until);
+            checked.met?;
+            statement.report(name, verified.signer().clone())
+        });
+        match met {
+            Ok(Ok(attestation)) => {
+                return Ok(Found {
+                    by: part.authority.name.clone(),
+                    attestation,
+                    accepted: Accepted {
+                        statement: statement.clone(),
+                        signer: verified.signer().seen(),
+                    },
+                    until: earliest(until, changes),
+                });
+            }
+            Ok(Err(reason)) => reasons.push(reason),
+            Err(exceeded) => reasons.push(Reason::new(
+                Code::LimitExceeded,
+                format!("the attestation rule {:?}: {exceeded}", rule.name),
+            )),
+        }
+    }
+    if reasons.is_empty() {
+        reasons.push(none_matches(rule, listed, other_types));
+    }
+    Err(Unmet {
+        reasons: reason::most_specific(reasons),
+        until: changes,
+        looked: true,
+    })
+}
+
+fn none_matches(
+    rule: &AttestationRule,
+    listed: &[Part<'_>],
+    other_types: BTreeSet<String>,
+) -> Reason {
+    let names: Vec<_> = listed.iter().map(|p| p.authority.name.as_str()).collect();
+    let signed: Vec<_> = listed
+        .iter()
+        .filter(|part| part.did_instead() == Did::Signed)
+        .map(|part| part.authority.name.as_str())
+        .collect();
+    let mut deeds = String::new();
+    if !signed.is_empty() {
+        let names = few(&signed, " and ");
+        deeds.push_str(&format!("; {names} signed the image, and attested nothing"));
+    }
+    if !other_types.is_empty() {
+        let types = other_types.into_iter().collect::<Vec<_>>().join(", ");
+        deeds.push_str(&format!("; verified attestations have the types {types}"));
+    }
+    Reason::new(
+        Code::NoMatchingAttestation,
+        format!(
+            "the rule {:?} expects a verified attestation of type {} by {}{deeds}",
+            rule.name,
+            rule.predicate_type,
+            few(&names, " or "),
+        ),
+    )
+}
