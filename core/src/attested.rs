@@ -13,17 +13,18 @@ use crate::statement::Statement;
 use crate::time::{UnixTime, earliest};
 use crate::verdict::{Attestation, Demand, Did, Passed, Signs};
 
-/// What became of the attestation rules of a policy, in its order, and the attestations that meet
-/// them.
+/// What became of these attestation rules of a policy, in their order, and the attestations that meet
+/// them. They are judged in the other order, each after those that its conditions read.
 pub(crate) fn judge(
+    (rules, order): (&[AttestationRule], &[usize]),
     policy: &Policy,
     findings: &[Findings],
     asked: &Circumstances<'_>,
 ) -> Vec<(Demanded, Option<Attestation>)> {
     let mut accepted = BTreeMap::new();
     let mut judged = BTreeMap::new();
-    for place in policy.judging_order() {
-        let Some(rule) = policy.attestations().get(*place) else {
+    for place in order {
+        let Some(rule) = rules.get(*place) else {
             continue;
         };
         let listed = parts(policy, findings, &rule.from);

@@ -63,8 +63,8 @@ pub(crate) fn parts<'a>(
     of.iter().filter_map(part).collect()
 }
 
-/// The image signatures that a policy demands; none if it asks for attestations only, of which
-/// there is one rule at least.
+/// The image signatures that a policy demands, or that suffice; none if it asks for attestations
+/// only, of which there is one rule at least.
 pub(crate) fn signatures(
     policy: &Policy,
     findings: &[Findings],
@@ -74,6 +74,7 @@ pub(crate) fn signatures(
         Require::AttestationsOnly => return None,
         Require::AtLeast(threshold) => Asked::of_threshold(policy, findings, threshold),
         Require::Nested(group) => Asked::of_group(policy, findings, group),
+        Require::OneOf(ways) => Asked::of_threshold(policy, findings, &ways.signing()?),
     };
     let outcome = passed(&asked.met);
     let (mut by, mut lacking, mut refusing) = (Vec::new(), Vec::new(), Vec::new());

@@ -7,8 +7,8 @@ use crate::demanded::{self, Demanded};
 use crate::discovery::Discovered;
 use crate::findings::Findings;
 use crate::judgement::LetIn;
-use crate::policy::Policy;
 use crate::policy::condition::Circumstances;
+use crate::policy::{AttestationRule, Policy, Require, Ways};
 use crate::reason::{self, Reason};
 use crate::time::{UnixTime, earliest};
 use crate::verdict::{Attestation, AuthorityReport, Check, Passed, PolicyReport, Signer};
@@ -37,33 +37,85 @@ pub(crate) fn judge_policy(
     found: &Discovered,
     asked: &Circumstances<'_>,
 ) -> Judged {
-    let mut demanded = Vec::new();
-    let mut attestations = Vec::new();
-    demanded.extend(demanded::signatures(policy, &findings, found));
-    for (one, attestation) in attested::judge(policy, &findings, asked) {
-        demanded.push(one);
-        attestations.extend(attestation);
+    let mut whole = Tried::default();
+    whole
+        .demanded
+        .extend(demanded::signatures(policy, &findings, found));
+    if let Require::OneOf(ways) = policy.require() {
+        whole = one_of(whole, ways, policy, &findings, asked);
     }
-    let outcomes = || demanded.iter().map(|one| one.demand.outcome);
-    // A policy demands something; if it did not, nothing would be proven.
-    let outcome = match outcomes().any(|one| one == Passed::Failed) || demanded.is_empty() {
-        true => Passed::Failed,
-        false if outcomes().all(|one| one == Passed::Passed) => Passed::Passed,
-        false => Passed::Unproven,
-    };
-    assemble(policy, findings, demanded, attestations, outcome)
+    let rules = (policy.attestations(), policy.judging_order());
+    whole.attest(rules, policy, &findings, asked);
+    let outcome = whole.outcome();
+    assemble(policy, findings, whole, outcome)
 }
 
-fn assemble(
-    policy: &Policy,
-    findings: Vec<Findings>,
+/// Something that must be met in all its parts.
+#[derive(Default)]
+struct Tried {
     demanded: Vec<Demanded>,
     attestations: Vec<Attestation>,
-    outcome: Passed,
-) -> Judged {
+}
+
+impl Tried {
+    /// Demands these attestations, too, which are judged in this order.
+    fn attest(
+        &mut self,
+        rules: (&[AttestationRule], &[usize]),
+        policy: &Policy,
+        findings: &[Findings],
+        asked: &Circumstances<'_>,
+    ) {
+        for (one, attestation) in attested::judge(rules, policy, findings, asked) {
+            self.demanded.push(one);
+            self.attestations.extend(attestation);
+        }
+    }
+
+    fn outcome(&self) -> Passed {
+        let outcomes = || self.demanded.iter().map(|one| one.demand.outcome);
+        // A policy demands something; if it did not, nothing would be proven.
+        match outcomes().any(|one| one == Passed::Failed) || self.demanded.is_empty() {
+            true => Passed::Failed,
+            false if outcomes().all(|one| one == Passed::Passed) => Passed::Passed,
+            false => Passed::Unproven,
+        }
+    }
+}
+
+/// The way that is met, which is proof if one of them is; all of them if none is met.
+fn one_of(
+    signed: Tried,
+    ways: &Ways,
+    policy: &Policy,
+    findings: &[Findings],
+    asked: &Circumstances<'_>,
+) -> Tried {
+    let mut tried = vec![signed];
+    for rules in ways.attesting() {
+        let mut way = Tried::default();
+        // None reads another.
+        let order: Vec<_> = (0..rules.len()).collect();
+        way.attest((rules, &order), policy, findings, asked);
+        tried.push(way);
+    }
+    for met in [Passed::Passed, Passed::Unproven] {
+        if let Some(at) = tried.iter().position(|way| way.outcome() == met) {
+            return tried.swap_remove(at);
+        }
+    }
+    let mut all = Tried::default();
+    for way in tried {
+        all.demanded.extend(way.demanded);
+        all.attestations.extend(way.attestations);
+    }
+    all
+}
+
+fn assemble(policy: &Policy, findings: Vec<Findings>, tried: Tried, outcome: Passed) -> Judged {
     let (mut demands, mut reasons, mut lacking) = (Vec::new(), Vec::new(), BTreeSet::new());
     let mut until = None;
-    for one in demanded {
+    for one in tried.demanded {
         until = earliest(until, one.until);
         demands.push(one.demand);
         reasons.extend(one.reasons);
@@ -81,7 +133,7 @@ fn assemble(
             reasons,
         },
         signers: Vec::new(),
-        attestations,
+        attestations: tried.attestations,
         checks: Vec::new(),
         failures: Vec::new(),
         valid_until: until,

@@ -293,7 +293,7 @@ attestations:
         assert_eq!(policy.mode(), Mode::Enforce);
         assert_eq!(policy.authorities().len(), 3);
         let threshold = Threshold::new(2, vec![1, 0, 2]).unwrap();
-        assert_eq!(*policy.require(), Require::AtLeast(threshold));
+        assert!(matches!(policy.require(), Require::AtLeast(found) if *found == threshold));
         assert_eq!(*policy.attestations().first().unwrap().from, [0]);
         let AuthorityKind::Keyless(keyless) = &policy.authorities().first().unwrap().trust else {
             panic!("expected a keyless authority");

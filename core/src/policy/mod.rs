@@ -52,7 +52,7 @@ pub use max_age::{MaxAge, MaxAgeError};
 pub use non_empty::NonEmpty;
 pub use reach::{Lacking, OutOfReach};
 pub(crate) use require::Offer;
-pub use require::{Group, Member, Require, Threshold, ThresholdError};
+pub use require::{Group, Member, Require, Threshold, ThresholdError, Ways};
 pub use rules::{AttestationRule, RuleError};
 pub use scope::{ImagePattern, NamespacePattern, Scope};
 pub(crate) use signing_profile::SigningJob;
@@ -133,20 +133,23 @@ impl Policy {
     ) -> Result<Self, PolicyError> {
         unique(authorities.iter().map(|one| one.name.as_str()))
             .map_err(|name| PolicyError::Authority(name.to_owned()))?;
-        unique(attestations.iter().map(|one| one.name.as_str()))
-            .map_err(|name| PolicyError::Attestation(name.to_owned()))?;
-        let mut named: Vec<usize> = match &require {
-            Require::AtLeast(threshold) => threshold.of().to_vec(),
-            Require::Nested(group) => group.authorities(),
+        let (mut named, ways): (Vec<usize>, _) = match &require {
+            Require::AtLeast(threshold) => (threshold.of().to_vec(), None),
+            Require::Nested(group) => (group.authorities(), None),
             Require::AttestationsOnly if attestations.is_empty() => {
                 return Err(PolicyError::AsksForNothing);
             }
-            Require::AttestationsOnly => Vec::new(),
+            Require::AttestationsOnly => (Vec::new(), None),
+            Require::OneOf(ways) => ((0..ways.len()).collect(), Some(ways)),
         };
+        let ways = ways.into_iter().flat_map(Ways::attesting).flatten();
+        let all: Vec<_> = attestations.iter().chain(ways).collect();
+        unique(all.iter().map(|one| one.name.as_str()))
+            .map_err(|name| PolicyError::Attestation(name.to_owned()))?;
         if let Some(place) = static_pass_as_signer(&authorities, &require) {
             return Err(PolicyError::StaticPass(place.name.clone()));
         }
-        named.extend(attestations.iter().flat_map(|rule| rule.from.iter()));
+        named.extend(all.iter().flat_map(|rule| rule.from.iter()));
         let judging_order = rules::order(&attestations)?;
         match named.iter().find(|index| **index >= authorities.len()) {
             Some(index) => Err(PolicyError::NoAuthority(*index)),
@@ -212,6 +215,17 @@ impl Policy {
     pub(crate) fn judging_order(&self) -> &[usize] {
         &self.judging_order
     }
+
+    /// Every rule about attestations: those of which all are asked for, and those that suffice for
+    /// an authority in place of a signature.
+    pub fn rules(&self) -> impl Iterator<Item = &AttestationRule> {
+        let ways = match &self.require {
+            Require::OneOf(ways) => Some(ways),
+            _ => None,
+        };
+        let ways = ways.into_iter().flat_map(Ways::attesting).flatten();
+        self.attestations.iter().chain(ways)
+    }
 }
 
 /// An authority that lets everything in, where it would count beside signers.
@@ -221,7 +235,7 @@ fn static_pass_as_signer<'a>(
 ) -> Option<&'a Authority> {
     let counted = match require {
         Require::AtLeast(threshold) if threshold.count() > 1 => threshold.of().to_vec(),
-        Require::AtLeast(_) | Require::AttestationsOnly => Vec::new(),
+        Require::AtLeast(_) | Require::AttestationsOnly | Require::OneOf(_) => Vec::new(),
         Require::Nested(group) => group.counted(),
     };
     let counted = counted.iter().filter_map(|place| authorities.get(*place));
@@ -281,7 +295,7 @@ impl Policies {
     /// verdict.
     pub fn by_namespace(&self) -> bool {
         self.policies.iter().any(|policy| {
-            let mut conditions = policy.attestations.iter().flat_map(|rule| &rule.conditions);
+            let mut conditions = policy.rules().flat_map(|rule| &rule.conditions);
             !policy.scope.namespaces.is_empty()
                 || conditions.any(|condition| condition.reads().namespace())
         })

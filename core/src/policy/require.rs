@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::non_empty::NonEmpty;
+use super::rules::AttestationRule;
 use crate::limits;
 use crate::matching::{self, Matching};
 
 /// Which image signatures a policy takes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Require {
     /// So many of these authorities must have signed.
     AtLeast(Threshold),
@@ -15,6 +16,44 @@ pub enum Require {
     Nested(Group),
     /// No image signature: the attestation rules suffice, and there is at least one.
     AttestationsOnly,
+    /// Any one of the authorities, each in its own way.
+    OneOf(Ways),
+}
+
+/// In which way each authority of a policy suffices, by its place: by attestations of its own, all of
+/// these, or where there are none by an image signature.
+#[derive(Clone, Debug)]
+pub struct Ways(NonEmpty<Vec<AttestationRule>>);
+
+impl Ways {
+    /// These ways, which are as many as there are authorities.
+    pub(super) fn new(by_place: NonEmpty<Vec<AttestationRule>>) -> Self {
+        Self(by_place)
+    }
+
+    /// The authorities that suffice by an image signature.
+    pub(crate) fn signing(&self) -> Option<Threshold> {
+        let places = self.0.iter().enumerate();
+        let signing = places.filter(|(_, rules)| rules.is_empty());
+        let of: Vec<_> = signing.map(|(place, _)| place).collect();
+        (!of.is_empty()).then_some(Threshold { count: 1, of })
+    }
+
+    /// What each of the others must have attested.
+    pub fn attesting(&self) -> impl Iterator<Item = &[AttestationRule]> {
+        let ways = self.0.iter().map(Vec::as_slice);
+        ways.filter(|rules| !rules.is_empty())
+    }
+
+    /// What the authority in this place must have attested; nothing if its signature suffices.
+    pub fn of(&self, place: usize) -> &[AttestationRule] {
+        self.0.get(place).map_or(&[], Vec::as_slice)
+    }
+
+    /// For how many authorities it says so.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
 }
 
 /// At least so many of these authorities (by their places among

@@ -362,7 +362,8 @@ fn warn_of_idle(
     let signing = match require {
         Require::AtLeast(threshold) => threshold.of().to_vec(),
         Require::Nested(group) => group.authorities(),
-        Require::AttestationsOnly => Vec::new(),
+        // No `require` of a TrustPolicy says that.
+        Require::AttestationsOnly | Require::OneOf(_) => Vec::new(),
     };
     let one_suffices = matches!(require, Require::AtLeast(threshold) if threshold.count() == 1);
     for (place, authority) in authorities.iter().enumerate() {

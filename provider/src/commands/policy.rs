@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use sealgate_core::policy::{
-    AuthorityKind, Lacking, Mode, NoMatch, OutOfReach, Policy, Require, StaticAction,
+    Authority, AuthorityKind, Lacking, Mode, NoMatch, OutOfReach, Policy, Require, StaticAction,
 };
 
 use super::exit::Exit;
@@ -148,8 +148,19 @@ fn describe(policy: &Policy) -> String {
         Require::AttestationsOnly => {
             text.push_str("  requires    no image signature, only the attestations below\n");
         }
+        Require::OneOf(ways) => {
+            let way = |(place, authority): (usize, &Authority)| match ways.of(place) {
+                [] => format!("an image signature by {}", authority.name),
+                _ => format!("all attestations from {}", authority.name),
+            };
+            let all = policy.authorities().iter().enumerate().map(way);
+            text.push_str(&format!(
+                "  requires    {}\n",
+                all.collect::<Vec<_>>().join(", or ")
+            ));
+        }
     }
-    for rule in policy.attestations() {
+    for rule in policy.rules() {
         text.push_str(&format!(
             "  attestation {}: {} from {}\n",
             rule.name,

@@ -4,7 +4,7 @@
 //! It follows from what the policies demand and is not met. Nothing is offered where a signature more
 //! would mend nothing: against what is broken or forged, revoked, or cannot be told.
 
-use sealgate_core::policy::{AttestationRule, Authority, AuthorityKind};
+use sealgate_core::policy::{AttestationRule, Authority, AuthorityKind, Require};
 use sealgate_core::verdict::{Demand, Outcome, Passed, PolicyReport, Signs};
 use sealgate_core::{Code, Policies, Policy, Reference, Verdict};
 
@@ -64,7 +64,33 @@ fn of_policy(report: &PolicyReport, policies: &Policies, image: &str) -> Option<
     };
     let failed = report.demands.iter();
     let failed = failed.filter(|demand| demand.outcome == Passed::Failed);
-    failed.map(|demand| case.change(demand)).collect()
+    ways(policy, failed.collect()).into_iter().find_map(|way| {
+        let changes = way.into_iter().map(|demand| case.change(demand));
+        changes.collect()
+    })
+}
+
+/// What must be met, of what is not: all of it, or where one way of several suffices, all of one of
+/// these, the shortest first.
+fn ways<'a>(policy: &Policy, failed: Vec<&'a Demand>) -> Vec<Vec<&'a Demand>> {
+    let Require::OneOf(ways) = policy.require() else {
+        return vec![failed];
+    };
+    let of = |is_of: &dyn Fn(&Demand) -> bool| -> Vec<_> {
+        let failed = failed.iter().copied();
+        failed.filter(|demand| is_of(demand)).collect()
+    };
+    let mut all = vec![of(&|demand| demand.rule.is_none())];
+    all.extend(ways.attesting().map(|rules| {
+        of(&|demand| {
+            rules
+                .iter()
+                .any(|rule| demand.rule.as_ref() == Some(&rule.name))
+        })
+    }));
+    all.retain(|way| !way.is_empty());
+    all.sort_by_key(Vec::len);
+    all
 }
 
 struct Case<'a> {
@@ -77,7 +103,7 @@ impl<'a> Case<'a> {
     fn change(&self, demand: &Demand) -> Option<Change> {
         match (demand.signs, &demand.rule) {
             (Signs::Attestation, Some(name)) => {
-                let mut rules = self.policy.attestations().iter();
+                let mut rules = self.policy.rules();
                 self.attestation(rules.find(|rule| rule.name == *name)?, demand)
             }
             _ => self.signature(demand),

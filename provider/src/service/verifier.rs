@@ -125,7 +125,7 @@ impl Verifier {
         let policies = &rules.policies.policies;
         let reads_statements = policies
             .iter()
-            .any(|policy| !policy.attestations().is_empty());
+            .any(|policy| policy.rules().next().is_some());
         match reads_statements && bytes > SMALL {
             // The largest takes all there is.
             true => bytes

@@ -83,6 +83,42 @@ fn image() -> Pack {
     Pack::image(IMAGE, "a")
 }
 
+/// Of several ways of which one suffices, the one that takes least.
+#[test]
+fn the_shortest_way_of_a_cluster_image_policy_is_offered() {
+    let (signs, attests) = (
+        SigningKey::generate(Kind::P256),
+        SigningKey::generate(Kind::P256),
+    );
+    let policy = json!({
+        "apiVersion": "policy.sigstore.dev/v1beta1",
+        "kind": "ClusterImagePolicy",
+        "metadata": {"name": "production"},
+        "spec": {
+            "images": [{"glob": "registry.example.com/prod/**"}],
+            "authorities": [
+                {"name": "ci", "key": {"data": attests.public_pem()}, "attestations": [
+                    {"name": "provenance", "predicateType": PROVENANCE},
+                    {"name": "sbom", "predicateType": "spdx"},
+                ]},
+                {"name": "release", "key": {"data": signs.public_pem()}},
+            ],
+        },
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let tree = |pack: &Pack| replay_with(folder.path(), pack, &policy.to_string(), &[]);
+    let (code, refused) = tree(&image());
+    assert_eq!(code, Some(1), "{refused}");
+    let (_, offered) = refused.split_once("what would admit it").unwrap();
+    assert!(
+        offered.contains("an image signature by release"),
+        "{offered}"
+    );
+    assert!(!offered.contains("an attestation of type"), "{offered}");
+    let (code, passed) = tree(&signed(&signs, image()));
+    assert_eq!(code, Some(0), "{passed}");
+}
+
 #[test]
 fn a_missing_signature_comes_with_the_command_of_who_is_asked_for() {
     let release = SigningKey::generate(Kind::P256);

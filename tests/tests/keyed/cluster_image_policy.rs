@@ -2,7 +2,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use sealgate_core::policy::AuthorityKind;
 use sealgate_core::policy::file::{self, only_inline_keys};
+use sealgate_core::verdict::{Passed, Signs};
 use sealgate_testkit::sigstore::certificate::Holder;
 use sealgate_testkit::sigstore::{ISSUER, SUBJECT, Sigstore};
 
@@ -376,17 +378,172 @@ fn what_cannot_be_honoured_is_an_error_at_its_place() {
             "{authority}: {found:#?}"
         );
     }
-    // One of several cannot be asked for attestations alone.
-    let several = json!([
-        {"key": data()},
-        {"key": data(), "attestations": [{"name": "a", "predicateType": "vuln"}]},
-    ]);
-    let found = problems(policy(&several)).concat();
-    assert!(
-        found.contains("spec.authorities[1].attestations"),
-        "{found}"
+}
+
+/// An authority that signs, and one that attests.
+fn either(world: &World) -> Value {
+    json!([
+        {"name": "a", "key": {"data": world.key.public_pem()}},
+        {"name": "b", "key": {"data": world.other.public_pem()}, "attestations": [
+            {"name": "sbom", "predicateType": "spdx"},
+            {"name": "scan", "predicateType": "vuln"},
+        ]},
+    ])
+}
+
+const SCAN: &str = "https://cosign.sigstore.dev/attestation/vuln/v1";
+
+fn both(world: &World, sbom: &SigningKey, scan: &SigningKey) -> Pack {
+    let statement = sign::statement(&world.image.digest(), SCAN, &json!({"n": 1}));
+    world
+        .attested(sbom, SBOM)
+        .with_bundle(&sign::bundle(scan, &statement))
+}
+
+#[test]
+fn each_of_several_authorities_suffices_in_its_own_way() {
+    let world = World::new();
+    let verdict = world.passes(&world.by_key(&world.key), &either(&world));
+    let demands = &verdict.policies[0].demands;
+    assert_eq!(demands.len(), 1);
+    assert_eq!(
+        (demands[0].signs, demands[0].by.as_slice()),
+        (Signs::Image, &["a".to_owned()][..])
     );
-    assert!(found.contains("a policy of its own"), "{found}");
+
+    let verdict = world.passes(&both(&world, &world.other, &world.other), &either(&world));
+    let demands = &verdict.policies[0].demands;
+    assert_eq!(demands.len(), 2);
+    for (demand, rule) in demands.iter().zip(["b/sbom", "b/scan"]) {
+        assert_eq!(demand.signs, Signs::Attestation);
+        assert_eq!(demand.rule.as_deref(), Some(rule));
+        assert_eq!(demand.by, ["b"]);
+    }
+    assert_eq!(verdict.attestations[0].rule, "prod/b/sbom");
+    assert!(
+        verdict
+            .signers
+            .iter()
+            .all(|one| one.signs == Signs::Attestation)
+    );
+}
+
+#[test]
+fn no_authority_suffices_in_the_way_of_another() {
+    let world = World::new();
+    let policies = world.policies(&either(&world));
+    let stranger = SigningKey::generate(Kind::P256);
+    for (what, pack) in [
+        ("nothing", world.image.clone()),
+        ("who must attest signed", world.by_key(&world.other)),
+        (
+            "who must sign attested",
+            both(&world, &world.key, &world.key),
+        ),
+        ("one attestation of two", world.attested(&world.other, SBOM)),
+        ("each made one", both(&world, &world.other, &world.key)),
+        ("a stranger made one", both(&world, &stranger, &world.other)),
+        ("a stranger signed", world.by_key(&stranger)),
+    ] {
+        let verdict = judge(&pack, &policies);
+        assert!(!verdict.verified, "{what}");
+        assert_eq!(verdict.policies[0].outcome, Passed::Failed);
+        let codes: Vec<_> = verdict.policies[0]
+            .reasons
+            .iter()
+            .map(|r| r.code.as_str())
+            .collect();
+        assert!(
+            codes.contains(&"no_matching_attestation"),
+            "{what}: {codes:?}"
+        );
+        assert_eq!(verdict.policies[0].demands.len(), 3, "{what}");
+    }
+}
+
+#[test]
+fn authorities_that_all_attest_take_no_signature_and_may_name_theirs_alike() {
+    let world = World::new();
+    let attesting = |name: &str, key: &SigningKey| {
+        json!({"name": name, "key": {"data": key.public_pem()},
+            "attestations": [{"name": "sbom", "predicateType": "spdx"}]})
+    };
+    let two = json!([attesting("a", &world.key), attesting("b", &world.other)]);
+    for (name, key) in [("a", &world.key), ("b", &world.other)] {
+        let verdict = world.passes(&world.attested(key, SBOM), &two);
+        assert_eq!(verdict.attestations.len(), 1);
+        assert_eq!(verdict.attestations[0].rule, format!("prod/{name}/sbom"));
+        assert_eq!(verdict.policies[0].demands.len(), 1);
+        let signed = world.by_key(key);
+        world.refuses(&signed, &two, Outcome::Unsigned, "no_matching_attestation");
+    }
+}
+
+#[test]
+fn what_lets_in_unseen_is_no_proof_beside_attestations() {
+    let world = World::new();
+    let with = |action: &str| {
+        json!([
+            {"name": "door", "static": {"action": action}},
+            {"name": "ci", "key": {"data": world.key.public_pem()},
+                "attestations": [{"name": "sbom", "predicateType": "spdx"}]},
+        ])
+    };
+    let attested = world.attested(&world.key, SBOM);
+    for action in ["pass", "fail"] {
+        world.passes(&attested, &with(action));
+    }
+    let verdict = judge(&world.image, &world.policies(&with("pass")));
+    assert_eq!(verdict.outcome, Outcome::Unproven);
+    let verdict = judge(&world.image, &world.policies(&with("fail")));
+    assert!(!verdict.verified);
+    let codes: Vec<_> = verdict.reasons.iter().map(|r| r.code.as_str()).collect();
+    assert!(codes.contains(&"static_fail"), "{codes:?}");
+}
+
+#[test]
+fn the_key_of_a_secret_is_the_file_of_its_name_beside_the_policy() {
+    let key = SigningKey::generate(Kind::P256);
+    let with = |name: &str| policy(&json!([{"key": {"secretRef": {"name": name}}}]));
+    let read = |name: &str| {
+        let file = PolicyFile {
+            name: "policies/cip.yaml".to_owned(),
+            text: with(name),
+        };
+        file::load(&[file], NoMatch::Deny, &|source| {
+            assert_eq!(source.policy_file, "policies/cip.yaml");
+            match source.path.as_str() {
+                "acme-key.pub" => Ok(key.public_pem().into_bytes()),
+                other => only_inline_keys(&file::KeySource {
+                    policy_file: String::new(),
+                    path: other.to_owned(),
+                }),
+            }
+        })
+    };
+    let policies = read("acme-key").unwrap();
+    let AuthorityKind::Key(trust) = &policies.policies[0].authorities()[0].trust else {
+        panic!("no key");
+    };
+    assert_eq!(trust.keys.len(), 1);
+    assert_eq!(trust.keys[0].name, "acme-key.pub");
+    for (name, told) in [
+        ("other", "here in \"other.pub\""),
+        ("../acme-key", "expected the name of a Secret"),
+        ("a/b", "expected the name of a Secret"),
+    ] {
+        let problems = read(name).unwrap_err();
+        assert!(
+            problems[0]
+                .field
+                .starts_with("spec.authorities[0].key.secretRef")
+        );
+        assert!(
+            problems[0].message.contains(told),
+            "{}",
+            problems[0].message
+        );
+    }
 }
 
 #[test]

@@ -586,7 +586,10 @@ fn without_a_verified_time_a_certificate_counts_while_it_is_valid_and_no_longer(
     let said: Vec<_> = checks
         .map(|check| (check.name.as_str(), check.result))
         .collect();
-    assert_eq!(said, [("conformance/ci: verified time", CheckResult::Skipped)]);
+    assert_eq!(
+        said,
+        [("conformance/ci: verified time", CheckResult::Skipped)]
+    );
     // The first and the last moment are in.
     for (now, code) in [
         (from.plus(-1), Some("certificate_outside_validity")),

@@ -5,12 +5,7 @@ use super::super::reader::{Field, each};
 use super::twice;
 
 /// The attestations that an authority lists, all of which it must have made.
-pub(super) struct Attested<'a> {
-    /// Where.
-    pub(super) field: Field<'a>,
-    /// Which.
-    pub(super) listed: NonEmpty<Listed>,
-}
+pub(super) struct Attested(pub(super) NonEmpty<Listed>);
 
 /// One of them.
 pub(super) struct Listed {
@@ -19,16 +14,13 @@ pub(super) struct Listed {
 }
 
 /// Reads a list of them.
-pub(super) fn read<'a>(list: Field<'a>) -> Option<Attested<'a>> {
-    let listed = each(&list, one)?;
+pub(super) fn read(list: &Field<'_>) -> Option<Attested> {
+    let listed = each(list, one)?;
     if let Some(name) = twice(listed.iter().map(|one| one.name.as_str())) {
         list.problem(format!("two attestations are named {name:?}"));
         return None;
     }
-    Some(Attested {
-        field: list,
-        listed,
-    })
+    Some(Attested(listed))
 }
 
 fn one(field: &Field<'_>) -> Option<Listed> {

@@ -11,7 +11,7 @@ use super::super::{
     Pattern, StaticAction, TrustedIssuer, ValidAt,
 };
 use super::attestation::{self, Attested};
-use super::keys;
+use super::keys::{self, ExternalKeyError};
 use super::witnesses::{self, PUBLIC_GOOD, Witnesses};
 use crate::crypto::PublicKey;
 
@@ -40,11 +40,11 @@ impl<'r> Reader<'r> {
     }
 
     /// The authority in this place, and the attestations that it lists.
-    pub(super) fn authority<'a>(
+    pub(super) fn authority(
         &mut self,
-        field: &Field<'a>,
+        field: &Field<'_>,
         place: usize,
-    ) -> Option<(Authority, Option<Attested<'a>>)> {
+    ) -> Option<(Authority, Option<Attested>)> {
         let mut fields = field.fields()?;
         let name = match fields.take("name") {
             None => Some(format!("authority-{place}")),
@@ -87,7 +87,7 @@ impl<'r> Reader<'r> {
             }
             [(kind, trust)] => {
                 let witnesses = witnesses::read(ctlog, timestamp);
-                let attested = flip(attested.map(attestation::read));
+                let attested = flip(attested.as_ref().map(attestation::read));
                 let trust = match *kind {
                     "key" => self.key(trust, witnesses),
                     _ => keyless(trust, witnesses).map(AuthorityKind::Keyless),
@@ -121,7 +121,7 @@ impl<'r> Reader<'r> {
         field: &Field<'_>,
         witnesses: Option<Witnesses<'_>>,
     ) -> Option<AuthorityKind> {
-        let keys = keys::read(field, &mut |place, path| self.external_key(place, path));
+        let keys = keys::read(field, &mut |path| self.external_key(path));
         let (keys, witnesses) = (keys?, witnesses?);
         let root = witnesses.trust_root(None)?;
         let Some(keys) = keys else {
@@ -135,22 +135,19 @@ impl<'r> Reader<'r> {
         Some(AuthorityKind::Key(KeyAuthority { keys, witnesses }))
     }
 
-    fn external_key(&mut self, field: &Field<'_>, path: &str) -> Option<PublicKey> {
+    fn external_key(&mut self, path: &str) -> Result<PublicKey, ExternalKeyError> {
         let source = KeySource {
             policy_file: self.file.to_owned(),
             path: path.to_owned(),
         };
-        let bytes = (self.resolve)(&source);
-        let bytes = bytes.map_err(|why| field.problem(why.to_string())).ok()?;
-        let key = PublicKey::from_pem(&bytes);
-        let key = key.map_err(|why| field.problem(why.to_string())).ok()?;
+        let key = PublicKey::from_pem(&(self.resolve)(&source)?)?;
         self.external_keys.push(key.fingerprint());
-        Some(key)
+        Ok(key)
     }
 }
 
 /// Whom nobody can be: what stands for an authority that was left out.
-pub(super) fn nobody() -> AuthorityKind {
+fn nobody() -> AuthorityKind {
     AuthorityKind::Static(StaticAction::Fail {
         message: Some("this authority could not be taken over".to_owned()),
     })

@@ -1,18 +1,28 @@
 //! `key` of an authority: public keys, and the hash that they sign with.
 
+use super::super::key_source::KeySourceError;
 use super::super::reader::{Field, flip};
 use super::super::{NonEmpty, TrustedKey};
-use crate::crypto::{Hash, KeyKind, PublicKey, Scheme};
+use crate::crypto::{Hash, KeyError, KeyKind, PublicKey, Scheme};
 use crate::time::Window;
 
 /// What begins a key in a text of several.
 const BEGIN: &str = "-----BEGIN ";
 
+/// Why a key that is in a file cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ExternalKeyError {
+    #[error(transparent)]
+    Source(#[from] KeySourceError),
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
 /// Reads the keys of a `key` field; `external` gets one that is in a file. None are inside if they
 /// cannot be had and are left out.
 pub(super) fn read(
     field: &Field<'_>,
-    external: &mut dyn FnMut(&Field<'_>, &str) -> Option<PublicKey>,
+    external: &mut dyn FnMut(&str) -> Result<PublicKey, ExternalKeyError>,
 ) -> Option<Option<NonEmpty<TrustedKey>>> {
     let mut fields = field.fields()?;
     let places: Vec<_> = ["data", "file", "secretRef", "kms"]
@@ -33,15 +43,27 @@ pub(super) fn read(
     let keys = match places.as_slice() {
         [("data", data)] => public_keys(data),
         [("file", path)] => {
-            file = path.text();
-            external(path, file?).map(NonEmpty::of)
+            let text = path.text()?;
+            file = Some(text.to_owned());
+            let key = external(text).map_err(|why| path.problem(why.to_string()));
+            key.ok().map(NonEmpty::of)
         }
         [("secretRef", secret)] => {
-            let lost = secret.not_honoured(
-                "keys in Secrets are not read: put the public key into `data`, or mount the Secret and \
-                 name the `file`",
-            );
-            return lost.map(|()| None);
+            let path = file_of_secret(secret)?;
+            match external(&path) {
+                Ok(key) => {
+                    file = Some(path);
+                    Some(NonEmpty::of(key))
+                }
+                Err(why) => {
+                    let lost = secret.not_honoured(format!(
+                        "the key of a Secret is looked for beside the policy, here in {path:?}, and \
+                         not there ({why}): mount the Secret with its cosign.pub under that name, or \
+                         put the public key into `data`"
+                    ));
+                    return lost.map(|()| None);
+                }
+            }
         }
         [(_, kms)] => {
             let lost = kms.not_honoured(
@@ -63,10 +85,30 @@ pub(super) fn read(
         keys.iter().try_for_each(|key| check(&field, hashed, key))?;
     }
     Some(Some(keys.map(|key| TrustedKey {
-        name: TrustedKey::name_of(key, file),
+        name: TrustedKey::name_of(key, file.as_deref()),
         key: key.clone(),
         valid_for: Window::ALWAYS,
     })))
+}
+
+/// The file that has the key of a Secret: its name, with `.pub`.
+fn file_of_secret(field: &Field<'_>) -> Option<String> {
+    let mut fields = field.fields()?;
+    let name = fields.need("name");
+    // Who mounts the Secret chooses it.
+    fields.leave("namespace");
+    fields.finish(&["name", "namespace"]);
+    let name = name?;
+    let text = name.text()?;
+    // As Kubernetes names Secrets: no way out of the policy's folder.
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
+    if !text.chars().all(plain) {
+        name.problem(format!(
+            "expected the name of a Secret, of lower-case letters, digits, - and ., found {text:?}"
+        ));
+        return None;
+    }
+    Some(format!("{text}.pub"))
 }
 
 /// The keys in a text, one at least.

@@ -13,12 +13,13 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use self::attestation::Attested;
+use self::attestation::{Attested, Listed};
 use self::authority::Reader;
 use super::key_source::ResolveKey;
 use super::reader::{Field, Fields, each, flip};
 use super::{
     AttestationRule, Authority, ImagePattern, Mode, NonEmpty, Policy, Require, Scope, Threshold,
+    Ways,
 };
 use crate::digest::Digest;
 use crate::trust::SigstoreRoot;
@@ -148,7 +149,7 @@ fn parts(spec: &Field<'_>, reader: &mut Reader<'_>) -> Option<Parts> {
     });
     fields.finish(&["mode", "images", "match", "policy", "authorities"]);
     let (authorities, attested) = split(authorities?);
-    let (authorities, require, attestations) = demands(&authorities, attested)?;
+    let (require, attestations) = demands(&authorities, attested);
     Some(Parts {
         mode: mode?.unwrap_or_default(),
         scope: Scope {
@@ -171,9 +172,9 @@ fn image(item: &Field<'_>) -> Option<ImagePattern> {
     glob
 }
 
-fn split<'a>(
-    read: NonEmpty<(Authority, Option<Attested<'a>>)>,
-) -> (NonEmpty<Authority>, Vec<Option<Attested<'a>>>) {
+fn split(
+    read: NonEmpty<(Authority, Option<Attested>)>,
+) -> (NonEmpty<Authority>, Vec<Option<Attested>>) {
     let authorities = read.map(|(authority, _)| authority.clone());
     let attested = read.into_vec().into_iter().map(|(_, attested)| attested);
     (authorities, attested.collect())
@@ -183,48 +184,41 @@ fn split<'a>(
 /// and no image signature.
 fn demands(
     authorities: &NonEmpty<Authority>,
-    attested: Vec<Option<Attested<'_>>>,
-) -> Option<(NonEmpty<Authority>, Require, Vec<AttestationRule>)> {
-    let alone = authorities.len() == 1;
-    let mut of_one = None;
-    let mut lost = BTreeSet::new();
-    for (place, attested) in attested.into_iter().enumerate() {
-        let Some(attested) = attested else {
-            continue;
-        };
-        if !alone {
-            attested.field.not_honoured(
-                "any one of several authorities suffices here, and a policy cannot ask for attestations \
-                 of one of them alone: give each authority that lists some a policy of its own (then all \
-                 of them must pass), or say in a TrustPolicy what is meant",
-            )?;
-            lost.insert(place);
-            continue;
+    attested: Vec<Option<Attested>>,
+) -> (Require, Vec<AttestationRule>) {
+    match attested.as_slice() {
+        [Some(alone)] => {
+            let rules = alone.0.iter().map(|one| rule(one, one.name.clone(), 0));
+            return (Require::AttestationsOnly, rules.collect());
         }
-        of_one = Some(attested.listed.map(|one| AttestationRule {
-            name: one.name.clone(),
-            predicate_type: one.predicate_type.clone(),
-            from: NonEmpty::of(0),
-            conditions: Vec::new(),
-            max_age: None,
-        }));
+        all if all.iter().all(Option::is_none) => {
+            let any = Threshold::any_of(authorities);
+            return (Require::AtLeast(any), Vec::new());
+        }
+        _ => {}
     }
     let mut place = 0..;
-    let authorities = authorities.map(|authority| {
-        let mut authority = authority.clone();
-        if place.next().is_some_and(|place| lost.contains(&place)) {
-            authority.trust = authority::nobody();
-        }
-        authority
+    let mut attested = attested.into_iter();
+    let ways = authorities.map(|authority| {
+        let place = place.next().unwrap_or_default();
+        let listed = attested.next().flatten();
+        let listed = listed.iter().flat_map(|attested| &attested.0);
+        // Two authorities may call theirs the same.
+        listed
+            .map(|one| rule(one, format!("{}/{}", authority.name, one.name), place))
+            .collect()
     });
-    let (require, rules) = match of_one {
-        Some(rules) => (Require::AttestationsOnly, rules.into_vec()),
-        None => (
-            Require::AtLeast(Threshold::any_of(&authorities)),
-            Vec::new(),
-        ),
-    };
-    Some((authorities, require, rules))
+    (Require::OneOf(Ways::new(ways)), Vec::new())
+}
+
+fn rule(listed: &Listed, name: String, place: usize) -> AttestationRule {
+    AttestationRule {
+        name,
+        predicate_type: listed.predicate_type.clone(),
+        from: NonEmpty::of(place),
+        conditions: Vec::new(),
+        max_age: None,
+    }
 }
 
 /// The first text that occurs twice.

@@ -59,7 +59,20 @@ pub(super) fn policy(policy: &Policy, taken: &mut BTreeSet<String>) -> Written {
         spec.push(("namespaces", Yaml::texts(namespaces)));
     }
     let authorities = policy.authorities().iter().zip(&named);
-    let authorities = authorities.map(|(one, name)| authority(one, name, &mut lost));
+    let mut place = 0..;
+    let authorities = authorities.map(|(one, name)| {
+        let place = place.next().unwrap_or_default();
+        match policy.require() {
+            Require::OneOf(ways) if !ways.of(place).is_empty() => {
+                lost.push(format!(
+                    "the authority {name}, whose attestations suffice in place of a signature: nobody \
+                     is trusted in its place"
+                ));
+                nobody(name)
+            }
+            _ => authority(one, name, &mut lost),
+        }
+    });
     spec.push(("authorities", Yaml::List(authorities.collect())));
     let name_of = |place: usize| named.get(place).cloned().unwrap_or_default();
     match policy.require() {
@@ -74,6 +87,8 @@ pub(super) fn policy(policy: &Policy, taken: &mut BTreeSet<String>) -> Written {
             spec.push(("require", at_least(threshold.count(), Yaml::texts(of))));
         }
         Require::Nested(group) => spec.push(("require", members(group, &name_of))),
+        // By the authorities that suffice by a signature; the others are nobody.
+        Require::OneOf(_) => {}
     }
     let rules = policy.attestations().iter().map(|rule| {
         let mut fields = vec![
@@ -146,6 +161,12 @@ fn members(group: &Group, name_of: &impl Fn(usize) -> String) -> Yaml {
     at_least(group.count(), Yaml::List(of.collect()))
 }
 
+/// An authority that nobody is.
+fn nobody(name: &str) -> Yaml {
+    let fail = action("fail", Some("nobody is trusted here"));
+    Yaml::Map(vec![("name", Yaml::text(name)), ("static", fail)])
+}
+
 fn authority(authority: &Authority, name: &str, lost: &mut Vec<String>) -> Yaml {
     let mut fields = vec![("name", Yaml::text(name))];
     match &authority.trust {
@@ -158,7 +179,7 @@ fn authority(authority: &Authority, name: &str, lost: &mut Vec<String>) -> Yaml 
             lost.push(format!(
                 "the trusted identities of {name}, which are for plugins: nobody is trusted in their place"
             ));
-            fields.push(("static", action("fail", Some("nobody is trusted here"))));
+            return nobody(name);
         }
         AuthorityKind::Notation(trust) => fields.push(("notation", notation(trust))),
         AuthorityKind::Static(StaticAction::PassUnproven) => {
