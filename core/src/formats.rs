@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::budget::{self, Work};
+use crate::claimed::Claims;
 use crate::digest::Digest;
 use crate::evidence::{Artifact, Blob};
 use crate::judgement::{Context, Judgement, Part};
@@ -111,6 +112,14 @@ impl Candidate {
             Self::Sigstore(entity) if entity.has_certificate() => SignedBy::Certificate,
             Self::Sigstore(_) => SignedBy::Key,
             Self::Notation(_) => SignedBy::Notation,
+        }
+    }
+
+    /// What it says of itself, of which nothing is verified.
+    pub(crate) fn claims(&self) -> Claims {
+        match self {
+            Self::Sigstore(entity) => sigstore::claims(entity),
+            Self::Notation(envelope) => notation::claims_of(envelope),
         }
     }
 

@@ -19,6 +19,7 @@
 
 pub mod digest;
 pub mod evidence;
+pub mod inspect;
 #[cfg(feature = "internals")]
 #[doc(hidden)]
 pub mod internals;
@@ -33,6 +34,7 @@ mod attested;
 mod base64_lines;
 mod bound;
 mod budget;
+mod claimed;
 mod crypto;
 mod demanded;
 mod discovery;

@@ -115,6 +115,12 @@ pub(crate) const SIMPLE_SIGNING_BYTES: usize = 64 << 10;
 /// Bytes of one message in a verdict, so that hostile text stays short.
 pub(crate) const MESSAGE_BYTES: usize = 1024;
 
+/// Bytes of one text that a signature claims, where people ask what there is.
+pub(crate) const CLAIM_BYTES: usize = 1024;
+
+/// Digests and names of one signature, where people ask what there is.
+pub(crate) const CLAIMED_NAMES: usize = 16;
+
 /// Steps that the conditions on all attestations of one image may take: elements gone through,
 /// values compared, sixteen bytes of text looked at. A step takes up to a microsecond.
 pub(crate) const CONDITION_STEPS: u64 = 8_000_000;

@@ -11,8 +11,10 @@ use serde_json::value::RawValue;
 
 use crate::bound::{Bound, Name};
 use crate::budget::{self, Room};
+use crate::claimed::{self, ClaimedContent};
 use crate::digest::Digest;
-use crate::dsse::SignedEnvelope;
+use crate::dsse::{Envelope, SignedEnvelope};
+use crate::facts;
 use crate::json::{self, Document, JsonError};
 use crate::limits;
 use crate::policy::Condition;
@@ -117,6 +119,35 @@ pub(crate) fn bind(
     .ok_or(not_this)
 }
 
+/// What an envelope says of which artifacts, by anybody's word: its signature is not looked at.
+///
+/// # Errors
+/// If it holds no statement that can be read.
+pub(crate) fn claimed(envelope: &Envelope) -> Result<ClaimedContent, Reason> {
+    let malformed = |why: String| Reason::new(Code::StatementMalformed, why);
+    let kind = envelope.unverified_payload_type();
+    if kind != PAYLOAD_TYPE {
+        let message = format!("expected the payload type {PAYLOAD_TYPE}, found {kind:?}");
+        return Err(Reason::new(Code::PayloadTypeMismatch, message));
+    }
+    let unread = |error: JsonError| malformed(format!("not an in-toto statement: {error}"));
+    let document = Document::check(envelope.unverified_payload()).map_err(unread)?;
+    let _tree = budget::hold(document.tree_bytes())?;
+    let wire: StatementWire<'_> = document.read().map_err(unread)?;
+    let digests = wire.subject.iter().flat_map(|subject| &subject.digest);
+    let facts = wire
+        .predicate
+        .and_then(|predicate| facts::of(&wire.predicate_type, predicate));
+    Ok(ClaimedContent {
+        digests: digests
+            .take(limits::CLAIMED_NAMES)
+            .map(|(algorithm, hex)| claimed::shortened(&format!("{algorithm}:{hex}")))
+            .collect(),
+        predicate_type: Some(claimed::shortened(&wire.predicate_type)),
+        facts: facts.and_then(claimed::shown),
+    })
+}
+
 /// The trees of some values, which are few.
 fn values(texts: &BTreeMap<String, &RawValue>) -> Result<BTreeMap<String, Value>, Reason> {
     let value = |(name, text): (&String, &&RawValue)| {
@@ -143,6 +174,12 @@ impl Statement {
     /// The predicate type.
     pub(crate) fn predicate_type(&self) -> &str {
         &self.said.predicate_type
+    }
+
+    /// What its predicate says, if its type is known and it is not too long.
+    pub(crate) fn facts(&self) -> Option<Value> {
+        let _tree = budget::hold(self.said.tree_bytes).ok()?;
+        facts::of(&self.said.predicate_type, self.predicate()).and_then(claimed::shown)
     }
 
     /// Whether it meets every condition, signed by whom a verdict would name so, beside attestations

@@ -113,7 +113,7 @@ fn judge(
 }
 
 /// The reference may name a digest, and then the manifest must have it.
-fn image_mismatch(evidence: &Evidence, digest: Digest) -> Option<Reason> {
+pub(crate) fn image_mismatch(evidence: &Evidence, digest: Digest) -> Option<Reason> {
     let asked = evidence.subject.reference.digest()?;
     (*asked != digest).then(|| {
         Reason::new(

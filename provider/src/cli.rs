@@ -24,6 +24,8 @@ pub enum Command {
     Verify(commands::verify::VerifyArgs),
     /// Fetch everything a verdict is made from, as an evidence pack.
     Evidence(commands::evidence::EvidenceArgs),
+    /// Show what is attached to an image, judged by no policy.
+    Inspect(commands::inspect::InspectArgs),
     /// Judge evidence packs again, without network.
     Replay(commands::replay::ReplayArgs),
     /// Work with policies.
@@ -60,6 +62,7 @@ impl Cli {
             Command::Serve(serve) => serve.run().await,
             Command::Verify(verify) => verify.run().await,
             Command::Evidence(evidence) => evidence.run().await,
+            Command::Inspect(inspect) => inspect.run().await,
             Command::Replay(replay) => replay.run(),
             Command::Policy(policy) => policy.run().await,
             Command::Trust(trust) => trust.run().await,

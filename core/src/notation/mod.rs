@@ -17,6 +17,7 @@ mod artifact;
 mod attributes;
 mod aws_signer;
 mod chain;
+mod claimed;
 mod cose;
 mod envelope;
 #[cfg(feature = "internals")]
@@ -41,6 +42,7 @@ use crate::x509::Certificate;
 pub use revocation::{RevocationRequest, revocation_requests};
 
 pub(crate) use artifact::{SignedEnvelope, claims, find, read};
+pub(crate) use claimed::claims as claims_of;
 pub(crate) use envelope::Format;
 pub(crate) use revocation::KnownStatuses;
 #[cfg(feature = "internals")]

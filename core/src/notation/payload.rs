@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use crate::bound::{Bound, Name};
 use crate::crypto::VerifiedSignature;
+use crate::digest::Digest;
 use crate::evidence::Subject;
 use crate::json;
 use crate::manifest::Descriptor;
@@ -19,13 +20,7 @@ pub(super) fn bind(
     payload: &[u8],
     subject: &Subject,
 ) -> Result<Bound<()>, Reason> {
-    let wire: PayloadWire = json::parse(payload).map_err(|error| {
-        Reason::new(
-            Code::PayloadMalformed,
-            format!("not a payload of the Notary Project: {error}"),
-        )
-    })?;
-    let named = wire.target_artifact;
+    let named = read(payload)?;
     let target = Target::image(subject);
     let size = subject.manifest.bytes().len();
     let fits = usize::try_from(named.size) == Ok(size) && named.media_type == subject.media_type;
@@ -41,6 +36,21 @@ pub(super) fn bind(
             ),
         )
     })
+}
+
+/// The digest that a payload names. Not verified, and not compared with anything.
+pub(super) fn claimed(payload: &[u8]) -> Result<Digest, Reason> {
+    Ok(read(payload)?.digest)
+}
+
+fn read(payload: &[u8]) -> Result<Descriptor, Reason> {
+    let wire: PayloadWire = json::parse(payload).map_err(|error| {
+        Reason::new(
+            Code::PayloadMalformed,
+            format!("not a payload of the Notary Project: {error}"),
+        )
+    })?;
+    Ok(wire.target_artifact)
 }
 
 #[derive(Deserialize)]

@@ -71,6 +71,11 @@ impl CertificateIdentity {
         })
     }
 
+    /// The names.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(|name| name.text.as_str())
+    }
+
     /// The names but for this one.
     pub(super) fn other_names(&self, name: &Name) -> Vec<String> {
         let others = self.names.iter().filter(|other| *other != name);

@@ -8,6 +8,7 @@
 mod blob;
 mod carrier;
 mod case;
+mod claimed;
 mod content;
 mod entity;
 mod identity;
@@ -32,6 +33,7 @@ pub use blob::SignedFile;
 
 pub(crate) use blob::judge as judge_blob;
 pub(crate) use carrier::{bundle, cosign};
+pub(crate) use claimed::claims;
 pub(crate) use entity::SignedEntity;
 #[cfg(feature = "internals")]
 pub use {content::Signed, entity::Content};

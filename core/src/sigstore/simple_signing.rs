@@ -21,8 +21,7 @@ pub(super) fn bind(
     target: &Target<'_>,
 ) -> Result<Bound<()>, Reason> {
     let malformed = |why: String| Reason::new(Code::PayloadMalformed, why);
-    let wire: PayloadWire = json::parse(signature.message())
-        .map_err(|error| malformed(format!("not a simple signing payload: {error}")))?;
+    let wire = read(signature.message())?;
     if wire.critical.kind != "cosign container image signature" {
         return Err(malformed(format!(
             "expected a payload of type \"cosign container image signature\", found {:?}",
@@ -38,6 +37,20 @@ pub(super) fn bind(
                 "expected a signature for this image {}, found one for {named}",
                 target.digest()
             ),
+        )
+    })
+}
+
+/// The digest that a payload names. Not verified, and not compared with anything.
+pub(super) fn claimed(payload: &[u8]) -> Result<String, Reason> {
+    Ok(read(payload)?.critical.image.digest)
+}
+
+fn read(payload: &[u8]) -> Result<PayloadWire, Reason> {
+    json::parse(payload).map_err(|error| {
+        Reason::new(
+            Code::PayloadMalformed,
+            format!("not a simple signing payload: {error}"),
         )
     })
 }

@@ -6,6 +6,7 @@ use sealgate_core::verdict::{Outcome, Passed, PolicyReport, Signer, SignerKind, 
 use sealgate_core::{Policies, Reason, Verdict};
 
 use super::no_verdict::NoVerdict;
+use super::plain::spelled;
 use super::remedy;
 use crate::words::{self, Refusal};
 
@@ -31,7 +32,7 @@ impl Style {
         }
     }
 
-    fn good(self, text: &str) -> String {
+    pub(super) fn good(self, text: &str) -> String {
         self.paint("32", text)
     }
 
@@ -39,7 +40,7 @@ impl Style {
         self.paint("31", text)
     }
 
-    fn doubtful(self, text: &str) -> String {
+    pub(super) fn doubtful(self, text: &str) -> String {
         self.paint("33", text)
     }
 
@@ -77,14 +78,14 @@ pub(super) fn verdict(verdict: &Verdict, policies: &Policies, style: Style) -> S
             "{} attestation {}: {}",
             style.good("✓"),
             attestation.rule,
-            attestation.predicate_type
+            spelled(&attestation.predicate_type)
         )]);
     }
     let own = own_reasons(verdict);
     if !own.is_empty() {
         let mut lines = vec!["why".to_owned()];
         lines.extend(leaves(
-            own.iter().map(|reason| vec![reason.to_string()]).collect(),
+            own.iter().map(|reason| vec![said(reason)]).collect(),
         ));
         branches.push(lines);
     }
@@ -147,19 +148,14 @@ fn policy(report: &PolicyReport, verdict: &Verdict, style: Style) -> Vec<String>
             }
         )];
         let mut details: Vec<_> = signers.into_iter().map(signer_lines).collect();
-        details.extend(
-            authority
-                .reasons
-                .iter()
-                .map(|reason| vec![reason.to_string()]),
-        );
+        details.extend(authority.reasons.iter().map(|reason| vec![said(reason)]));
         if details.is_empty() && authority.outcome == Passed::Failed {
             details.push(vec!["found nothing by this authority".to_owned()]);
         }
         branch.extend(leaves(details));
         branches.push(branch);
     }
-    branches.extend(report.reasons.iter().map(|reason| vec![reason.to_string()]));
+    branches.extend(report.reasons.iter().map(|reason| vec![said(reason)]));
     lines.extend(leaves(branches));
     lines
 }
@@ -180,7 +176,7 @@ fn signer_lines(signer: &Signer) -> Vec<String> {
                 .unwrap_or_default()
         }
     };
-    let mut lines = vec![who];
+    let mut lines = vec![spelled(&who)];
     let mut details = vec![vec![format!("{}, {}", signer.format, signer.scheme)]];
     let times = signer.times.iter();
     details
@@ -194,9 +190,14 @@ fn signer_lines(signer: &Signer) -> Vec<String> {
         }]
     }));
     let claims = signer.annotations.iter();
-    details.extend(claims.map(|(key, value)| vec![format!("annotation {key}={value}")]));
+    details.extend(claims.map(|(key, value)| vec![spelled(&format!("annotation {key}={value}"))]));
     lines.extend(leaves(details));
     lines
+}
+
+/// A reason, which may quote strangers.
+fn said(reason: &Reason) -> String {
+    spelled(&reason.to_string())
 }
 
 /// Reasons that no policy shows already.
@@ -218,7 +219,7 @@ fn own_reasons(verdict: &Verdict) -> Vec<&Reason> {
 }
 
 /// Draws branches below one another.
-fn leaves(branches: Vec<Vec<String>>) -> Vec<String> {
+pub(super) fn leaves(branches: Vec<Vec<String>>) -> Vec<String> {
     let count = branches.len();
     let mut lines = Vec::new();
     for (i, branch) in branches.into_iter().enumerate() {

@@ -253,7 +253,7 @@ fn shorten(value: &mut Value) {
 }
 
 /// Whether a character ends a line somewhere, steers a terminal, or turns text around.
-fn misleads(character: char) -> bool {
+pub(crate) fn misleads(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 mod example;
+mod inspect;
 mod manifests;
 mod policy_test;
 

@@ -7,9 +7,11 @@ use sealgate_tests::source::{self, Token};
 
 /// The modules that are public as such. What is in them is used under their names; of every other
 /// module `pub use` shows what is meant to be seen.
-const MODULES: [&str; 9] = [
+const MODULES: [&str; 10] = [
     "digest",
     "evidence",
+    // What people look at, apart from what decides.
+    "inspect",
     // Behind the feature `internals`, which no product is built with.
     "internals",
     "json",
