@@ -130,6 +130,8 @@ struct Meter {
     whole: [u64; Work::KINDS],
     share: [u64; Work::KINDS],
     held: u64,
+    /// What the parts up to the present one may take, if the verdict has parts.
+    most: Option<[u64; Work::KINDS]>,
     exceeded: Option<Exceeded>,
     /// Whether any limit was met, also by a signature that others do not depend on.
     #[cfg_attr(
@@ -237,6 +239,18 @@ pub(crate) fn share<T>(work: impl FnOnce() -> T) -> Result<T, Exceeded> {
     exceeded().map_or(Ok(done), Err)
 }
 
+/// Does one of so many parts of a verdict that are left. It may take its equal share of what is left,
+/// and what it leaves is for the others: no part takes what they need.
+pub(crate) fn portion<T>(parts: usize, work: impl FnOnce() -> T) -> T {
+    with(|meter| meter.begin_portion(parts));
+    let done = work();
+    with(|meter| {
+        meter.most = None;
+        meter.exceeded = None;
+    });
+    done
+}
+
 /// Counts work that is about to be done.
 ///
 /// # Errors
@@ -300,12 +314,23 @@ fn with<T>(use_meter: impl FnOnce(&mut Meter) -> T) -> Option<T> {
 }
 
 impl Meter {
+    fn begin_portion(&mut self, parts: usize) {
+        let parts = u64::try_from(parts).unwrap_or(u64::MAX).max(1);
+        let mut most = self.whole;
+        for (most, work) in most.iter_mut().zip(Work::ALL) {
+            *most += work.whole().saturating_sub(*most) / parts;
+        }
+        self.most = Some(most);
+        self.exceeded = None;
+    }
+
     fn charge(&mut self, work: Work, amount: u64) -> Result<(), Exceeded> {
         if let Some(exceeded) = self.exceeded {
             return Err(exceeded);
         }
+        let most = self.most.and_then(|most| most.get(work.index()).copied());
         let counters = [
-            (&mut self.whole, work.whole(), true),
+            (&mut self.whole, most.unwrap_or(work.whole()), true),
             (&mut self.share, work.share(), false),
         ];
         for (spent, most, whole) in counters {

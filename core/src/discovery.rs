@@ -23,6 +23,13 @@ pub(crate) struct Discovered {
     pub(crate) kinds: BTreeSet<SignedBy>,
 }
 
+impl Discovered {
+    /// Why what lies beside the image is no signature.
+    pub(crate) fn beside(&self) -> impl Iterator<Item = &Reason> + Clone {
+        self.broken.iter().chain(&self.ignored)
+    }
+}
+
 /// What is being found.
 struct Finding {
     discovered: Discovered,

@@ -1,14 +1,15 @@
 //! A verdict in the making.
 
 use crate::digest::Digest;
-use crate::discovery::Discovered;
 use crate::evidence::Evidence;
 use crate::judged::Judged;
 use crate::limits;
 use crate::policy::{Mode, NoMatch, Policies, Policy};
 use crate::reason::{self, Class, Code, Reason};
 use crate::time::earliest;
-use crate::verdict::{Asked, CheckResult, Image, Outcome, Passed, SCHEMA_VERSION, Verdict};
+use crate::verdict::{
+    Asked, Check, CheckResult, Image, Outcome, Passed, SCHEMA_VERSION, Signs, Verdict,
+};
 
 /// A verdict in the making.
 pub(crate) struct Draft {
@@ -56,6 +57,7 @@ impl Draft {
                 policies: Vec::new(),
                 signers: Vec::new(),
                 attestations: Vec::new(),
+                platforms: Vec::new(),
                 checks: Vec::new(),
                 reasons: Vec::new(),
                 trust_revision,
@@ -126,8 +128,25 @@ impl Draft {
         verdict.valid_until = earliest(verdict.valid_until, judged.valid_until);
     }
 
-    /// All policies were added.
-    pub(crate) fn finish(mut self, found: &Discovered) -> Verdict {
+    /// Whether a policy is not met for want of an attestation.
+    pub(crate) fn lacks_attestation(&self) -> bool {
+        let mut demands = self.verdict.policies.iter().flat_map(|one| &one.demands);
+        demands.any(|one| one.signs == Signs::Attestation && one.outcome == Passed::Failed)
+    }
+
+    /// Adds checks that no policy makes.
+    pub(crate) fn note(&mut self, checks: Vec<Check>) {
+        self.verdict.checks.extend(checks);
+    }
+
+    /// Shows so many bytes of predicates.
+    pub(crate) fn show(&mut self, predicate_bytes: usize) {
+        self.predicate_bytes = predicate_bytes;
+    }
+
+    /// All policies were added. What lies beside the image and is no signature is a reason, too, where
+    /// one failed.
+    pub(crate) fn finish(mut self, beside: &[Reason]) -> Verdict {
         let verdict = &mut self.verdict;
         verdict.signers.sort();
         verdict.signers.dedup();
@@ -138,9 +157,8 @@ impl Draft {
         verdict.checks.dedup();
         verdict.checks.truncate(limits::CHECKS);
         if self.enforced_failed || self.warned {
-            let beside = || found.broken.iter().chain(&found.ignored);
-            self.refused = self.refused.max(most_telling(beside()));
-            self.failures.extend(beside().cloned());
+            self.refused = self.refused.max(most_telling(beside.iter()));
+            self.failures.extend(beside.iter().cloned());
         }
         verdict.reasons = reason::most_specific_of(self.own, self.failures);
         verdict.outcome = match (self.enforced_failed, self.warned, self.unproven) {

@@ -14,6 +14,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::budget;
 use crate::digest::Digest;
+use crate::limits;
 use crate::manifest::Descriptor;
 use crate::reference::Reference;
 use crate::time::UnixTime;
@@ -36,6 +37,30 @@ pub struct Evidence {
     pub omitted: Vec<Omission>,
     /// Answers about the revocation of certificates, where they were fetched.
     pub revocation: Vec<RevocationAnswer>,
+    /// The manifests that the image, an index, lists for platforms, where they were fetched.
+    pub platforms: Vec<Platform>,
+}
+
+impl Evidence {
+    /// What was found beside the image and its platforms, as much of it as is looked at.
+    pub(crate) fn all_artifacts(&self) -> impl Iterator<Item = &Artifact> {
+        let own = self.artifacts.iter().take(limits::ARTIFACTS);
+        let platforms = self.platforms.iter().take(limits::PLATFORMS);
+        own.chain(platforms.flat_map(|one| one.artifacts.iter().take(limits::ARTIFACTS)))
+    }
+}
+
+/// A manifest that an index lists, and what was found beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Platform {
+    /// The media type under which the registry gave the manifest.
+    pub media_type: String,
+    /// The manifest.
+    pub manifest: Blob,
+    /// What was found beside it.
+    pub artifacts: Vec<Artifact>,
+    /// What was seen beside it but not fetched, and why.
+    pub omitted: Vec<Omission>,
 }
 
 /// The question: an image, and what decides which policies apply to it.

@@ -4,13 +4,18 @@ use std::collections::BTreeSet;
 
 use crate::attested;
 use crate::demanded::{self, Demanded};
-use crate::discovery::Discovered;
-use crate::findings::Findings;
-use crate::judgement::LetIn;
+use crate::digest::Digest;
+use crate::discovery::{self, Discovered};
+use crate::evidence::Evidence;
+use crate::findings::{Findings, judge_authorities};
+use crate::judgement::{Context, LetIn};
 use crate::policy::condition::Circumstances;
-use crate::policy::{AttestationRule, Policy, Require, Ways};
+use crate::policy::{AttestationRule, Authority, Policy, Require, Ways};
 use crate::reason::{self, Reason};
+use crate::target::Target;
 use crate::time::{UnixTime, earliest};
+use crate::trust::TrustMaterial;
+use crate::undecided::Undecided;
 use crate::verdict::{Attestation, AuthorityReport, Check, Passed, PolicyReport, Signer};
 
 /// What became of one policy, with its proof.
@@ -30,8 +35,44 @@ pub(crate) struct Judged {
     pub(crate) valid_until: Option<UnixTime>,
 }
 
+/// What is judged, and by what.
+#[derive(Clone, Copy)]
+pub(crate) struct Question<'a> {
+    pub(crate) evidence: &'a Evidence,
+    pub(crate) trust: &'a TrustMaterial,
+    pub(crate) now: UnixTime,
+}
+
+/// Judges an image by each of these policies, and says what lies beside it. Its platforms, if it has
+/// some, are not looked at.
+pub(crate) fn judge_image(
+    policies: &[&Policy],
+    asked: &Question<'_>,
+) -> Result<(Vec<Judged>, Discovered), Undecided> {
+    let evidence = asked.evidence;
+    let mut found = discovery::discover(evidence, &evidence.subject.digest());
+    let context = |policy: &Policy, authority: &Authority| Context {
+        target: Target::image(&evidence.subject),
+        evidence,
+        trust: asked.trust,
+        now: asked.now,
+        authority_name: format!("{}/{}", policy.name(), authority.name),
+    };
+    let findings = judge_authorities(policies, &mut found, context)?;
+    let circumstances = Circumstances {
+        subject: &evidence.subject,
+        request: &evidence.request,
+        now: asked.now,
+    };
+    let judged = policies.iter().zip(findings);
+    let judged = judged
+        .map(|(policy, findings)| judge_policy(policy, findings, &found, &circumstances))
+        .collect();
+    Ok((judged, found))
+}
+
 /// Judges a policy by what its authorities found: it passes if all that it demands is met.
-pub(crate) fn judge_policy(
+fn judge_policy(
     policy: &Policy,
     findings: Vec<Findings>,
     found: &Discovered,
@@ -127,6 +168,7 @@ fn assemble(policy: &Policy, findings: Vec<Findings>, tried: Tried, outcome: Pas
             name: policy.name().to_owned(),
             revision: policy.revision(),
             mode: policy.mode(),
+            platform: None,
             outcome,
             demands,
             authorities: Vec::new(),
@@ -145,6 +187,37 @@ fn assemble(policy: &Policy, findings: Vec<Findings>, tried: Tried, outcome: Pas
 }
 
 impl Judged {
+    /// The policy refuses for this reason, without a look at any signature.
+    pub(crate) fn refusing(policy: &Policy, reason: Reason) -> Self {
+        let mut judged = assemble(policy, Vec::new(), Tried::default(), Passed::Failed);
+        judged.report.reasons.push(reason);
+        judged
+    }
+
+    /// What it reports of a platform, and neither signers nor reasons.
+    pub(crate) fn reported_about(&self, platform: Digest) -> Self {
+        Self {
+            report: self.report.about(platform),
+            signers: Vec::new(),
+            attestations: Vec::new(),
+            checks: Vec::new(),
+            failures: Vec::new(),
+            valid_until: self.valid_until,
+        }
+    }
+
+    /// The same, to be judged anew at that time at the latest.
+    pub(crate) fn until(&mut self, time: Option<UnixTime>) {
+        self.valid_until = earliest(self.valid_until, time);
+    }
+
+    /// The same for these reasons.
+    pub(crate) fn because(mut self, own: Vec<Reason>, failures: Vec<Reason>) -> Self {
+        self.report.reasons = reason::most_specific(own);
+        self.failures = failures;
+        self
+    }
+
     /// Adds what an authority found, which is lacking or not.
     fn add(&mut self, authority: &str, findings: &Findings, lacks: bool) {
         let outcome = outcome_of(findings, &self.attestations);

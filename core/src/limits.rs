@@ -26,6 +26,10 @@ pub const PACK_BYTES: usize = 256 << 20;
 /// Artifacts of one image that are looked at.
 pub const ARTIFACTS: usize = 256;
 
+/// Platforms of one image index that are judged, each by itself. Docker's official images have up to
+/// fourteen.
+pub const PLATFORMS: usize = 24;
+
 /// Layers of one artifact; cosign stops at 1000 (CVE-2024-29903), one `.sig` tag
 /// of a much-signed image has tens.
 pub(crate) const LAYERS: usize = 256;

@@ -96,6 +96,10 @@ codes! {
     NoImageSignature = "no_image_signature" in Unsigned;
     /// A rule reads the attestation of another one, which is not met.
     RuleNotMet = "rule_not_met" in Unsigned;
+    /// The image index lists no manifest that a container runtime would run.
+    NoPlatforms = "no_platforms" in Unsigned;
+    /// The image index lists the manifest of a platform, which is not there.
+    PlatformMissing = "platform_missing" in Unsigned;
     /// No attestation of the predicate type that the policy lists.
     NoMatchingAttestation = "no_matching_attestation" in Unsigned;
 
@@ -169,6 +173,8 @@ codes! {
     LimitExceeded = "limit_exceeded" in Invalid;
     /// The artifact's manifest is malformed.
     ManifestMalformed = "manifest_malformed" in Invalid;
+    /// The image index is malformed, or one within another.
+    IndexMalformed = "index_malformed" in Invalid;
     /// A blob that the manifest names is not in the evidence.
     BlobMissing = "blob_missing" in Invalid;
     /// The subject's manifest does not have the digest of the image.

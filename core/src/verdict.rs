@@ -49,6 +49,10 @@ pub struct Verdict {
     pub signers: Vec<Signer>,
     /// The verified attestations that the policies list.
     pub attestations: Vec<Attestation>,
+    /// Each platform of an image index, where policies ask for it. What lies beside a platform is
+    /// here and nowhere else.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub platforms: Vec<PlatformVerdict>,
     /// What was enforced, logged or skipped, of the signatures that count; of the others only
     /// where a policy failed. The failed first, at most [`CHECKS`](crate::limits::CHECKS).
     pub checks: Vec<Check>,
@@ -188,6 +192,10 @@ pub struct PolicyReport {
     pub revision: Digest,
     /// Whether it refuses the image if it fails.
     pub mode: Mode,
+    /// Of a policy that asks for every platform of an index: the digest of the one that this is about,
+    /// the first of the worst. The reasons are those of all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<Digest>,
     /// Whether it passed.
     pub outcome: Passed,
     /// What it demands: image signatures, unless attestations suffice, and each attestation rule.
@@ -197,6 +205,58 @@ pub struct PolicyReport {
     /// Why it failed beyond its authorities: one reason if image signatures are missing, and why
     /// an attestation rule is not met.
     pub reasons: Vec<Reason>,
+}
+
+impl PolicyReport {
+    /// The same as a report about a platform.
+    pub(crate) fn about(&self, platform: Digest) -> Self {
+        Self {
+            platform: Some(platform),
+            ..self.clone()
+        }
+    }
+}
+
+/// What became of one platform of an image index, by the policies that ask for each.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlatformVerdict {
+    /// The digest of its manifest.
+    pub digest: Digest,
+    /// For which platforms the index lists it, as `linux/arm64/v8`; nobody signed that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
+    /// Whether these policies let it in.
+    pub verified: bool,
+    /// The same in a word.
+    pub outcome: Outcome,
+    /// These policies.
+    pub policies: Vec<PolicyReport>,
+    /// As those of a verdict, of this manifest.
+    pub signers: Vec<Signer>,
+    /// As those of a verdict, of this manifest.
+    pub attestations: Vec<Attestation>,
+    /// As those of a verdict, of this manifest.
+    pub checks: Vec<Check>,
+    /// As those of a verdict, of this manifest.
+    pub reasons: Vec<Reason>,
+}
+
+impl PlatformVerdict {
+    /// The part of a verdict about this manifest.
+    pub(crate) fn new(names: Vec<String>, verdict: Verdict) -> Self {
+        Self {
+            digest: verdict.image.digest,
+            names,
+            verified: verdict.verified,
+            outcome: verdict.outcome,
+            policies: verdict.policies,
+            signers: verdict.signers,
+            attestations: verdict.attestations,
+            checks: verdict.checks,
+            reasons: verdict.reasons,
+        }
+    }
 }
 
 /// What became of one authority.

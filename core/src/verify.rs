@@ -3,20 +3,17 @@
 
 use crate::budget;
 use crate::digest::Digest;
-use crate::discovery;
 use crate::draft::Draft;
 use crate::evidence::Evidence;
-use crate::findings::judge_authorities;
-use crate::judged::judge_policy;
-use crate::judgement::Context;
-use crate::policy::condition::Circumstances;
-use crate::policy::{Authority, Policies, Policy};
+use crate::index::{Attested, Index, IndexError, Shape};
+use crate::judged::{Judged, Question, judge_image};
+use crate::platforms::{self, Parts};
+use crate::policy::{Action, Platforms, Policies, Policy};
 use crate::reason::{Code, Reason};
-use crate::target::Target;
 use crate::time::UnixTime;
 use crate::trust::TrustMaterial;
 use crate::undecided::Undecided;
-use crate::verdict::Verdict;
+use crate::verdict::{Check, CheckResult, Verdict};
 
 /// Judges an image by its evidence.
 ///
@@ -28,6 +25,7 @@ use crate::verdict::Verdict;
 ///    signature, its signer and its times verify **and** its payload names this digest.
 /// 5. A policy passes when enough authorities signed the image, each by a signer of its own,
 ///    and each attestation rule is met by an attestation of a listed authority.
+///    One that asks for each platform of an image index judges each in the index's place.
 /// 6. The image is verified when every enforced policy passes.
 ///
 /// Not checked: whether the evidence is complete. Whoever left a signature out can make
@@ -90,26 +88,92 @@ fn judge(
     if covering.is_empty() {
         return Ok(draft.without_policy(evidence, policies.no_match));
     }
-    // (3) the candidates
-    let mut found = discovery::discover(evidence, &digest);
-    // (4) to (6)
-    let context = |policy: &Policy, authority: &Authority| Context {
-        target: Target::image(&evidence.subject),
+    // (3) to (6)
+    let asked = Question {
         evidence,
         trust,
         now,
-        authority_name: format!("{}/{}", policy.name(), authority.name),
     };
-    let findings = judge_authorities(&covering, &mut found, context)?;
-    let asked = Circumstances {
-        subject: &evidence.subject,
-        request: &evidence.request,
-        now,
+    let index = index(evidence, &covering);
+    let is_apart =
+        |policy: &Policy| policy.platforms() == Platforms::Each && !matches!(index, Ok(None));
+    let (apart, together): (Vec<_>, Vec<_>) = covering
+        .iter()
+        .copied()
+        .partition(|policy| is_apart(policy));
+    let (judged, beside): (Vec<Judged>, Vec<Reason>) = match together.is_empty() {
+        true => Default::default(),
+        false => {
+            let platforms = index.as_ref().map_or(0, |index| {
+                index.as_ref().map_or(0, |index| index.platforms.len())
+            });
+            let judge = || judge_image(&together, &asked);
+            let (judged, found) = budget::portion(platforms + 1, judge)?;
+            (judged, found.beside().cloned().collect())
+        }
     };
-    for (policy, findings) in covering.into_iter().zip(findings) {
-        draft.add(policy, judge_policy(policy, findings, &found, &asked));
+    let parts = match &index {
+        Ok(None) => Parts::default(),
+        Ok(Some(index)) => platforms::judge(index, &apart, policies, &asked)?,
+        Err(reason) => Parts {
+            judged: platforms::refused(&apart, reason),
+            platforms: Vec::new(),
+        },
+    };
+    let (mut judged, mut by_platform) = (judged.into_iter(), parts.judged.into_iter());
+    for policy in covering {
+        let next = match is_apart(policy) {
+            true => by_platform.next(),
+            false => judged.next(),
+        };
+        let refused = || Judged::refusing(policy, platforms::no_platforms());
+        draft.add(policy, next.unwrap_or_else(refused));
     }
-    Ok(draft.finish(&found))
+    if draft.lacks_attestation() {
+        draft.note(unsigned_attestations(evidence));
+    }
+    let mut verdict = draft.finish(&beside);
+    verdict.platforms = parts.platforms;
+    Ok(verdict)
+}
+
+/// What BuildKit says of the platforms of an index, and nobody signed: so it is proof of nothing.
+fn unsigned_attestations(evidence: &Evidence) -> Vec<Check> {
+    let Ok(Shape::Index(index)) = Shape::of(evidence.subject.manifest.bytes()) else {
+        return Vec::new();
+    };
+    let check = |attested: &Attested| Check {
+        artifact: Some(attested.digest),
+        name: "attestations of BuildKit".to_owned(),
+        action: Action::Skip,
+        result: CheckResult::Skipped,
+        detail: Some(format!(
+            "the index lists them{}; nobody signed them by themselves, so they prove nothing: sign what \
+             they say with cosign attest",
+            attested
+                .about
+                .map_or_else(String::new, |about| format!(" for {about}"))
+        )),
+    };
+    index.attestations.iter().map(check).collect()
+}
+
+/// The image as an index of platforms, if it is one and a policy asks for each of them.
+fn index(evidence: &Evidence, covering: &[&Policy]) -> Result<Option<Index>, Reason> {
+    if covering
+        .iter()
+        .all(|one| one.platforms() == Platforms::Index)
+    {
+        return Ok(None);
+    }
+    match Shape::of(evidence.subject.manifest.bytes()) {
+        Ok(Shape::Image) => Ok(None),
+        Ok(Shape::Index(index)) => Ok(Some(index)),
+        Err(error @ IndexError::TooMany) => {
+            Err(Reason::new(Code::LimitExceeded, error.to_string()))
+        }
+        Err(error) => Err(Reason::new(Code::IndexMalformed, error.to_string())),
+    }
 }
 
 /// The reference may name a digest, and then the manifest must have it.

@@ -162,6 +162,7 @@ impl ConformanceCase {
             artifacts: vec![artifact],
             omitted: Vec::new(),
             revocation: Vec::new(),
+            platforms: Vec::new(),
         }
     }
 

@@ -9,13 +9,17 @@
 //!                  "omitted": [{"digest": "sha256:…", "why": "larger than 33554432 bytes"}]}],
 //!   "omitted": [{"why": "3 possible signatures were left out beside 1024 referrers"}],
 //!   "revocation": [{"kind": "crl", "url": "…", "certificate": "sha256:…",
-//!                   "fetchedAt": "2026-01-31T12:00:00Z", "data": "<base64>", "error": null}]
+//!                   "fetchedAt": "2026-01-31T12:00:00Z", "data": "<base64>", "error": null}],
+//!   "platforms": [{"mediaType": "…", "manifest": "<base64>", "artifacts": [], "omitted": []}]
 //! }
 //! ```
 //!
 //! `request` says what the evidence was fetched for; `"beyondScope": true` in it, that the
 //! policy was named by a route. It is no more than the word of whoever carries the pack: see
 //! [`Carried`].
+//!
+//! `platforms` is there where the image is an index and a policy asks for each of its platforms: their
+//! manifests, with what lies beside each.
 //!
 //! There are no digests of the bytes in it: they are computed when it is read.
 //! Reading is bounded by [`limits`] and strict: an unknown field, a repeated key or
@@ -27,7 +31,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::{
-    Artifact, Blob, Carried, Evidence, NoAnswer, Omission, QuestionError, Request,
+    Artifact, Blob, Carried, Evidence, NoAnswer, Omission, Platform, QuestionError, Request,
     RevocationAnswer, RevocationKind, Source, Subject,
 };
 use crate::crypto::Sha256Writer;
@@ -170,6 +174,18 @@ struct PackWire {
     omitted: Vec<OmissionWire>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     revocation: Vec<RevocationWire>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    platforms: Vec<PlatformWire>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct PlatformWire {
+    media_type: String,
+    manifest: Base64,
+    artifacts: Vec<ArtifactWire>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    omitted: Vec<OmissionWire>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -246,16 +262,7 @@ impl From<&Evidence> for PackWire {
                 media_type: evidence.subject.media_type.clone(),
                 manifest: encode(&evidence.subject.manifest),
             },
-            artifacts: evidence
-                .artifacts
-                .iter()
-                .map(|artifact| ArtifactWire {
-                    source: artifact.source.as_str().to_owned(),
-                    manifest: encode(&artifact.manifest),
-                    blobs: artifact.blobs.iter().map(encode).collect(),
-                    omitted: artifact.omitted.iter().map(OmissionWire::from).collect(),
-                })
-                .collect(),
+            artifacts: evidence.artifacts.iter().map(ArtifactWire::from).collect(),
             omitted: evidence.omitted.iter().map(OmissionWire::from).collect(),
             revocation: evidence
                 .revocation
@@ -272,6 +279,30 @@ impl From<&Evidence> for PackWire {
                     error: answer.outcome.as_ref().err().map(|why| why.0.clone()),
                 })
                 .collect(),
+            platforms: evidence.platforms.iter().map(PlatformWire::from).collect(),
+        }
+    }
+}
+
+impl From<&Artifact> for ArtifactWire {
+    fn from(artifact: &Artifact) -> Self {
+        let encode = |blob: &Blob| Base64::Bytes(blob.clone());
+        Self {
+            source: artifact.source.as_str().to_owned(),
+            manifest: encode(&artifact.manifest),
+            blobs: artifact.blobs.iter().map(encode).collect(),
+            omitted: artifact.omitted.iter().map(OmissionWire::from).collect(),
+        }
+    }
+}
+
+impl From<&Platform> for PlatformWire {
+    fn from(platform: &Platform) -> Self {
+        Self {
+            media_type: platform.media_type.clone(),
+            manifest: Base64::Bytes(platform.manifest.clone()),
+            artifacts: platform.artifacts.iter().map(ArtifactWire::from).collect(),
+            omitted: platform.omitted.iter().map(OmissionWire::from).collect(),
         }
     }
 }
@@ -283,7 +314,7 @@ impl TryFrom<PackWire> for Evidence {
         if wire.schema_version != SCHEMA_VERSION {
             return Err(PackError::Version(wire.schema_version));
         }
-        at_most("artifacts", wire.artifacts.len(), limits::ARTIFACTS)?;
+        at_most("platforms", wire.platforms.len(), limits::PLATFORMS)?;
         at_most(
             "revocation answers",
             wire.revocation.len(),
@@ -305,19 +336,38 @@ impl TryFrom<PackWire> for Evidence {
                     limits::MANIFEST_BYTES,
                 )?,
             },
-            artifacts: wire
-                .artifacts
-                .into_iter()
-                .map(Artifact::try_from)
-                .collect::<Result<_, _>>()?,
+            artifacts: artifacts(wire.artifacts)?,
             omitted: omissions(wire.omitted)?,
             revocation: wire
                 .revocation
                 .into_iter()
                 .map(RevocationAnswer::try_from)
                 .collect::<Result<_, _>>()?,
+            platforms: wire
+                .platforms
+                .into_iter()
+                .map(Platform::try_from)
+                .collect::<Result<_, _>>()?,
         })
     }
+}
+
+impl TryFrom<PlatformWire> for Platform {
+    type Error = PackError;
+
+    fn try_from(wire: PlatformWire) -> Result<Self, PackError> {
+        Ok(Self {
+            media_type: wire.media_type,
+            manifest: decode("platform manifest", &wire.manifest, limits::MANIFEST_BYTES)?,
+            artifacts: artifacts(wire.artifacts)?,
+            omitted: omissions(wire.omitted)?,
+        })
+    }
+}
+
+fn artifacts(wire: Vec<ArtifactWire>) -> Result<Vec<Artifact>, PackError> {
+    at_most("artifacts", wire.len(), limits::ARTIFACTS)?;
+    wire.into_iter().map(Artifact::try_from).collect()
 }
 
 impl TryFrom<ArtifactWire> for Artifact {

@@ -38,6 +38,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
+use crate::evidence::{Request, Subject};
 use crate::trust::{SigstoreRoot, TrustMaterial, TrustNames};
 
 pub use authority::{
@@ -87,6 +88,7 @@ pub struct Policy {
     name: String,
     revision: Digest,
     mode: Mode,
+    platforms: Platforms,
     scope: Scope,
     authorities: NonEmpty<Authority>,
     require: Require,
@@ -104,6 +106,16 @@ pub enum Mode {
     Enforce,
     /// It does not; the verdict carries the reasons as a warning.
     Warn,
+}
+
+/// What of an image index a policy judges.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Platforms {
+    /// The index itself, or whatever manifest was asked for.
+    #[default]
+    Index,
+    /// In its place the manifest of each platform in it. A manifest that is no index is judged itself.
+    Each,
 }
 
 impl Mode {
@@ -157,6 +169,7 @@ impl Policy {
                 name,
                 revision,
                 mode: Mode::Enforce,
+                platforms: Platforms::Index,
                 scope,
                 authorities,
                 require,
@@ -169,6 +182,16 @@ impl Policy {
     /// The same in another mode.
     pub(crate) fn in_mode(self, mode: Mode) -> Self {
         Self { mode, ..self }
+    }
+
+    /// The same, asking for this of an image index.
+    pub(crate) fn of_platforms(self, platforms: Platforms) -> Self {
+        Self { platforms, ..self }
+    }
+
+    /// What it asks for of an image index.
+    pub fn platforms(&self) -> Platforms {
+        self.platforms
     }
 
     /// The name, unique among all policies.
@@ -298,6 +321,15 @@ impl Policies {
             let mut conditions = policy.rules().flat_map(|rule| &rule.conditions);
             !policy.scope.namespaces.is_empty()
                 || conditions.any(|condition| condition.reads().namespace())
+        })
+    }
+
+    /// Whether a policy that may cover this image asks for each platform of an index.
+    pub fn ask_for_platforms(&self, subject: &Subject, request: &Request) -> bool {
+        let mut policies = self.policies.iter();
+        policies.any(|policy| {
+            let named = request.policy.as_deref() == Some(policy.name());
+            policy.platforms == Platforms::Each && (named || policy.scope.covers(subject, request))
         })
     }
 

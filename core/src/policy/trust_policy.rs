@@ -12,7 +12,8 @@ use super::requirement::require;
 use super::static_action::read_static;
 use super::{
     AttestationRule, Authority, AuthorityKind, ImagePattern, KeyAuthority, KeyWitnesses, Mode,
-    NamespacePattern, NonEmpty, Policy, Require, Scope, Threshold, TrustedKey, attestation, rules,
+    NamespacePattern, NonEmpty, Platforms, Policy, Require, Scope, Threshold, TrustedKey,
+    attestation, rules,
 };
 use crate::crypto::PublicKey;
 use crate::digest::Digest;
@@ -54,7 +55,7 @@ pub(super) fn read(
         spec.attestations,
     );
     match policy {
-        Ok(policy) => Some(policy.in_mode(spec.mode)),
+        Ok(policy) => Some(policy.in_mode(spec.mode).of_platforms(spec.platforms)),
         Err(error) => {
             document.problem(error.to_string());
             None
@@ -65,6 +66,7 @@ pub(super) fn read(
 /// What a policy says beside its name.
 struct Spec {
     mode: Mode,
+    platforms: Platforms,
     scope: Scope,
     authorities: NonEmpty<Authority>,
     require: Require,
@@ -93,6 +95,10 @@ impl Reader<'_> {
                 field.warning("this policy refuses nothing: images are let in all the same");
             }
             mode
+        });
+        let platforms = spec.take("platforms");
+        let platforms = platforms.map_or(Some(Platforms::Index), |field| {
+            field.one_of(&[("index", Platforms::Index), ("each", Platforms::Each)])
         });
         let images = spec.need("images").and_then(|images| self.images(&images));
         let namespaces = match spec.take("namespaces") {
@@ -128,6 +134,7 @@ impl Reader<'_> {
         }
         spec.finish(&[
             "mode",
+            "platforms",
             "images",
             "namespaces",
             "authorities",
@@ -136,6 +143,7 @@ impl Reader<'_> {
         ]);
         Some(Spec {
             mode: mode?,
+            platforms: platforms?,
             scope: Scope {
                 images: images?,
                 except: Vec::new(),

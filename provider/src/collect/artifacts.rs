@@ -17,24 +17,50 @@ use crate::registry::{
 };
 
 /// Requests for one image at once.
-const AT_ONCE: usize = 16;
+pub(super) const AT_ONCE: usize = 16;
+/// Lists of referrers and tags that are asked for at once, of so many manifests.
+const LISTS_AT_ONCE: usize = 6;
 /// Manifests of referrers that are fetched, and blobs: with the image, its lists and its tags
 /// that is about 200 requests, the most that one image can cost. Nearly all have fewer than five.
 const MOST_MANIFESTS: usize = 96;
 const MOST_BLOBS: usize = 96;
+/// The same beside one platform of an index at least, however many platforms there are.
+const LEAST_SHARE: usize = 8;
 /// Manifests that are looked at although they are listed as something else than a signature.
 const MOST_FOREIGN: usize = 16;
 /// Bytes of all manifests beside one image; a signature's has about a thousand, one of cosign's
 /// tags about ten thousand for each signature.
 const MANIFESTS_BYTES: usize = 8 << 20;
 
-/// A look beside one image.
+/// A look beside one manifest.
 pub(super) struct Gathering<'a> {
     pub(super) client: &'a RegistryClient,
     pub(super) parsing: &'a Parsing,
     pub(super) repository: &'a Repository,
-    pub(super) digest: &'a Digest,
+    pub(super) digest: Digest,
     pub(super) deadline: Instant,
+}
+
+/// How much is fetched beside one manifest of several: each may have its share, used or not.
+#[derive(Clone, Copy)]
+struct Most {
+    manifests: usize,
+    manifests_bytes: usize,
+    blobs: usize,
+    blobs_bytes: usize,
+}
+
+impl Most {
+    /// Of so many.
+    fn of(places: usize, bytes_per_image: usize) -> Self {
+        let places = places.max(1);
+        Self {
+            manifests: (MOST_MANIFESTS / places).max(LEAST_SHARE),
+            manifests_bytes: MANIFESTS_BYTES / places,
+            blobs: (MOST_BLOBS / places).max(LEAST_SHARE),
+            blobs_bytes: bytes_per_image / places,
+        }
+    }
 }
 
 /// What was gathered, and the room it takes.
@@ -63,14 +89,46 @@ struct Listed {
     size: usize,
 }
 
+/// Fetches what is wanted beside each of these manifests, all in one repository: manifests first,
+/// then the blobs that a verification reads.
+///
+/// Room is made before anything is fetched whose size is listed. It is made for all of it at
+/// once: images that each hold a part of what they need would wait for one another.
+pub(super) async fn gather(
+    places: &[Gathering<'_>],
+    wanted: Wanted,
+) -> Result<Vec<Gathered>, RegistryError> {
+    let Some(first) = places.first() else {
+        return Ok(Vec::new());
+    };
+    let most = Most::of(places.len(), first.client.bytes_per_image());
+    let looks: Vec<_> = places.iter().map(|one| one.look(wanted, most)).collect();
+    let looks = stream::iter(looks).buffered(LISTS_AT_ONCE);
+    let mut found: Vec<Seen> = looks.try_collect().await?;
+    first.fetch_manifests(places, &mut found).await?;
+    let mut found: Vec<_> = found.into_iter().map(|seen| seen.found).collect();
+    for gathered in &mut found {
+        gathered.bound_manifests(most.manifests_bytes);
+    }
+    first.fetch_blobs(&mut found, most).await?;
+    Ok(found.into_iter().map(Gathered::in_order).collect())
+}
+
+/// What the lists and tags beside one manifest hold.
+struct Seen {
+    found: Gathered,
+    source: Source,
+    /// The referrers to fetch.
+    chosen: Vec<Listed>,
+    /// The bytes of their manifests.
+    bytes: usize,
+}
+
 impl Gathering<'_> {
-    /// Fetches what is wanted: manifests first, then the blobs that a verification reads.
-    ///
-    /// Room is made before anything is fetched whose size is listed. It is made for all of it at
-    /// once: images that each hold a part of what they need would wait for one another.
-    pub(super) async fn gather(&self, wanted: Wanted) -> Result<Gathered, RegistryError> {
-        let (referrers, signatures, attestations) = futures::try_join!(
-            self.referrers(wanted.referrers),
+    /// Asks for lists and tags.
+    async fn look(&self, wanted: Wanted, most: Most) -> Result<Seen, RegistryError> {
+        let (mut seen, signatures, attestations) = futures::try_join!(
+            self.referrers(wanted.referrers, most),
             self.cosign_tag(wanted.cosign_signatures, Source::CosignSignatureTag, "sig"),
             self.cosign_tag(
                 wanted.cosign_attestations,
@@ -79,15 +137,15 @@ impl Gathering<'_> {
             ),
         )?;
         let mut found = Gathered::default();
+        let referrers = std::mem::take(&mut seen.found);
         for part in [signatures, attestations, referrers] {
             found.artifacts.extend(part.artifacts);
             found.omitted.extend(part.omitted);
             found.rooms.extend(part.rooms);
             found.doubt = found.doubt.or(part.doubt);
         }
-        found.bound_manifests();
-        self.fetch_blobs(&mut found).await?;
-        Ok(found.in_order())
+        seen.found = found;
+        Ok(seen)
     }
 
     async fn cosign_tag(
@@ -126,40 +184,78 @@ impl Gathering<'_> {
         Some(RegistryError::new(Cause::Malformed, host, asked, found))
     }
 
-    async fn referrers(&self, wanted: bool) -> Result<Gathered, RegistryError> {
-        let mut found = Gathered::default();
+    async fn referrers(&self, wanted: bool, most: Most) -> Result<Seen, RegistryError> {
+        let mut seen = Seen {
+            found: Gathered::default(),
+            source: Source::ReferrersApi,
+            chosen: Vec::new(),
+            bytes: 0,
+        };
         if !wanted {
-            return Ok(found);
+            return Ok(seen);
         }
         let list = self
             .client
-            .referrers(self.repository, self.digest, self.deadline)
+            .referrers(self.repository, &self.digest, self.deadline)
             .await?;
-        let source = list.source;
-        found.doubt.clone_from(&list.doubt);
-        let (chosen, bytes) = choose(list, &mut found.omitted);
-        if chosen.is_empty() {
-            return Ok(found);
+        seen.source = list.source;
+        seen.found.doubt.clone_from(&list.doubt);
+        (seen.chosen, seen.bytes) = choose(list, &mut seen.found.omitted, most);
+        Ok(seen)
+    }
+
+    /// Fetches the manifests that were chosen.
+    async fn fetch_manifests(
+        &self,
+        places: &[Gathering<'_>],
+        seen: &mut [Seen],
+    ) -> Result<(), RegistryError> {
+        let mut chosen = Vec::new();
+        for (index, (place, seen)) in places.iter().zip(seen.iter_mut()).enumerate() {
+            let listed = std::mem::take(&mut seen.chosen).into_iter();
+            chosen.extend(listed.map(|listed| (index, place, listed)));
         }
+        if chosen.is_empty() {
+            return Ok(());
+        }
+        let bytes = seen.iter().map(|one| one.bytes).sum();
         let room = self.client.reserve(self.repository, bytes, self.deadline);
         let mut room = room.await?;
-        let manifests = stream::iter(chosen)
-            .map(|listed| self.manifest(listed))
-            .buffered(AT_ONCE);
-        let looks: Vec<_> = manifests.try_collect().await?;
-        for look in looks {
+        let looks = chosen
+            .into_iter()
+            .map(|(index, place, listed)| place.manifest_of(index, listed));
+        let looks: Vec<_> = looks.collect();
+        let looks: Vec<_> = stream::iter(looks).buffered(AT_ONCE).try_collect().await?;
+        let mut fetched = 0;
+        for (index, look) in looks {
+            let Some(Seen { found, source, .. }) = seen.get_mut(index) else {
+                continue;
+            };
             match look {
-                Look::Manifest(manifest) => found.artifacts.push(artifact(source, manifest)),
+                Look::Manifest(manifest) => {
+                    fetched += manifest.bytes().len();
+                    found.artifacts.push(artifact(*source, manifest));
+                }
                 Look::Omitted(omission) => found.omitted.push(omission),
                 Look::Doubted(error) => {
                     found.doubt.get_or_insert(error);
                 }
             }
         }
-        let manifests = found.artifacts.iter();
-        room.shrink(manifests.map(|one| one.manifest.bytes().len()).sum());
-        found.rooms.push(room);
-        Ok(found)
+        room.shrink(fetched);
+        if let Some(first) = seen.first_mut() {
+            first.found.rooms.push(room);
+        }
+        Ok(())
+    }
+
+    /// The same, for the place of this index.
+    async fn manifest_of(
+        &self,
+        index: usize,
+        listed: Listed,
+    ) -> Result<(usize, Look), RegistryError> {
+        Ok((index, self.manifest(listed).await?))
     }
 
     async fn manifest(&self, listed: Listed) -> Result<Look, RegistryError> {
@@ -181,9 +277,15 @@ impl Gathering<'_> {
         }
     }
 
-    async fn fetch_blobs(&self, found: &mut Gathered) -> Result<(), RegistryError> {
-        let layers = self.layers(&found.artifacts).await;
-        let plan = Plan::new(&layers, self.client.bytes_per_image());
+    /// Fetches the blobs, each once, whoever's artifacts name it.
+    async fn fetch_blobs(&self, found: &mut [Gathered], most: Most) -> Result<(), RegistryError> {
+        let mut layers = Vec::with_capacity(found.len());
+        let mut plan = Plan::default();
+        for gathered in found.iter() {
+            let layers_of = self.layers(&gathered.artifacts).await;
+            plan.add(&layers_of, most);
+            layers.push(layers_of);
+        }
         let mut room = match plan.bytes {
             0 => None,
             bytes => {
@@ -210,14 +312,16 @@ impl Gathering<'_> {
             let fetched = blobs.values().flatten();
             room.shrink(fetched.map(|blob: &Blob| blob.bytes().len()).sum());
         }
-        found.rooms.extend(room);
-        blobs.extend(
-            plan.omit
-                .into_iter()
-                .map(|(digest, why)| (digest, Err(why))),
-        );
-        for (artifact, layers) in found.artifacts.iter_mut().zip(&layers) {
-            hand_over(artifact, layers, &blobs);
+        if let Some(first) = found.first_mut() {
+            first.rooms.extend(room);
+        }
+        for (digest, why) in plan.omit {
+            blobs.entry(digest).or_insert(Err(why));
+        }
+        for (gathered, layers) in found.iter_mut().zip(&layers) {
+            for (artifact, layers) in gathered.artifacts.iter_mut().zip(layers) {
+                hand_over(artifact, layers, &blobs);
+            }
         }
         Ok(())
     }
@@ -241,10 +345,10 @@ impl Gathered {
         self
     }
 
-    /// Leaves out the manifests beyond [`MANIFESTS_BYTES`], the largest first, so that none of
+    /// Leaves out the manifests beyond so many bytes, the largest first, so that none of
     /// the places can crowd out the others.
-    fn bound_manifests(&mut self) {
-        let mut room = MANIFESTS_BYTES;
+    fn bound_manifests(&mut self, most: usize) {
+        let mut room = most;
         let mut left_out = 0;
         self.artifacts
             .sort_by_key(|artifact| artifact.manifest.bytes().len());
@@ -255,56 +359,58 @@ impl Gathered {
             fits.is_some()
         });
         if left_out > 0 {
-            let why = format!("{left_out} manifests beyond {MANIFESTS_BYTES} bytes in all");
+            let why = format!("{left_out} manifests beyond {most} bytes in all");
             self.omitted.push(Omission { digest: None, why });
         }
     }
 }
 
 /// Which blobs to fetch.
+#[derive(Default)]
 struct Plan {
     /// Digests and the most bytes of each.
     fetch: Vec<(Digest, usize)>,
     bytes: usize,
     omit: Vec<(Digest, Omission)>,
+    seen: BTreeSet<Digest>,
 }
 
 impl Plan {
-    /// The first layer of every artifact, then the second, each time the smallest first: so
-    /// neither large blobs nor an artifact of many layers push out a signature.
-    fn new(artifacts: &[Vec<(Digest, u64)>], most: usize) -> Self {
+    /// Adds what the artifacts beside one manifest name: the first layer of every artifact, then the
+    /// second, each time the smallest first: so neither large blobs nor an artifact of many layers
+    /// push out a signature.
+    fn add(&mut self, artifacts: &[Vec<(Digest, u64)>], most: Most) {
         let mut wanted: Vec<_> = artifacts
             .iter()
             .flat_map(|layers| layers.iter().enumerate())
             .map(|(rank, (digest, size))| (rank, *size, *digest))
             .collect();
         wanted.sort_unstable();
-        let mut seen = BTreeSet::new();
-        let mut plan = Self {
-            fetch: Vec::new(),
-            bytes: 0,
-            omit: Vec::new(),
-        };
+        let (mut bytes, mut blobs) = (0, 0);
         for (_, size, digest) in wanted {
-            if !seen.insert(digest) {
+            if !self.seen.insert(digest) {
                 continue;
             }
-            let room = most.saturating_sub(plan.bytes);
+            let room = most.blobs_bytes.saturating_sub(bytes);
             match usize::try_from(size) {
                 Ok(size) if size > limits::BLOB_BYTES => {
-                    plan.omit(digest, format!("larger than {} bytes", limits::BLOB_BYTES));
+                    self.omit(digest, format!("larger than {} bytes", limits::BLOB_BYTES));
                 }
-                _ if plan.fetch.len() >= MOST_BLOBS => {
-                    plan.omit(digest, format!("beyond {MOST_BLOBS} blobs for one image"));
+                _ if blobs >= most.blobs => {
+                    self.omit(digest, format!("beyond {} blobs for one image", most.blobs));
                 }
                 Ok(size) if size <= room => {
-                    plan.bytes += size;
-                    plan.fetch.push((digest, size));
+                    bytes += size;
+                    blobs += 1;
+                    self.fetch.push((digest, size));
                 }
-                _ => plan.omit(digest, format!("beyond {most} bytes in all for one image")),
+                _ => {
+                    let most = most.blobs_bytes;
+                    self.omit(digest, format!("beyond {most} bytes in all for one image"));
+                }
             }
         }
-        plan
+        self.bytes += bytes;
     }
 
     fn omit(&mut self, digest: Digest, why: String) {
@@ -367,10 +473,10 @@ fn omission(digest: Option<Digest>, error: &RegistryError) -> Result<Omission, R
 
 /// Which referrers to look at, and the bytes of their manifests.
 ///
-/// At most [`MOST_MANIFESTS`], those that may be signatures before a few of the others, so that
+/// At most so many, those that may be signatures before a few of the others, so that
 /// the verdict can mention them; and of these the small ones before the large ones, up to
-/// [`MANIFESTS_BYTES`].
-fn choose(list: Referrers, omitted: &mut Vec<Omission>) -> (Vec<Listed>, usize) {
+/// the most bytes.
+fn choose(list: Referrers, omitted: &mut Vec<Omission>, most: Most) -> (Vec<Listed>, usize) {
     let mut omit = |digest, why| omitted.push(Omission { digest, why });
     for why in list.omitted {
         omit(None, why);
@@ -383,11 +489,11 @@ fn choose(list: Referrers, omitted: &mut Vec<Omission>) -> (Vec<Listed>, usize) 
     let mut rated: Vec<_> = rated.collect();
     take_turns(&mut rated);
     let possible = rated.partition_point(|listed| listed.likelihood < Likelihood::Foreign);
-    if let Some(more @ 1..) = possible.checked_sub(MOST_MANIFESTS) {
+    if let Some(more @ 1..) = possible.checked_sub(most.manifests) {
         let why = format!("{more} of {possible} possible signatures were not looked at");
         omit(None, why);
     }
-    rated.truncate(MOST_MANIFESTS.min(possible + MOST_FOREIGN));
+    rated.truncate(most.manifests.min(possible + MOST_FOREIGN));
     rated.sort_by_key(|listed| (class(listed.likelihood), listed.size));
     let mut bytes = 0;
     let mut left_out = 0;
@@ -397,7 +503,7 @@ fn choose(list: Referrers, omitted: &mut Vec<Omission>) -> (Vec<Listed>, usize) 
             omit(Some(listed.digest), why);
             return false;
         }
-        let fits = bytes + listed.size <= MANIFESTS_BYTES;
+        let fits = bytes + listed.size <= most.manifests_bytes;
         match fits {
             true => bytes += listed.size,
             // What belongs to somebody else would only have been mentioned.
@@ -406,7 +512,8 @@ fn choose(list: Referrers, omitted: &mut Vec<Omission>) -> (Vec<Listed>, usize) 
         fits
     });
     if left_out > 0 {
-        let why = format!("{left_out} manifests beyond {MANIFESTS_BYTES} bytes in all");
+        let most = most.manifests_bytes;
+        let why = format!("{left_out} manifests beyond {most} bytes in all");
         omit(None, why);
     }
     (rated, bytes)

@@ -9,6 +9,7 @@
 
 mod artifacts;
 mod parsing;
+mod platforms;
 mod revocation;
 mod subject;
 
@@ -21,7 +22,7 @@ use tokio::time::Instant;
 
 use crate::registry::{Fetched, RegistryClient, RegistryError, Room};
 use crate::shares::Standing;
-use artifacts::{Gathered, Gathering};
+use artifacts::{Gathered, Gathering, gather};
 use parsing::Parsing;
 
 pub use revocation::RevocationClient;
@@ -68,6 +69,8 @@ pub struct Wanted {
     pub cosign_signatures: bool,
     /// Cosign's tag `.att`.
     pub cosign_attestations: bool,
+    /// The manifests that an index lists for platforms, and the same places beside each of them.
+    pub platforms: bool,
 }
 
 /// Why there is no evidence.
@@ -133,44 +136,63 @@ impl Collector {
         wanted: Wanted,
         deadline: Instant,
     ) -> Result<Collected, CollectError> {
-        let gathering = self.gathering(&image.reference, &image.digest, deadline);
-        let beside = async { Ok(gathering.gather(wanted).await?) };
+        let gathering = self.gathering(&image.reference, image.digest, deadline);
+        let beside = async { Ok(gathered(&gathering, wanted).await?) };
         let ((subject, room), found) = futures::try_join!(self.subject(image, deadline), beside)?;
         let mut rooms = found.rooms;
         rooms.push(room);
-        Ok(Collected {
+        let collected = Collected {
             evidence: Evidence {
                 request,
                 subject,
                 artifacts: found.artifacts,
                 omitted: found.omitted,
                 revocation: Vec::new(),
+                platforms: Vec::new(),
             },
             rooms,
             doubt: found.doubt,
-        })
+        };
+        match wanted.platforms {
+            true => self.with_platforms(collected, wanted, deadline).await,
+            false => Ok(collected),
+        }
     }
 
-    /// The same evidence with what is in further places, and the room which that takes. The
-    /// doubt is about these alone.
+    /// The same evidence, which has what is in the `known` places, with what is in further ones, and
+    /// the room which that takes. The doubt is about these alone.
     ///
     /// # Errors
     /// As [`collect`](Self::collect).
     pub async fn extend(
         &self,
         evidence: &Evidence,
+        known: Wanted,
         wanted: Wanted,
         deadline: Instant,
     ) -> Result<Collected, CollectError> {
+        let further = wanted - known;
+        // Beside platforms that were not looked at nothing is known.
+        let beside = match further.platforms {
+            true => wanted | known,
+            false => further,
+        };
         let digest = evidence.subject.digest();
-        let gathering = self.gathering(&evidence.subject.reference, &digest, deadline);
-        let more = gathering.gather(wanted).await?;
+        let gathering = self.gathering(&evidence.subject.reference, digest, deadline);
+        let (more, platforms) = futures::try_join!(
+            gathered(&gathering, further),
+            self.extend_platforms(evidence, beside, further.platforms, deadline)
+        )?;
         let mut evidence = evidence.clone();
+        evidence.platforms = platforms.platforms;
         let all = Gathered {
             artifacts: [evidence.artifacts, more.artifacts].concat(),
-            omitted: [evidence.omitted, more.omitted].concat(),
-            rooms: more.rooms,
-            doubt: more.doubt,
+            omitted: [evidence.omitted, more.omitted, platforms.omitted].concat(),
+            rooms: [more.rooms, platforms.rooms]
+                .into_iter()
+                .flatten()
+                .collect(),
+            doubt: more.doubt.or(platforms.doubt),
         };
         let all = all.in_order();
         evidence.artifacts = all.artifacts;
@@ -185,7 +207,7 @@ impl Collector {
     fn gathering<'a>(
         &'a self,
         reference: &'a Reference,
-        digest: &'a Digest,
+        digest: Digest,
         deadline: Instant,
     ) -> Gathering<'a> {
         Gathering {
@@ -231,6 +253,12 @@ impl Collector {
     }
 }
 
+/// What is beside one manifest.
+async fn gathered(gathering: &Gathering<'_>, wanted: Wanted) -> Result<Gathered, RegistryError> {
+    let found = gather(std::slice::from_ref(gathering), wanted).await?;
+    Ok(found.into_iter().next().unwrap_or_default())
+}
+
 impl Resolved {
     /// A reference whose digest is known already.
     pub fn known(reference: Reference, digest: Digest) -> Self {
@@ -253,11 +281,12 @@ impl Resolved {
 }
 
 impl Wanted {
-    /// Everywhere.
+    /// Everywhere beside the manifest that was asked for.
     pub const ALL: Self = Self {
         referrers: true,
         cosign_signatures: true,
         cosign_attestations: true,
+        platforms: false,
     };
 
     /// What refers to the image, and nothing else.
@@ -265,7 +294,16 @@ impl Wanted {
         referrers: true,
         cosign_signatures: false,
         cosign_attestations: false,
+        platforms: false,
     };
+
+    /// The same, and where `each`, beside each platform of an index.
+    pub fn and_platforms(self, each: bool) -> Self {
+        Self {
+            platforms: self.platforms || each,
+            ..self
+        }
+    }
 
     /// Whether nothing is wanted.
     pub fn is_empty(self) -> bool {
@@ -286,6 +324,7 @@ impl BitOr for Wanted {
             referrers: self.referrers || other.referrers,
             cosign_signatures: self.cosign_signatures || other.cosign_signatures,
             cosign_attestations: self.cosign_attestations || other.cosign_attestations,
+            platforms: self.platforms || other.platforms,
         }
     }
 }
@@ -299,6 +338,7 @@ impl Sub for Wanted {
             referrers: self.referrers && !other.referrers,
             cosign_signatures: self.cosign_signatures && !other.cosign_signatures,
             cosign_attestations: self.cosign_attestations && !other.cosign_attestations,
+            platforms: self.platforms && !other.platforms,
         }
     }
 }

@@ -21,6 +21,9 @@ pub struct EvidenceArgs {
     /// The namespace that wants to run it
     #[arg(long)]
     namespace: Option<String>,
+    /// Also fetch what each platform of an image index needs, for policies with `platforms: each`
+    #[arg(long)]
+    each_platform: bool,
     /// Where to write the pack; standard output if absent
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -43,7 +46,8 @@ impl EvidenceArgs {
         let fetcher = self
             .inputs
             .registries
-            .fetcher(config, &references, trust, now)?;
+            .fetcher(config, &references, trust, now)?
+            .with_platforms(self.each_platform);
         for question in &questions {
             let progress = answer::progress(&question.request.image);
             let deadline = self.inputs.registries.deadline();

@@ -89,6 +89,7 @@ impl Registries {
             revocation: upstream::revocation(&config).map_err(failed)?,
             trust,
             now,
+            each_platform: false,
         })
     }
 

@@ -35,9 +35,11 @@ pub(super) fn changes(verdict: &Verdict, policies: &Policies) -> Vec<Change> {
         Outcome::NoPolicy => vec![cover(&reference)],
         Outcome::Unsigned | Outcome::Untrusted => {
             let repository = reference.repository();
-            let image = format!("{repository}@{}", verdict.image.digest);
             let changes: Option<Vec<_>> = refusing(verdict)
-                .map(|report| of_policy(report, policies, &image))
+                .map(|report| {
+                    let digest = report.platform.unwrap_or(verdict.image.digest);
+                    of_policy(report, policies, &format!("{repository}@{digest}"))
+                })
                 .collect();
             changes.unwrap_or_default().into_iter().flatten().collect()
         }

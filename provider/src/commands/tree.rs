@@ -2,7 +2,9 @@
 
 use std::io::IsTerminal as _;
 
-use sealgate_core::verdict::{Outcome, Passed, PolicyReport, Signer, SignerKind, Signs};
+use sealgate_core::verdict::{
+    Outcome, Passed, PlatformVerdict, PolicyReport, Signer, SignerKind, Signs,
+};
 use sealgate_core::{Policies, Reason, Verdict};
 
 use super::no_verdict::NoVerdict;
@@ -73,6 +75,7 @@ pub(super) fn verdict(verdict: &Verdict, policies: &Policies, style: Style) -> S
     for report in &verdict.policies {
         branches.push(policy(report, verdict, style));
     }
+    branches.extend(verdict.platforms.iter().map(|one| platform(one, style)));
     for attestation in &verdict.attestations {
         branches.push(vec![format!(
             "{} attestation {}: {}",
@@ -122,6 +125,29 @@ pub(super) fn undecided(image: &str, none: &NoVerdict, style: Style) -> String {
     branches.push(vec![format!("the image {}. {}.", words.what, words.todo)]);
     let lines = leaves(branches).join("\n");
     format!("{image}: {}\n{lines}\n", style.doubtful("undecided"))
+}
+
+/// One platform of an index, and who vouches for it.
+fn platform(part: &PlatformVerdict, style: Style) -> Vec<String> {
+    let mark = match part.outcome {
+        Outcome::Verified => style.good("✓"),
+        outcome if outcome.admits() => style.doubtful("?"),
+        _ => style.bad("✗"),
+    };
+    let names = match part.names.is_empty() {
+        true => "without a name".to_owned(),
+        false => part.names.join(", "),
+    };
+    let mut lines = vec![format!("{mark} platform {names} ({})", part.digest)];
+    let mut branches = Vec::new();
+    for signer in &part.signers {
+        let mut lines = signer_lines(signer);
+        lines.insert(0, signer.authority.clone());
+        branches.push(vec![lines.join(": ")]);
+    }
+    branches.extend(part.reasons.iter().map(|reason| vec![reason.to_string()]));
+    lines.extend(leaves(branches));
+    lines
 }
 
 fn policy(report: &PolicyReport, verdict: &Verdict, style: Style) -> Vec<String> {

@@ -54,7 +54,8 @@ impl VerifyArgs {
             let fetcher = self
                 .inputs
                 .registries
-                .fetcher(config, &[], trust, rules.now)?;
+                .fetcher(config, &[], trust, rules.now)?
+                .for_policies(&rules.policies);
             let report = workloads
                 .judge(&fetcher, &rules, &self.inputs.registries)
                 .await;
@@ -65,7 +66,8 @@ impl VerifyArgs {
         let fetcher = self
             .inputs
             .registries
-            .fetcher(config, &references, trust, rules.now)?;
+            .fetcher(config, &references, trust, rules.now)?
+            .for_policies(&rules.policies);
         let mut printer = Printer::new(self.output, &rules.policies);
         for question in &questions {
             let image = &question.request.image;

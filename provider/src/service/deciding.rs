@@ -71,14 +71,24 @@ impl Service {
                     .await?
             }
         };
+        let asked = restate(&fetched.evidence, question);
+        let policies = &rules.policies;
+        let each = policies.ask_for_platforms(&asked.subject, &asked.request);
+        if each && !fetched.places.platforms {
+            let places = fetched.places.and_platforms(true);
+            drop(fetched);
+            let (key, image) = (evidence.clone(), image.clone());
+            fetched = self.fetched(question, key, image, places).await?;
+        }
         let mut judged = inner.verdict(question, rules, &fetched).await?;
-        let everywhere = fetched.places.covers(Wanted::ALL);
+        let all = Wanted::ALL.and_platforms(each);
+        let everywhere = fetched.places.covers(all);
         let young = inner.age(fetched.at) < inner.lives.deny;
         let final_refusal = everywhere && young;
         if judged.outcome.lacks_proof() && !final_refusal {
             // What does not fit the cache is fetched anew: not beside itself.
             drop(fetched);
-            fetched = self.fetched(question, evidence, image, Wanted::ALL).await?;
+            fetched = self.fetched(question, evidence, image, all).await?;
             judged = inner.verdict(question, rules, &fetched).await?;
         }
         let by_evidence = !matches!(judged.outcome, Outcome::NoPolicy);

@@ -97,8 +97,9 @@ impl Service {
         let collector = &inner.collector;
         let fetched = match known {
             Some(known) => {
-                let more = places - known.places;
-                let collected = collector.extend(&known.evidence, more, deadline).await;
+                let collected = collector
+                    .extend(&known.evidence, known.places, places, deadline)
+                    .await;
                 let collected = inner.heard(host, collected)?;
                 Fetched {
                     evidence: Arc::new(collected.evidence),

@@ -235,7 +235,17 @@ impl Service {
             let life = self.0.lives.deny;
             let fetched = match self.0.fresh_evidence(&key, life) {
                 Some(fetched) if fetched.places.covers(Wanted::ALL) => fetched,
-                _ => self.fetched(question, key, image, Wanted::ALL).await?,
+                _ => {
+                    let (key, image) = (key.clone(), image.clone());
+                    self.fetched(question, key, image, Wanted::ALL).await?
+                }
+            };
+            let asked = &fetched.evidence.subject;
+            let each = rules.policies.ask_for_platforms(asked, &question.request);
+            let all = Wanted::ALL.and_platforms(each);
+            let fetched = match fetched.places.covers(all) {
+                true => fetched,
+                false => self.fetched(question, key, image, all).await?,
             };
             // Whoever judges it takes it for all there is.
             if let Some(doubt) = fetched.doubt {

@@ -77,8 +77,11 @@ async fn evidence_is_extended_to_what_a_full_look_finds() {
     let full = setup.collect(Wanted::ALL).await.unwrap();
     let first = setup.collect(Wanted::REFERRERS).await.unwrap();
     assert_eq!(first.artifacts.len(), 1);
-    let rest = Wanted::ALL - Wanted::REFERRERS;
-    let extended = setup.collector.extend(&first, rest, soon()).await.unwrap();
+    let extended = setup
+        .collector
+        .extend(&first, Wanted::REFERRERS, Wanted::ALL, soon())
+        .await
+        .unwrap();
     assert_eq!((extended.evidence, extended.doubt), (full, None));
 }
 

@@ -10,5 +10,6 @@
 mod bounds;
 mod found;
 mod parallel;
+mod platforms;
 mod setup;
 mod subject;

@@ -182,6 +182,7 @@ pub(crate) fn evidence(
         artifacts,
         omitted: Vec::new(),
         revocation,
+        platforms: Vec::new(),
     }
 }
 

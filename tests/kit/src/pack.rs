@@ -44,6 +44,7 @@ impl Pack {
                 artifacts: Vec::new(),
                 omitted: Vec::new(),
                 revocation: Vec::new(),
+                platforms: Vec::new(),
             },
         }
     }

@@ -136,7 +136,7 @@ fn every_policy_on_the_page_is_read() {
         .skip(1)
         .filter_map(|rest| rest.split("```").next())
         .collect();
-    assert_eq!(blocks.len(), 8);
+    assert_eq!(blocks.len(), 9);
     for block in &blocks {
         let problems = problems(block);
         assert!(problems.is_empty(), "{problems:#?}");

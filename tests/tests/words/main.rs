@@ -10,6 +10,7 @@
 mod ages;
 mod demands;
 mod lints;
+mod platforms;
 mod strangers;
 
 use sealgate_core::evidence::Request;

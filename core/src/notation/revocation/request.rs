@@ -61,7 +61,7 @@ fn requests(evidence: &Evidence, trust: &TrustMaterial, now: UnixTime) -> Vec<Re
     let answers = Answers::new(&evidence.revocation, now);
     let mut requests = Requests::default();
     let mut seen = BTreeSet::new();
-    for artifact in evidence.artifacts.iter().take(limits::ARTIFACTS) {
+    for artifact in evidence.all_artifacts() {
         let Ok(manifest) = Manifest::parse(artifact.manifest.bytes()) else {
             continue;
         };

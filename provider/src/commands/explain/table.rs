@@ -163,6 +163,20 @@ const UNSIGNED: &[Row] = &[
         Signer,
     ),
     row(
+        "no_platforms",
+        "The policy asks for each platform of the image index, and the index lists none that a container runtime would run.",
+        "An index of artifacts, or one that holds attestations alone.",
+        "Deploy an image, or set platforms: index if the index itself is what is signed.",
+        Signer,
+    ),
+    row(
+        "platform_missing",
+        "The policy asks for each platform of the image index, and the registry does not have the manifest of one.",
+        "The index was copied without all of its images; the pack was made for a policy that does not ask for platforms.",
+        "Copy the image with all of its platforms (crane copy, skopeo copy --all); make packs with sealgate evidence --each-platform.",
+        Signer,
+    ),
+    row(
         "no_matching_attestation",
         "No verified attestation of the predicate type that a rule lists.",
         "The attestation was not made, is of another predicate type, or is by an authority the rule does not list.",
@@ -397,6 +411,13 @@ const INVALID: &[Row] = &[
         "The manifest of an attached artifact is malformed.",
         "A defect of the tool that pushed it.",
         "Push the signature again with a current tool.",
+        Signer,
+    ),
+    row(
+        "index_malformed",
+        "The image index is no index that all programs read alike, or lists another index.",
+        "A defect of the tool that made it; an index within an index; otherwise somebody wants two programs to see two images.",
+        "Make the index anew with a current tool, as one list of manifests.",
         Signer,
     ),
     row(

@@ -106,7 +106,8 @@ impl PolicyTest {
             let trust = rules.trust.clone();
             let fetcher = self
                 .registries
-                .fetcher(None, &references, trust, rules.now)?;
+                .fetcher(None, &references, trust, rules.now)?
+                .for_policies(&rules.policies);
             let deadline = self.registries.deadline();
             return Ok(answer::of_image(&fetcher, &rules, &question, deadline).await);
         };

@@ -84,10 +84,17 @@ pub(crate) fn size(evidence: &Evidence) -> usize {
                 .sum::<usize>()
             + size_of::<Artifact>()
     };
+    let platforms = evidence.platforms.iter().map(|platform| {
+        let omitted = platform.omitted.iter().map(|o| o.why.len() + 100);
+        200 + blob(&platform.manifest)
+            + platform.artifacts.iter().map(artifact).sum::<usize>()
+            + omitted.sum::<usize>()
+    });
     let revocation = evidence.revocation.iter().map(|answer| {
         200 + answer.url.len() + answer.outcome.as_ref().map_or_else(|why| why.0.len(), blob)
     });
     600 + blob(&evidence.subject.manifest)
         + evidence.artifacts.iter().map(artifact).sum::<usize>()
+        + platforms.sum::<usize>()
         + revocation.sum::<usize>()
 }
