@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::budget;
 use crate::demanded::{Demanded, Part, few, parts};
+use crate::digest::Digest;
+use crate::facts::{Documents, Excuses, VEX_TYPES, Why};
 use crate::findings::Findings;
 use crate::judgement::Says;
 use crate::policy::condition::{Circumstances, Others};
@@ -11,7 +13,10 @@ use crate::policy::{AttestationRule, Policy};
 use crate::reason::{self, Code, Reason};
 use crate::statement::Statement;
 use crate::time::{UnixTime, earliest};
-use crate::verdict::{Attestation, Demand, Did, Passed, Signs};
+use crate::verdict::{Attestation, Demand, Did, Excused, ExcusedBy, Passed, Signs};
+
+/// Vulnerabilities that did not count, as a verdict shows them.
+const EXCUSED: usize = 100;
 
 /// What became of these attestation rules of a policy, in their order, and the attestations that meet
 /// them. They are judged in the other order, each after those that its conditions read.
@@ -34,7 +39,7 @@ pub(crate) fn judge(
                 until: None,
                 looked: false,
             }),
-            None => find(policy, rule, &listed, asked, &accepted),
+            None => find(policy, rule, findings, &listed, asked, &accepted),
         };
         let mut demanded = demanded(rule);
         let attestation = match found {
@@ -42,6 +47,8 @@ pub(crate) fn judge(
                 demanded.until = found.until;
                 demanded.demand.outcome = Passed::Passed;
                 demanded.demand.by.push(found.by);
+                demanded.demand.excused = found.excused;
+                demanded.helping = found.helping;
                 accepted.insert(rule.name.as_str(), found.accepted);
                 Some(found.attestation)
             }
@@ -66,9 +73,11 @@ fn demanded(rule: &AttestationRule) -> Demanded {
             group: None,
             by: Vec::new(),
             missing: Vec::new(),
+            excused: Vec::new(),
         },
         reasons: Vec::new(),
         lacking: Vec::new(),
+        helping: BTreeSet::new(),
         until: None,
     }
 }
@@ -94,6 +103,10 @@ struct Found {
     by: String,
     attestation: Attestation,
     accepted: Accepted,
+    /// The vulnerabilities in it that did not count.
+    excused: Vec<Excused>,
+    /// The places of the authorities that say so of some.
+    helping: BTreeSet<usize>,
     /// Until when it meets the rule.
     until: Option<UnixTime>,
 }
@@ -103,6 +116,7 @@ struct Accepted {
     statement: Statement,
     /// Who signed it, in JSON.
     signer: String,
+    excuses: Excuses,
 }
 
 /// Whether somebody attested this; what else is wrong with it is another question.
@@ -145,6 +159,7 @@ impl Unmet {
 fn find(
     policy: &Policy,
     rule: &AttestationRule,
+    findings: &[Findings],
     listed: &[Part<'_>],
     asked: &Circumstances<'_>,
     accepted: &BTreeMap<&str, Accepted>,
@@ -153,8 +168,13 @@ fn find(
     let others: Others<'_> = accepted
         .iter()
         .filter(|(name, _)| read.contains(*name))
-        .map(|(name, one)| (*name, one.statement.as_other(&one.signer)))
+        .map(|(name, one)| (*name, one.statement.as_other(&one.signer, &one.excuses)))
         .collect();
+    let excuses = excuses(policy, rule, findings, asked).map_err(|exceeded| Unmet {
+        reasons: vec![beyond(rule, exceeded)],
+        until: None,
+        looked: true,
+    })?;
     let by_signer = rule.conditions.iter().any(|one| one.reads().signer());
     let mut reasons = Vec::new();
     // What was found of others may be another thing then.
@@ -193,28 +213,35 @@ fn find(
         }
         let name = format!("{}/{}", policy.name(), rule.name);
         let met = budget::share(|| {
-            let checked = statement.meets(&rule.conditions, &signer, &others, asked);
+            let excused = excused(rule, statement.excused(&excuses.all)?);
+            // What is excused counts again when the exception is over.
+            let over = excused.iter().filter_map(|one| Some(one.until?.plus(-1)));
+            changes = over.fold(changes, |changes, over| earliest(changes, Some(over)));
+            let checked = statement.meets(&rule.conditions, &signer, &excuses.all, &others, asked);
             changes = earliest(changes, checked.until);
             checked.met?;
-            statement.report(name, verified.signer().clone())
+            let attestation = statement.report(name, verified.signer().clone())?;
+            Ok::<_, Reason>((attestation, excused))
         });
         match met {
-            Ok(Ok(attestation)) => {
+            Ok(Ok((attestation, mut excused))) => {
+                let helping = excuses.helping(&excused);
+                excused.truncate(EXCUSED);
                 return Ok(Found {
                     by: part.authority.name.clone(),
                     attestation,
                     accepted: Accepted {
                         statement: statement.clone(),
                         signer: verified.signer().seen(),
+                        excuses: excuses.all,
                     },
+                    excused,
+                    helping,
                     until: earliest(until, changes),
                 });
             }
             Ok(Err(reason)) => reasons.push(reason),
-            Err(exceeded) => reasons.push(Reason::new(
-                Code::LimitExceeded,
-                format!("the attestation rule {:?}: {exceeded}", rule.name),
-            )),
+            Err(exceeded) => reasons.push(beyond(rule, exceeded)),
         }
     }
     if reasons.is_empty() {
@@ -225,6 +252,102 @@ fn find(
         until: changes,
         looked: true,
     })
+}
+
+fn beyond(rule: &AttestationRule, exceeded: budget::Exceeded) -> Reason {
+    Reason::new(
+        Code::LimitExceeded,
+        format!("the attestation rule {:?}: {exceeded}", rule.name),
+    )
+}
+
+/// Which vulnerabilities do not count for a rule, and who said so in VEX documents.
+struct Excusing {
+    all: Excuses,
+    /// The places of authorities, by the digests of the statements that they made.
+    by: BTreeMap<Digest, BTreeSet<usize>>,
+}
+
+impl Excusing {
+    /// The places of the authorities whose documents excuse some of these.
+    fn helping(&self, excused: &[Excused]) -> BTreeSet<usize> {
+        let statements = excused.iter().filter_map(|one| one.statement_digest);
+        let by = statements.filter_map(|digest| self.by.get(&digest));
+        by.flatten().copied().collect()
+    }
+}
+
+/// What excuses vulnerabilities now: the rule's exceptions that are not over, and every verified VEX
+/// document by an authority that it lists.
+fn excuses(
+    policy: &Policy,
+    rule: &AttestationRule,
+    findings: &[Findings],
+    asked: &Circumstances<'_>,
+) -> Result<Excusing, budget::Exceeded> {
+    let mut by = BTreeMap::<Digest, BTreeSet<usize>>::new();
+    let mut documents = Documents::default();
+    let mut rooms = Vec::new();
+    let listed = rule.vex.as_deref().unwrap_or_default();
+    for part in parts(policy, findings, listed) {
+        for verified in &part.findings.attestations {
+            let Says::Attestation(statement) = verified.says() else {
+                continue;
+            };
+            if !VEX_TYPES.contains(&statement.predicate_type()) {
+                continue;
+            }
+            let known = by.entry(statement.digest()).or_default();
+            // Copies of an envelope say the same.
+            if known.is_empty() {
+                let read = budget::share(|| statement.add_to(&mut documents, &asked.digest));
+                rooms.push(read.and_then(|read| read)?);
+            }
+            known.insert(part.place);
+        }
+    }
+    let mut exceptions = BTreeMap::new();
+    let mut by_end: Vec<_> = rule.exceptions.iter().enumerate().collect();
+    // Of several for one vulnerability the one that is over last.
+    by_end.sort_by_key(|(_, exception)| exception.until);
+    for (place, exception) in by_end {
+        if asked.now <= exception.last() {
+            let names = exception.vulnerabilities.iter();
+            exceptions.extend(names.map(|name| (name.clone(), place)));
+        }
+    }
+    Ok(Excusing {
+        all: Excuses::new(documents.cleared(), exceptions),
+        by,
+    })
+}
+
+/// What is excused, as a verdict shows it.
+fn excused(rule: &AttestationRule, found: BTreeMap<String, Why<'_>>) -> Vec<Excused> {
+    let excused = found.into_iter().filter_map(|(vulnerability, why)| {
+        Some(match why {
+            Why::Cleared(clearing) => Excused {
+                by: ExcusedBy::Vex,
+                vulnerability,
+                reason: clearing.why.clone(),
+                until: None,
+                statement_digest: Some(clearing.statement),
+            },
+            Why::Exception(place) => {
+                let exception = rule.exceptions.get(place)?;
+                Excused {
+                    by: ExcusedBy::Exception,
+                    vulnerability,
+                    reason: exception.reason.clone(),
+                    until: Some(exception.until),
+                    statement_digest: None,
+                }
+            }
+        })
+    });
+    let mut excused: Vec<_> = excused.collect();
+    excused.sort();
+    excused
 }
 
 fn none_matches(

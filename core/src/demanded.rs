@@ -22,6 +22,8 @@ pub(crate) struct Demanded {
     pub(crate) reasons: Vec<Reason>,
     /// The places of the authorities whose part is missing.
     pub(crate) lacking: Vec<usize>,
+    /// The places of the authorities whose VEX documents made vulnerabilities not count.
+    pub(crate) helping: BTreeSet<usize>,
     /// Until when it is met.
     pub(crate) until: Option<UnixTime>,
 }
@@ -100,9 +102,11 @@ pub(crate) fn signatures(
             group: asked.group,
             by: by.iter().map(|part| part.authority.name.clone()).collect(),
             missing: Vec::new(),
+            excused: Vec::new(),
         },
         reasons: Vec::new(),
         lacking: Vec::new(),
+        helping: BTreeSet::new(),
         until: None,
     };
     if let Err(vouching) = asked.met {

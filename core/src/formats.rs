@@ -116,9 +116,9 @@ impl Candidate {
     }
 
     /// What it says of itself, of which nothing is verified.
-    pub(crate) fn claims(&self) -> Claims {
+    pub(crate) fn claims(&self, image: &Digest) -> Claims {
         match self {
-            Self::Sigstore(entity) => sigstore::claims(entity),
+            Self::Sigstore(entity) => sigstore::claims(entity, image),
             Self::Notation(envelope) => notation::claims_of(envelope),
         }
     }

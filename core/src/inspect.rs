@@ -150,7 +150,7 @@ fn look(
     inspection.unsigned = index::unsigned(evidence.subject.manifest.bytes());
     inspection.artifacts = attached(&evidence.artifacts);
     let tries = tries(evidence, by, trust, now);
-    for (artifact, seen) in seen(&candidates, &tries)? {
+    for (artifact, seen) in seen(&candidates, &tries, &digest)? {
         let mut artifacts = inspection.artifacts.iter_mut();
         if let Some(attached) = artifacts.find(|one| one.digest == artifact) {
             attached.signatures.push(seen);
@@ -213,13 +213,17 @@ fn tries<'a>(
 }
 
 /// Each candidate in its place, the smallest read first, as for a verdict: megabytes come last.
-fn seen(candidates: &[Found], tries: &[Try<'_>]) -> Result<Vec<(Digest, Seen)>, Undecided> {
+fn seen(
+    candidates: &[Found],
+    tries: &[Try<'_>],
+    image: &Digest,
+) -> Result<Vec<(Digest, Seen)>, Undecided> {
     let mut order: Vec<_> = candidates.iter().enumerate().collect();
     order.sort_by_key(|(index, found)| (found.size(), *index));
     let memory = Memory::default();
     let mut all = Vec::with_capacity(candidates.len());
     for (index, found) in order {
-        all.push((index, found.artifact(), see(found, tries, &memory)?));
+        all.push((index, found.artifact(), see(found, tries, image, &memory)?));
     }
     all.sort_by_key(|(index, ..)| *index);
     Ok(all
@@ -228,8 +232,13 @@ fn seen(candidates: &[Found], tries: &[Try<'_>]) -> Result<Vec<(Digest, Seen)>, 
         .collect())
 }
 
-fn see(found: &Found, tries: &[Try<'_>], memory: &Memory) -> Result<Seen, Undecided> {
-    let read = budget::share(|| found.read().map(|read| (read.claims(), read)));
+fn see(
+    found: &Found,
+    tries: &[Try<'_>],
+    image: &Digest,
+    memory: &Memory,
+) -> Result<Seen, Undecided> {
+    let read = budget::share(|| found.read().map(|read| (read.claims(image), read)));
     let (claims, candidate) = match read.unwrap_or_else(|exceeded| Err(exceeded.into())) {
         Ok(read) => read,
         Err(reason) => {
@@ -242,7 +251,7 @@ fn see(found: &Found, tries: &[Try<'_>], memory: &Memory) -> Result<Seen, Undeci
     };
     let mut trials = Vec::new();
     for one in tries {
-        trials.extend(tried(&candidate, one, memory)?);
+        trials.extend(tried(&candidate, one, image, memory)?);
     }
     Ok(Seen {
         claims: Some(claims),
@@ -255,6 +264,7 @@ fn see(found: &Found, tries: &[Try<'_>], memory: &Memory) -> Result<Seen, Undeci
 fn tried(
     candidate: &Candidate,
     one: &Try<'_>,
+    image: &Digest,
     memory: &Memory,
 ) -> Result<Option<Trial>, Undecided> {
     let judged = budget::share(|| candidate.judge(&one.judge, &one.context, memory));
@@ -266,7 +276,7 @@ fn tried(
         // What a level lets in without proof is not verified, and there is no signer to show.
         Judgement::NotApplicable | Judgement::Unproven(_) => return Ok(None),
         Judgement::Failed { reasons, .. } => (None, reasons),
-        Judgement::Passed(verified) => (Some(Box::new(proven(&verified))), Vec::new()),
+        Judgement::Passed(verified) => (Some(Box::new(proven(&verified, image))), Vec::new()),
     };
     Ok(Some(Trial {
         by: one.context.authority_name.clone(),
@@ -275,7 +285,7 @@ fn tried(
     }))
 }
 
-fn proven(verified: &Verified) -> Proven {
+fn proven(verified: &Verified, image: &Digest) -> Proven {
     let statement = match verified.says() {
         Says::ImageSignature => None,
         Says::Attestation(statement) => Some(statement),
@@ -283,6 +293,6 @@ fn proven(verified: &Verified) -> Proven {
     Proven {
         signer: verified.signer().clone(),
         predicate_type: statement.map(|one| one.predicate_type().to_owned()),
-        facts: statement.and_then(|one| one.facts()),
+        facts: statement.and_then(|one| one.facts(image)),
     }
 }

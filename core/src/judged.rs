@@ -50,7 +50,8 @@ pub(crate) fn judge_image(
     asked: &Question<'_>,
 ) -> Result<(Vec<Judged>, Discovered), Undecided> {
     let evidence = asked.evidence;
-    let mut found = discovery::discover(evidence, &evidence.subject.digest());
+    let digest = evidence.subject.digest();
+    let mut found = discovery::discover(evidence, &digest);
     let context = |policy: &Policy, authority: &Authority| Context {
         target: Target::image(&evidence.subject),
         evidence,
@@ -63,6 +64,7 @@ pub(crate) fn judge_image(
         subject: &evidence.subject,
         request: &evidence.request,
         now: asked.now,
+        digest,
     };
     let judged = policies.iter().zip(findings);
     let judged = judged
@@ -155,12 +157,14 @@ fn one_of(
 
 fn assemble(policy: &Policy, findings: Vec<Findings>, tried: Tried, outcome: Passed) -> Judged {
     let (mut demands, mut reasons, mut lacking) = (Vec::new(), Vec::new(), BTreeSet::new());
+    let mut helping = BTreeSet::new();
     let mut until = None;
     for one in tried.demanded {
         until = earliest(until, one.until);
         demands.push(one.demand);
         reasons.extend(one.reasons);
         lacking.extend(one.lacking);
+        helping.extend(one.helping);
     }
     let reasons = reason::most_specific(reasons);
     let mut judged = Judged {
@@ -181,9 +185,24 @@ fn assemble(policy: &Policy, findings: Vec<Findings>, tried: Tried, outcome: Pas
         valid_until: until,
     };
     for (place, (authority, findings)) in policy.authorities().iter().zip(findings).enumerate() {
-        judged.add(&authority.name, &findings, lacking.contains(&place));
+        let part = match (lacking.contains(&place), helping.contains(&place)) {
+            (true, _) => Doing::Lacks,
+            (false, true) => Doing::Helps,
+            (false, false) => Doing::Nothing,
+        };
+        judged.add(&authority.name, &findings, part);
     }
     judged
+}
+
+/// What an authority does beside what is demanded of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Doing {
+    /// Its part is missing.
+    Lacks,
+    /// Its VEX documents made vulnerabilities not count.
+    Helps,
+    Nothing,
 }
 
 impl Judged {
@@ -218,9 +237,13 @@ impl Judged {
         self
     }
 
-    /// Adds what an authority found, which is lacking or not.
-    fn add(&mut self, authority: &str, findings: &Findings, lacks: bool) {
-        let outcome = outcome_of(findings, &self.attestations);
+    /// Adds what an authority found.
+    fn add(&mut self, authority: &str, findings: &Findings, doing: Doing) {
+        let lacks = doing == Doing::Lacks;
+        let outcome = match outcome_of(findings, &self.attestations) {
+            Passed::Failed if doing == Doing::Helps => Passed::Passed,
+            outcome => outcome,
+        };
         // Beside what proves something, what does not is noise: anybody may add it.
         if outcome == Passed::Unproven {
             for unproven in &findings.unproven {

@@ -10,11 +10,11 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::bound::{Bound, Name};
-use crate::budget::{self, Room};
+use crate::budget::{self, Exceeded, Room, Work};
 use crate::claimed::{self, ClaimedContent};
 use crate::digest::Digest;
 use crate::dsse::{Envelope, SignedEnvelope};
-use crate::facts;
+use crate::facts::{self, About, Documents, Excuses, Why};
 use crate::json::{self, Document, JsonError};
 use crate::limits;
 use crate::policy::Condition;
@@ -123,7 +123,7 @@ pub(crate) fn bind(
 ///
 /// # Errors
 /// If it holds no statement that can be read.
-pub(crate) fn claimed(envelope: &Envelope) -> Result<ClaimedContent, Reason> {
+pub(crate) fn claimed(envelope: &Envelope, image: &Digest) -> Result<ClaimedContent, Reason> {
     let malformed = |why: String| Reason::new(Code::StatementMalformed, why);
     let kind = envelope.unverified_payload_type();
     if kind != PAYLOAD_TYPE {
@@ -137,7 +137,7 @@ pub(crate) fn claimed(envelope: &Envelope) -> Result<ClaimedContent, Reason> {
     let digests = wire.subject.iter().flat_map(|subject| &subject.digest);
     let facts = wire
         .predicate
-        .and_then(|predicate| facts::of(&wire.predicate_type, predicate));
+        .and_then(|predicate| facts::of(&wire.predicate_type, predicate, &About::alone(image)));
     Ok(ClaimedContent {
         digests: digests
             .take(limits::CLAIMED_NAMES)
@@ -177,9 +177,10 @@ impl Statement {
     }
 
     /// What its predicate says, if its type is known and it is not too long.
-    pub(crate) fn facts(&self) -> Option<Value> {
+    pub(crate) fn facts(&self, image: &Digest) -> Option<Value> {
         let _tree = budget::hold(self.said.tree_bytes).ok()?;
-        facts::of(&self.said.predicate_type, self.predicate()).and_then(claimed::shown)
+        let about = About::alone(image);
+        facts::of(&self.said.predicate_type, self.predicate(), &about).and_then(claimed::shown)
     }
 
     /// Whether it meets every condition, signed by whom a verdict would name so, beside attestations
@@ -188,6 +189,7 @@ impl Statement {
         &self,
         conditions: &[Condition],
         signer: &str,
+        excuses: &Excuses,
         others: &Others<'_>,
         asked: &Circumstances<'_>,
     ) -> Checked {
@@ -206,6 +208,7 @@ impl Statement {
             statement_type: &self.said.kind,
             subject: &self.said.subject,
             signer,
+            excuses,
             others,
             asked,
         };
@@ -213,13 +216,50 @@ impl Statement {
     }
 
     /// The same, as the conditions of other rules see it, signed by whom a verdict would name so.
-    pub(crate) fn as_other<'a>(&'a self, signer: &'a str) -> Other<'a> {
+    pub(crate) fn as_other<'a>(&'a self, signer: &'a str, excuses: &'a Excuses) -> Other<'a> {
         Other {
             predicate: self.predicate(),
             predicate_type: &self.said.predicate_type,
             signer,
+            excuses,
             tree_bytes: self.said.tree_bytes,
         }
+    }
+
+    /// Adds what it says of an image's vulnerabilities, if it is a VEX document; the room is that of
+    /// what was added.
+    ///
+    /// # Errors
+    /// If that takes more than there is.
+    pub(crate) fn add_to(&self, vex: &mut Documents, image: &Digest) -> Result<Room, Exceeded> {
+        let room = budget::hold(self.said.tree_bytes)?;
+        self.charge_reading()?;
+        vex.add(self.digest, self.predicate(), image);
+        Ok(room)
+    }
+
+    /// The vulnerabilities in it that are excused, and why.
+    ///
+    /// # Errors
+    /// If that takes more than there is.
+    pub(crate) fn excused<'e>(
+        &self,
+        excuses: &'e Excuses,
+    ) -> Result<BTreeMap<String, Why<'e>>, Exceeded> {
+        if excuses.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let _tree = budget::hold(self.said.tree_bytes)?;
+        self.charge_reading()?;
+        let (kind, predicate) = (&self.said.predicate_type, self.predicate());
+        Ok(facts::excused(kind, predicate, excuses))
+    }
+
+    /// Counts that the predicate is read once more.
+    fn charge_reading(&self) -> Result<(), Exceeded> {
+        let steps = 1 + self.predicate().get().len() / condition::READ;
+        let steps = u64::try_from(steps).unwrap_or(u64::MAX);
+        budget::charge(Work::ConditionSteps, steps)
     }
 
     /// The predicate; where there is none, `null`.

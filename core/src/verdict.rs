@@ -21,7 +21,7 @@ use crate::policy::{Action, Mode, SubjectType};
 use crate::reason::{Class, Reason};
 use crate::time::UnixTime;
 
-pub use demand::{Demand, DemandGroup, DemandMember, Did, Missing, Signs};
+pub use demand::{Demand, DemandGroup, DemandMember, Did, Excused, ExcusedBy, Missing, Signs};
 
 /// The version of the verdict's schema.
 pub const SCHEMA_VERSION: u32 = 1;

@@ -6,8 +6,10 @@
 //! question (`from`).
 
 mod bom;
+mod excuses;
 mod provenance;
 mod results;
+mod vex;
 mod vulnerabilities;
 
 use std::collections::BTreeMap;
@@ -15,7 +17,29 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use crate::digest::Digest;
 use crate::json;
+
+pub(crate) use excuses::{Excuses, Why};
+pub(crate) use vex::{Documents, TYPES as VEX_TYPES};
+
+/// What is known of the image beside the predicate.
+pub(crate) struct About<'a> {
+    /// Its digest.
+    pub(crate) image: &'a Digest,
+    /// Which of its vulnerabilities do not count.
+    pub(crate) excuses: &'a Excuses,
+}
+
+impl<'a> About<'a> {
+    /// The image alone: all of its vulnerabilities count.
+    pub(crate) fn alone(image: &'a Digest) -> Self {
+        Self {
+            image,
+            excuses: const { &Excuses::none() },
+        }
+    }
+}
 
 /// A type of predicates that has facts.
 struct Family {
@@ -25,54 +49,78 @@ struct Family {
     versioned: Option<&'static str>,
     /// The facts that there may be.
     facts: &'static [&'static str],
-    read: fn(Part<'_>) -> Facts,
+    read: fn(Part<'_>, &About<'_>) -> Facts,
 }
 
 /// Facts by their names.
 type Facts = Map<String, Value>;
 
-const FAMILIES: [Family; 7] = [
+const FAMILIES: [Family; 9] = [
     Family {
         types: &["https://slsa.dev/provenance/v1"],
         versioned: None,
-        facts: &["buildType", "builder", "source", "workflow"],
-        read: provenance::v1,
+        facts: &["buildType", "builder", "parameters", "source", "workflow"],
+        read: |predicate, _| provenance::v1(predicate),
     },
     Family {
         types: &["https://slsa.dev/provenance/v0.2"],
         versioned: None,
-        facts: &["buildType", "builder", "source", "workflow"],
-        read: provenance::v0_2,
+        facts: &["buildType", "builder", "parameters", "source", "workflow"],
+        read: |predicate, _| provenance::v0_2(predicate),
     },
     Family {
         types: &["https://slsa.dev/verification_summary/v1"],
         versioned: None,
-        facts: &["result", "verifiedLevels", "verifier"],
-        read: results::verification_summary,
+        facts: &[
+            "dependencyLevels",
+            "policy",
+            "resourceUri",
+            "result",
+            "slsaVersion",
+            "timeVerified",
+            "verifiedLevels",
+            "verifier",
+        ],
+        read: |predicate, _| results::verification_summary(predicate),
     },
     Family {
         types: &["https://in-toto.io/attestation/test-result/v0.1"],
         versioned: None,
         facts: &["result"],
-        read: results::test_result,
+        read: |predicate, _| results::test_result(predicate),
     },
     Family {
         types: &["https://cosign.sigstore.dev/attestation/vuln/v1"],
         versioned: None,
         facts: &["vulnerabilities"],
-        read: vulnerabilities::cosign,
+        read: |predicate, about| vulnerabilities::cosign(predicate, about.excuses),
+    },
+    Family {
+        types: &vex::TYPES,
+        versioned: None,
+        facts: &["statements"],
+        read: |predicate, about| vex::facts(predicate, about.image),
+    },
+    Family {
+        types: &[
+            "https://in-toto.io/attestation/scai/attribute-report/v0.2",
+            "https://in-toto.io/attestation/scai/attribute-report/v0.3",
+        ],
+        versioned: None,
+        facts: &["attributes"],
+        read: |predicate, _| results::attribute_report(predicate),
     },
     Family {
         types: &["https://spdx.dev/Document"],
         versioned: Some("https://spdx.dev/Document/v2."),
         facts: &["licenses", "packages"],
-        read: bom::spdx,
+        read: |predicate, _| bom::spdx(predicate),
     },
     Family {
         types: &["https://cyclonedx.org/bom"],
         versioned: Some("https://cyclonedx.org/bom/v1."),
         facts: &["licenses", "packages"],
-        read: bom::cyclonedx,
+        read: |predicate, _| bom::cyclonedx(predicate),
     },
 ];
 
@@ -90,9 +138,25 @@ pub(crate) fn names(predicate_type: &str) -> Option<&'static [&'static str]> {
 }
 
 /// The facts of a predicate, which is a part of a document that was checked.
-pub(crate) fn of(predicate_type: &str, predicate: &RawValue) -> Option<Value> {
+pub(crate) fn of(predicate_type: &str, predicate: &RawValue, about: &About<'_>) -> Option<Value> {
     let family = family(predicate_type)?;
-    Some(Value::Object((family.read)(Part(Some(predicate)))))
+    Some(Value::Object((family.read)(Part(Some(predicate)), about)))
+}
+
+/// The fact that exceptions and VEX documents are about.
+pub(crate) const VULNERABILITIES: &str = "vulnerabilities";
+
+/// The vulnerabilities in a scan that are excused, and why.
+pub(crate) fn excused<'e>(
+    predicate_type: &str,
+    predicate: &RawValue,
+    excuses: &'e Excuses,
+) -> BTreeMap<String, Why<'e>> {
+    let known = names(predicate_type).unwrap_or_default();
+    match known.contains(&VULNERABILITIES) && !excuses.is_empty() {
+        true => vulnerabilities::excused(Part(Some(predicate)), excuses),
+        false => BTreeMap::new(),
+    }
 }
 
 /// A part of a predicate, or nothing.
@@ -128,6 +192,12 @@ impl<'a> Part<'a> {
     fn text(self) -> Option<String> {
         let text: String = json::read_part(self.0?).ok()?;
         (!text.is_empty()).then_some(text)
+    }
+
+    /// An object, as it is.
+    fn object(self) -> Option<Value> {
+        let fields: Map<String, Value> = json::read_part(self.0?).ok()?;
+        Some(Value::Object(fields))
     }
 
     fn is_there(self) -> bool {

@@ -56,6 +56,7 @@ pub(super) fn v1(predicate: Part<'_>) -> Facts {
             text(predicate.at(["runDetails", "builder", "id"])),
         ),
         ("buildType", text(build.field("buildType"))),
+        ("parameters", parameters.object()),
         (
             "source",
             source(build, parameters, repository.as_deref()).and_then(Source::fact),
@@ -102,6 +103,10 @@ pub(super) fn v0_2(predicate: Part<'_>) -> Facts {
     object([
         ("builder", text(predicate.at(["builder", "id"]))),
         ("buildType", text(predicate.field("buildType"))),
+        (
+            "parameters",
+            predicate.at(["invocation", "parameters"]).object(),
+        ),
         ("source", source().and_then(Source::fact)),
         (
             "workflow",

@@ -1,10 +1,11 @@
 //! What somebody found who looked: verification summaries and results of tests.
 //!
-//! <https://slsa.dev/spec/v1.0/verification_summary>, and in-toto's test result v0.1.
+//! <https://slsa.dev/spec/v1.2/verification_summary>, in-toto's test result v0.1, and its SCAI reports
+//! v0.2 and v0.3.
 
 use serde_json::Value;
 
-use super::{Facts, Part, object};
+use super::{Facts, Part, fact, object, part};
 
 /// SLSA's verification summary v1.
 pub(super) fn verification_summary(predicate: Part<'_>) -> Facts {
@@ -17,12 +18,51 @@ pub(super) fn verification_summary(predicate: Part<'_>) -> Facts {
             levels.map(|levels: Vec<String>| Value::from(levels)),
         ),
         ("result", text(predicate.field("verificationResult"))),
+        ("resourceUri", text(predicate.field("resourceUri"))),
+        (
+            "policy",
+            fact([
+                ("uri", predicate.at(["policy", "uri"]).text()),
+                (
+                    "sha256",
+                    predicate.at(["policy", "digest", "sha256"]).text(),
+                ),
+            ]),
+        ),
+        ("timeVerified", text(predicate.field("timeVerified"))),
+        ("slsaVersion", text(predicate.field("slsaVersion"))),
+        (
+            "dependencyLevels",
+            predicate.field("dependencyLevels").object(),
+        ),
     ])
 }
 
 /// in-toto's test result.
 pub(super) fn test_result(predicate: Part<'_>) -> Facts {
     object([("result", text(predicate.field("result")))])
+}
+
+/// SCAI's attribute report: the attributes of the image itself that hold without a condition.
+pub(super) fn attribute_report(predicate: Part<'_>) -> Facts {
+    let attributes = predicate.field("attributes").items();
+    let attributes = attributes.and_then(|list| list.into_iter().map(attribute).collect());
+    object([(
+        "attributes",
+        attributes.map(|read: Vec<Option<String>>| {
+            let names = read.into_iter().flatten();
+            Value::from(names.collect::<Vec<_>>())
+        }),
+    )])
+}
+
+/// The name of an attribute, if it is of the image as a whole; none of all if it is malformed.
+fn attribute(one: Part<'_>) -> Option<Option<String>> {
+    let fields = one.fields()?;
+    let name = part(&fields, "attribute").text()?;
+    let limited = ["target", "conditions"].into_iter();
+    let limited = limited.filter(|field| part(&fields, field).is_there());
+    Some((limited.count() == 0).then_some(name))
 }
 
 fn text(part: Part<'_>) -> Option<Value> {

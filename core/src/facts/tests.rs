@@ -1,5 +1,7 @@
 use serde_json::{Value, json};
 
+use super::{About, Digest, Excuses};
+
 const SLSA_V1: &str = "https://slsa.dev/provenance/v1";
 const SLSA_V0_2: &str = "https://slsa.dev/provenance/v0.2";
 const VULN: &str = "https://cosign.sigstore.dev/attestation/vuln/v1";
@@ -9,7 +11,11 @@ const CYCLONEDX: &str = "https://cyclonedx.org/bom";
 #[track_caller]
 fn facts(predicate_type: &str, predicate: &Value) -> Value {
     let raw = serde_json::value::to_raw_value(predicate).unwrap();
-    super::of(predicate_type, &raw).unwrap()
+    let about = About {
+        image: &Digest::sha256(b"manifest"),
+        excuses: &Excuses::default(),
+    };
+    super::of(predicate_type, &raw, &about).unwrap()
 }
 
 /// What GitHub's action writes.
@@ -38,6 +44,7 @@ fn provenance_v1_names_builder_source_and_workflow() {
         "builder": "https://github.com/actions/runner",
         "buildType": "https://actions.github.io/buildtypes/workflow/v1",
         "source": {"repository": "https://github.com/acme/app", "ref": "refs/heads/main", "commit": "abc"},
+        "parameters": {"workflow": workflow},
         "workflow": workflow,
     });
     for dependencies in [
@@ -83,12 +90,13 @@ fn provenance_v0_2_names_builder_source_and_workflow() {
         "invocation": {"configSource": {
             "uri": "git+https://git@example.com/acme/app@refs/tags/v1", "digest": {"sha1": "abc"},
             "entryPoint": "ci.yml",
-        }},
+        }, "parameters": {"release": true}},
     });
     assert_eq!(
         facts(SLSA_V0_2, &predicate),
         json!({
             "builder": "https://example.com/builder@v1", "buildType": "https://example.com/t",
+            "parameters": {"release": true},
             "source": {"repository": "https://git@example.com/acme/app", "ref": "refs/tags/v1", "commit": "abc"},
             "workflow": {"repository": "https://git@example.com/acme/app", "ref": "refs/tags/v1", "path": "ci.yml"},
         })

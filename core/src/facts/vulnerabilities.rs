@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::excuses::{Excuses, Why};
 use super::{Facts, Part, object, part};
 use crate::time::UnixTime;
 
-/// Cosign's predicate.
-pub(super) fn cosign(predicate: Part<'_>) -> Facts {
-    let result = predicate.at(["scanner", "result"]);
+/// Cosign's predicate, without what is excused.
+pub(super) fn cosign(predicate: Part<'_>, excuses: &Excuses) -> Facts {
     let metadata = predicate.field("metadata");
     let times = ["scanFinishedOn", "scanStartedOn"].into_iter();
     let mut times = times
@@ -22,11 +22,41 @@ pub(super) fn cosign(predicate: Part<'_>) -> Facts {
         .next()
         .and_then(Part::text)
         .and_then(|time| time.parse().ok());
-    let counted = trivy(result).or_else(|| grype(result));
     object([(
         "vulnerabilities",
-        counted.map(|worst| fact(&worst, scanned)),
+        findings(predicate).map(|found| fact(&worst(found, excuses), scanned)),
     )])
+}
+
+/// What of a scan is excused, and why: of a vulnerability in several components an exception, if one
+/// is needed for any.
+pub(super) fn excused<'e>(predicate: Part<'_>, excuses: &'e Excuses) -> BTreeMap<String, Why<'e>> {
+    let mut excused = BTreeMap::new();
+    for one in findings(predicate).unwrap_or_default() {
+        match excuses.of(&one.id, one.component.as_deref()) {
+            Some(why @ Why::Exception(_)) => {
+                excused.insert(one.id, why);
+            }
+            Some(why) => {
+                excused.entry(one.id).or_insert(why);
+            }
+            None => {}
+        }
+    }
+    excused
+}
+
+/// A vulnerability in a component.
+struct Finding {
+    id: String,
+    severity: Severity,
+    /// The package URL of the component.
+    component: Option<String>,
+}
+
+fn findings(predicate: Part<'_>) -> Option<Vec<Finding>> {
+    let result = predicate.at(["scanner", "result"]);
+    trivy(result).or_else(|| grype(result))
 }
 
 /// How bad a vulnerability is, from the least.
@@ -77,20 +107,34 @@ fn fact(worst: &Worst, scanned: Option<UnixTime>) -> Value {
     fact
 }
 
-fn add(worst: &mut Worst, id: Part<'_>, severity: Part<'_>) -> Option<()> {
-    let severity = Severity::of(&severity.text()?);
-    let known = worst.entry(id.text()?).or_insert(severity);
-    *known = severity.max(*known);
-    Some(())
+/// The worst severity of each that is not excused.
+fn worst(found: Vec<Finding>, excuses: &Excuses) -> Worst {
+    let mut worst = Worst::new();
+    for one in found {
+        if excuses.of(&one.id, one.component.as_deref()).is_some() {
+            continue;
+        }
+        let known = worst.entry(one.id).or_insert(one.severity);
+        *known = one.severity.max(*known);
+    }
+    worst
+}
+
+fn finding(id: Part<'_>, severity: Part<'_>, component: Part<'_>) -> Option<Finding> {
+    Some(Finding {
+        severity: Severity::of(&severity.text()?),
+        id: id.text()?,
+        component: component.text(),
+    })
 }
 
 /// Trivy's report. It leaves out the list of a target in which it found nothing.
-fn trivy(report: Part<'_>) -> Option<Worst> {
+fn trivy(report: Part<'_>) -> Option<Vec<Finding>> {
     let report = report.fields()?;
     part(&report, "SchemaVersion")
         .0
         .filter(|version| version.get() == "2")?;
-    let mut worst = Worst::new();
+    let mut found = Vec::new();
     for target in part(&report, "Results").items()? {
         let target = target.fields()?;
         part(&target, "Target").text()?;
@@ -98,26 +142,32 @@ fn trivy(report: Part<'_>) -> Option<Worst> {
         if !list.is_there() {
             continue;
         }
-        for found in list.items()? {
-            let found = found.fields()?;
-            let id = part(&found, "VulnerabilityID");
-            add(&mut worst, id, part(&found, "Severity"))?;
+        for one in list.items()? {
+            let one = one.fields()?;
+            let id = part(&one, "VulnerabilityID");
+            let component = part(&one, "PkgIdentifier").field("PURL");
+            found.push(finding(id, part(&one, "Severity"), component)?);
         }
     }
-    Some(worst)
+    Some(found)
 }
 
 /// Grype's report.
-fn grype(report: Part<'_>) -> Option<Worst> {
+fn grype(report: Part<'_>) -> Option<Vec<Finding>> {
     let report = report.fields()?;
     let scanner = part(&report, "descriptor").field("name").text()?;
     if scanner != "grype" {
         return None;
     }
-    let mut worst = Worst::new();
-    for found in part(&report, "matches").items()? {
-        let found = found.field("vulnerability").fields()?;
-        add(&mut worst, part(&found, "id"), part(&found, "severity"))?;
+    let mut found = Vec::new();
+    for one in part(&report, "matches").items()? {
+        let component = one.at(["artifact", "purl"]);
+        let one = one.field("vulnerability").fields()?;
+        found.push(finding(
+            part(&one, "id"),
+            part(&one, "severity"),
+            component,
+        )?);
     }
-    Some(worst)
+    Some(found)
 }

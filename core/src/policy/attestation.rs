@@ -1,5 +1,6 @@
 //! Reads `attestations`: which attestations a policy takes.
 
+use super::exceptions::{check_excusable, decides_nothing};
 use super::reader::{Field, each, flip};
 use super::requirement::indices;
 use super::{AttestationRule, Authority, AuthorityKind, Condition, NonEmpty, RuleError, rules};
@@ -13,15 +14,29 @@ pub(super) fn read(
 ) -> Option<Vec<AttestationRule>> {
     let read = each(list, |item| rule(item, authorities, names?))?;
     let (rules, places): (Vec<_>, Vec<_>) = read.into_vec().into_iter().unzip();
-    check_others(&rules, &places)?;
+    let conditions: Vec<_> = places.iter().map(|one| one.conditions.as_slice()).collect();
+    check_others(&rules, &conditions)?;
+    for (rule, places) in rules.iter().zip(&places) {
+        if let Some(vex) = &places.vex
+            && !rules::reads_facts_of(&rules, rule)
+        {
+            vex.warning(decides_nothing(&rule.name));
+        }
+    }
     Some(rules)
+}
+
+/// Where the parts of a rule stand.
+struct Places<'a> {
+    conditions: Vec<Field<'a>>,
+    vex: Option<Field<'a>>,
 }
 
 fn rule<'a>(
     field: &Field<'a>,
     authorities: Option<&NonEmpty<Authority>>,
     names: &NonEmpty<String>,
-) -> Option<(AttestationRule, Vec<Field<'a>>)> {
+) -> Option<(AttestationRule, Places<'a>)> {
     let mut fields = field.fields()?;
     let name = fields.need("name").and_then(|name| name.name());
     let predicate_type = fields.need("predicateType").and_then(|kind| {
@@ -65,17 +80,18 @@ fn rule<'a>(
              nothing",
         );
     }
-    let mut places = Vec::new();
+    let mut conditions_at = Vec::new();
     let conditions = match fields.take("conditions") {
         None => Some(Vec::new()),
         Some(list) => each(&list, |item| {
             let condition = item.checked(Condition::new)?;
             check_facts(item, condition.reads().facts(), predicate_type?)?;
-            places.push(item.clone());
+            conditions_at.push(item.clone());
             Some(condition)
         })
         .map(NonEmpty::into_vec),
     };
+    let vex = fields.take("vex");
     let max_age = fields.take("maxAge");
     if let (Some(field), Some(authorities), Some(from)) = (&max_age, authorities, &from) {
         let mut kinds = from.iter().filter_map(|place| authorities.get(*place));
@@ -87,15 +103,57 @@ fn rule<'a>(
         }
     }
     let max_age = flip(max_age.map(|field| field.parsed()));
-    fields.finish(&["name", "predicateType", "from", "conditions", "maxAge"]);
+    fields.finish(&[
+        "name",
+        "predicateType",
+        "from",
+        "conditions",
+        "maxAge",
+        "vex",
+    ]);
+    let read_vex = flip(
+        vex.as_ref()
+            .map(|field| from_vex(field, authorities, names)),
+    );
     let rule = AttestationRule {
         name: name?.to_owned(),
         predicate_type: predicate_type?.to_owned(),
         from: from?,
         conditions: conditions?,
         max_age: max_age?,
+        vex: read_vex?,
+        exceptions: Vec::new(),
+    };
+    if let Some(field) = &vex {
+        check_excusable(field, &rule)?;
+    }
+    let places = Places {
+        conditions: conditions_at,
+        vex,
     };
     Some((rule, places))
+}
+
+/// The authorities whose VEX documents count.
+fn from_vex(
+    field: &Field<'_>,
+    authorities: Option<&NonEmpty<Authority>>,
+    names: &NonEmpty<String>,
+) -> Option<NonEmpty<usize>> {
+    let mut fields = field.fields()?;
+    let list = fields.need("from");
+    fields.finish(&["from"]);
+    let list = list?;
+    let from = indices(&list, names)?;
+    let mut listed = from.iter().filter_map(|place| authorities?.get(*place));
+    if authorities.is_some() && !listed.any(Authority::attests) {
+        list.problem(
+            "nobody can make a VEX document: the Notary Project has no attestations, and `static` signs \
+             nothing",
+        );
+        return None;
+    }
+    Some(from)
 }
 
 /// Refuses a condition on facts that predicates of this type never have.
@@ -125,10 +183,10 @@ fn check_facts<'f>(
 }
 
 /// Refuses conditions on what no other rule of the policy has.
-fn check_others(rules: &[AttestationRule], places: &[Vec<Field<'_>>]) -> Option<()> {
+fn check_others(rules: &[AttestationRule], places: &[&[Field<'_>]]) -> Option<()> {
     let mut fine = Some(());
     for (rule, places) in rules.iter().zip(places) {
-        for (condition, place) in rule.conditions.iter().zip(places) {
+        for (condition, place) in rule.conditions.iter().zip(*places) {
             for (name, read) in condition.reads().rules() {
                 let other = rules::other(rules, rule, name);
                 let other = other.map_err(|error| place.problem(error.to_string()));
@@ -146,13 +204,16 @@ fn check_others(rules: &[AttestationRule], places: &[Vec<Field<'_>>]) -> Option<
 }
 
 /// Reports why rules have no order, where one of them reads the next.
-fn report(error: &RuleError, rules: &[AttestationRule], places: &[Vec<Field<'_>>]) {
+fn report(error: &RuleError, rules: &[AttestationRule], places: &[&[Field<'_>]]) {
     let RuleError::Circle { rule, next, .. } = error else {
         return;
     };
     let next = rules.get(*next).map(|rule| rule.name.as_str());
     let conditions = rules.get(*rule).map(|rule| rule.conditions.iter());
-    let places = places.get(*rule).into_iter().flatten();
+    let places = places
+        .get(*rule)
+        .into_iter()
+        .flat_map(|places| places.iter());
     let mut reading = conditions.into_iter().flatten().zip(places);
     let reading = reading.find(|(condition, _)| {
         let mut read = condition.reads().rules();

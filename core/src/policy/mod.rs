@@ -10,6 +10,7 @@ mod cluster_image_policy;
 pub mod condition;
 mod distinguished_name;
 mod doubtful;
+mod exceptions;
 mod expression;
 pub mod file;
 mod key_source;
@@ -54,7 +55,7 @@ pub use non_empty::NonEmpty;
 pub use reach::{Lacking, OutOfReach};
 pub(crate) use require::Offer;
 pub use require::{Group, Member, Require, Threshold, ThresholdError, Ways};
-pub use rules::{AttestationRule, RuleError};
+pub use rules::{AttestationRule, Exception, RuleError};
 pub use scope::{ImagePattern, NamespacePattern, Scope};
 pub(crate) use signing_profile::SigningJob;
 pub use signing_profile::{ArnError, SigningProfile};
@@ -162,6 +163,7 @@ impl Policy {
             return Err(PolicyError::StaticPass(place.name.clone()));
         }
         named.extend(all.iter().flat_map(|rule| rule.from.iter()));
+        named.extend(all.iter().flat_map(|rule| rule.vex.iter().flatten()));
         let judging_order = rules::order(&attestations)?;
         match named.iter().find(|index| **index >= authorities.len()) {
             Some(index) => Err(PolicyError::NoAuthority(*index)),

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::condition::Condition;
 use super::max_age::MaxAge;
 use super::non_empty::NonEmpty;
+use crate::time::UnixTime;
 
 /// One attestation that must be there.
 #[derive(Clone, Debug)]
@@ -20,6 +21,28 @@ pub struct AttestationRule {
     pub conditions: Vec<Condition>,
     /// How old its signature may be; without, as old as it is.
     pub max_age: Option<MaxAge>,
+    /// The authorities whose VEX documents make vulnerabilities not count, by their places.
+    pub vex: Option<NonEmpty<usize>>,
+    /// The policy's exceptions to it.
+    pub exceptions: Vec<Exception>,
+}
+
+/// Vulnerabilities that a policy lets pass for a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exception {
+    /// Their names, as a scan has them.
+    pub vulnerabilities: NonEmpty<String>,
+    /// When it is over.
+    pub until: UnixTime,
+    /// Why there is one.
+    pub reason: String,
+}
+
+impl Exception {
+    /// The last second in which it holds.
+    pub(crate) fn last(&self) -> UnixTime {
+        self.until.plus(-1)
+    }
 }
 
 impl AttestationRule {
@@ -30,6 +53,17 @@ impl AttestationRule {
             .flat_map(|one| one.reads().rules().map(|(name, _)| name))
             .collect()
     }
+}
+
+/// Whether any condition looks at the facts of a rule's attestation.
+pub(super) fn reads_facts_of(rules: &[AttestationRule], rule: &AttestationRule) -> bool {
+    let mut own = rule.conditions.iter();
+    let mut conditions = rules.iter().flat_map(|other| &other.conditions);
+    own.any(|one| one.reads().facts().is_some())
+        || conditions.any(|one| {
+            let mut read = one.reads().rules();
+            read.any(|(name, read)| name == rule.name && read.facts().is_some())
+        })
 }
 
 /// Why a rule cannot read another.

@@ -13,7 +13,7 @@ use super::static_action::read_static;
 use super::{
     AttestationRule, Authority, AuthorityKind, ImagePattern, KeyAuthority, KeyWitnesses, Mode,
     NamespacePattern, NonEmpty, Platforms, Policy, Require, Scope, Threshold, TrustedKey,
-    attestation, rules,
+    attestation, exceptions, rules,
 };
 use crate::crypto::PublicKey;
 use crate::digest::Digest;
@@ -111,10 +111,15 @@ impl Reader<'_> {
             .need("authorities")
             .and_then(|list| each(&list, |item| self.authority(item)));
         let names = authorities.as_ref().map(|list| self.names(&spec, list));
-        let attestations = match spec.take("attestations") {
+        let mut attestations = match spec.take("attestations") {
             None => Some(Vec::new()),
             Some(list) => attestation::read(&list, authorities.as_ref(), names.as_ref()),
         };
+        if let Some(list) = spec.take("exceptions")
+            && exceptions::read(&list, attestations.as_mut()).is_none()
+        {
+            attestations = None;
+        }
         let require = match spec.take("require") {
             None => authorities
                 .as_ref()
@@ -140,6 +145,7 @@ impl Reader<'_> {
             "authorities",
             "require",
             "attestations",
+            "exceptions",
         ]);
         Some(Spec {
             mode: mode?,
@@ -377,7 +383,11 @@ fn warn_of_idle(
     for (place, authority) in authorities.iter().enumerate() {
         let name = &authority.name;
         let signs = signing.contains(&place);
-        if !signs && !attestations.iter().any(|rule| rule.from.contains(&place)) {
+        let attests = |rule: &AttestationRule| {
+            let mut listed = rule.from.iter().chain(rule.vex.iter().flatten());
+            listed.any(|listed| *listed == place)
+        };
+        if !signs && !attestations.iter().any(attests) {
             spec.warning(format!(
                 "the authority {name:?} decides nothing: neither require nor an attestation's from \
                  names it"

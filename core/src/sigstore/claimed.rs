@@ -6,6 +6,7 @@ use super::simple_signing;
 use crate::claimed::{
     ClaimedContent, ClaimedSigner, ClaimedSource, ClaimedTime, Claims, shortened,
 };
+use crate::digest::Digest;
 use crate::reason::Reason;
 use crate::statement;
 use crate::time::UnixTime;
@@ -13,10 +14,10 @@ use crate::timestamp::{Profile, Token};
 use crate::x509::Certificate;
 
 /// What a signature says of itself.
-pub(crate) fn claims(entity: &SignedEntity) -> Claims {
+pub(crate) fn claims(entity: &SignedEntity, image: &Digest) -> Claims {
     let mut unreadable = Vec::new();
     let signer = signer(&entity.material, &mut unreadable);
-    let content = content(&entity.content).map_err(|reason| unreadable.push(reason));
+    let content = content(&entity.content, image).map_err(|reason| unreadable.push(reason));
     let mut times = log_times(entity);
     for token in &entity.timestamps {
         match Token::parse(token, &Profile::SIGSTORE) {
@@ -62,13 +63,13 @@ fn certificate(leaf: &Certificate, unreadable: &mut Vec<Reason>) -> ClaimedSigne
     }
 }
 
-fn content(content: &Content) -> Result<ClaimedContent, Reason> {
+fn content(content: &Content, image: &Digest) -> Result<ClaimedContent, Reason> {
     let digests = match content {
         Content::SimpleSigning { payload, .. } => {
             vec![shortened(&simple_signing::claimed(payload.bytes())?)]
         }
         Content::Message { .. } => Vec::new(),
-        Content::Dsse(envelope) => return statement::claimed(envelope),
+        Content::Dsse(envelope) => return statement::claimed(envelope, image),
     };
     Ok(ClaimedContent {
         digests,

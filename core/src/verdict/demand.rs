@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::Passed;
+use crate::digest::Digest;
+use crate::time::UnixTime;
 
 /// Something that a policy demands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +27,39 @@ pub struct Demand {
     /// Where it is not met: those whose part is missing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<Missing>,
+    /// Vulnerabilities in the attestation that did not count, by their names: those that an exception
+    /// of the policy names before those that a VEX document clears, a hundred at most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub excused: Vec<Excused>,
+}
+
+/// A vulnerability that did not count.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Excused {
+    /// By what.
+    pub by: ExcusedBy,
+    /// The vulnerability, as the scan names it.
+    pub vulnerability: String,
+    /// Why, in the words of the policy or of the document.
+    pub reason: String,
+    /// When the exception is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<UnixTime>,
+    /// The SHA-256 digest of the verified statement that says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statement_digest: Option<Digest>,
+}
+
+/// What excuses a vulnerability.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ExcusedBy {
+    /// An exception of the policy.
+    Exception,
+    /// A verified VEX document.
+    Vex,
 }
 
 /// A group of authorities and groups, of which some must be met.

@@ -174,6 +174,22 @@ fn describe(policy: &Policy) -> String {
                 condition.source()
             ));
         }
+        if let Some(vex) = &rule.vex {
+            text.push_str(&format!(
+                "  vex         {}: from {}\n",
+                rule.name,
+                names(vex)
+            ));
+        }
+        for exception in &rule.exceptions {
+            text.push_str(&format!(
+                "  exception   {}: {} until {}: {}\n",
+                rule.name,
+                exception.vulnerabilities.join(", "),
+                exception.until,
+                exception.reason
+            ));
+        }
     }
     text
 }

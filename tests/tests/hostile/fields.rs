@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::scene::{NOTARY_SIGNER, NOW, Scene, image, with_envelope};
 
 /// Fields that cannot be the reason of a refusal here, and why.
-const EXEMPT: [(&str, &str); 14] = [
+const EXEMPT: [(&str, &str); 15] = [
     (
         "platforms",
         "these images are no index: `words::platforms` has those that are",
@@ -27,6 +27,7 @@ const EXEMPT: [(&str, &str); 14] = [
     ("metadata", "names the policy"),
     ("spec", "holds all that follows"),
     ("name", "names, and refuses nothing"),
+    ("reason", "tells people why there is an exception"),
     ("labels", "belongs to Kubernetes"),
     (
         "mode",
@@ -84,6 +85,8 @@ struct World {
 }
 
 const SCAN: &str = "https://example.com/scan/v1";
+const VULN: &str = "https://cosign.sigstore.dev/attestation/vuln/v1";
+const VEX: &str = "https://openvex.dev/ns/v0.2.0";
 const CRL: &str = "http://crl.example.com/acme.crl";
 
 impl World {
@@ -102,6 +105,7 @@ impl World {
             ("keyless", world.keyless()),
             ("key", world.key()),
             ("attested", world.attested()),
+            ("excused", world.excused()),
             ("notary", world.notary()),
             ("expired", world.expired()),
             ("unrevoked", world.unrevoked()),
@@ -187,6 +191,49 @@ impl World {
                 }],
             }),
             pack: image.with_bundle(&sign::bundle(&self.scene.key, &statement)),
+        }
+    }
+
+    /// A scan with two critical vulnerabilities: one has an exception, the other is cleared.
+    fn excused(&self) -> Base {
+        let image = image();
+        let found = |id: &str| json!({"VulnerabilityID": id, "Severity": "CRITICAL"});
+        let scan = json!({"scanner": {"result": {"SchemaVersion": 2, "Results": [
+            {"Target": "os", "Vulnerabilities": [found("CVE-1"), found("CVE-2")]},
+        ]}}});
+        let vex = json!({"timestamp": "2027-01-01T00:00:00Z", "statements": [
+            {"vulnerability": {"name": "CVE-2"}, "status": "fixed"},
+        ]});
+        let scan = sign::statement(&image.digest(), VULN, &scan);
+        let vex = sign::statement(&image.digest(), VEX, &vex);
+        Base {
+            spec: json!({
+                "images": [{"glob": "**"}],
+                "authorities": [
+                    {"name": "key", "key": {"data": self.scene.key.public_pem()}},
+                    {"name": "second", "key": {"data": self.other_key.public_pem()}},
+                ],
+                "require": "attestationsOnly",
+                "attestations": [
+                    {
+                        "name": "scan",
+                        "predicateType": VULN,
+                        "from": ["key"],
+                        "vex": {"from": ["second"]},
+                        "conditions": ["facts.vulnerabilities.critical == 0"],
+                    },
+                    {"name": "any-scan", "predicateType": VULN},
+                ],
+                "exceptions": [{
+                    "rule": "scan",
+                    "vulnerabilities": ["CVE-1"],
+                    "until": "2027-02-01T00:00:00Z",
+                    "reason": "vendor fix due",
+                }],
+            }),
+            pack: image
+                .with_bundle(&sign::bundle(&self.scene.key, &scan))
+                .with_bundle(&sign::bundle(&self.other_key, &vex)),
         }
     }
 
@@ -496,6 +543,37 @@ fn rows(world: &World) -> Vec<Row> {
             "attested",
             "/attestations/0/conditions/0",
             json!("predicate.n == 2"),
+            "condition_failed",
+        ),
+        row(
+            "excused",
+            "/attestations/0/vex",
+            Value::Null,
+            "condition_failed",
+        ),
+        row(
+            "excused",
+            "/attestations/0/vex/from/0",
+            json!("key"),
+            "condition_failed",
+        ),
+        row("excused", "/exceptions", Value::Null, "condition_failed"),
+        row(
+            "excused",
+            "/exceptions/0/rule",
+            json!("any-scan"),
+            "condition_failed",
+        ),
+        row(
+            "excused",
+            "/exceptions/0/vulnerabilities/0",
+            json!("CVE-3"),
+            "condition_failed",
+        ),
+        row(
+            "excused",
+            "/exceptions/0/until",
+            json!("2027-01-15T08:00:00Z"),
             "condition_failed",
         ),
         row("attested", "/require", Value::Null, "no_image_signature"),

@@ -121,3 +121,111 @@ fn a_condition_sees_the_image_that_is_asked_about() {
     let policies = policies(&[("ci", &ci)], &rule(&["image.repository == 'prod/other'"]));
     refused(&image, &policies, Outcome::Untrusted, "condition_failed");
 }
+
+/// What each type says, and what it says wrongly is absent.
+#[test]
+fn facts_of_builds_summaries_and_reports_are_what_their_types_say() {
+    let ci = SigningKey::generate(Kind::P256);
+    let image = Pack::image(IMAGE, "a");
+    let build = "https://slsa.dev/provenance/v1";
+    let old_build = "https://slsa.dev/provenance/v0.2";
+    let summary = "https://slsa.dev/verification_summary/v1";
+    let report = "https://in-toto.io/attestation/scai/attribute-report/v0.3";
+    for (kind, predicate, condition, code) in [
+        (
+            build,
+            json!({"buildDefinition": {"externalParameters": {"variant": "release", "jobs": 4}}}),
+            "facts.parameters.variant == 'release' && facts.parameters.jobs == 4",
+            None,
+        ),
+        (
+            build,
+            json!({"buildDefinition": {"externalParameters": ["release"]}}),
+            "facts.parameters.size() == 1",
+            Some("condition_error"),
+        ),
+        (
+            old_build,
+            json!({"invocation": {"parameters": {"variant": "debug"}}}),
+            "facts.parameters.variant == 'release'",
+            Some("condition_failed"),
+        ),
+        (
+            summary,
+            json!({
+                "verifier": {"id": "https://example.com/v"}, "verificationResult": "PASSED",
+                "resourceUri": "registry.example.com/prod/app", "slsaVersion": "1.2",
+                "timeVerified": "2027-01-15T07:00:00Z", "dependencyLevels": {"SLSA_BUILD_LEVEL_3": 5},
+                "policy": {"uri": "https://example.com/p", "digest": {"sha256": "abc"}},
+            }),
+            "facts.resourceUri == 'registry.example.com/prod/app' && facts.slsaVersion == '1.2' && \
+             now - timestamp(facts.timeVerified) < duration('2h') && facts.policy.sha256 == 'abc' && \
+             facts.policy.uri == 'https://example.com/p' && \
+             facts.dependencyLevels.SLSA_BUILD_LEVEL_3 == 5",
+            None,
+        ),
+        (
+            summary,
+            json!({"resourceUri": 7, "policy": {}, "dependencyLevels": []}),
+            "!has(facts.resourceUri) && !has(facts.policy) && !has(facts.dependencyLevels)",
+            None,
+        ),
+        (
+            report,
+            json!({"attributes": [
+                {"attribute": "HERMETIC"},
+                {"attribute": "SIGNED", "target": {"name": "other"}},
+                {"attribute": "FUZZED", "conditions": {"hours": 1}},
+            ]}),
+            "facts.attributes == ['HERMETIC']",
+            None,
+        ),
+        (
+            report,
+            json!({"attributes": [{"attribute": "HERMETIC"}, {"target": {}}]}),
+            "'HERMETIC' in facts.attributes",
+            Some("condition_error"),
+        ),
+    ] {
+        let statement = sign::statement(&image.digest(), kind, &predicate);
+        let pack = image.clone().with_bundle(&sign::bundle(&ci, &statement));
+        let rule = json!({"name": "a", "predicateType": kind, "conditions": [condition]});
+        let more = format!("  require: attestationsOnly\n  attestations: [{rule}]\n");
+        let policies = policies(&[("ci", &ci)], &more);
+        match code {
+            None => {
+                let verdict = judge(&pack, &policies);
+                assert!(verdict.verified, "{condition}: {:?}", verdict.reasons);
+            }
+            Some(code) => refused(&pack, &policies, Outcome::Untrusted, code),
+        }
+    }
+}
+
+/// A document that clears, asks and admits, by the latest statement of each; of another image it says
+/// nothing.
+#[test]
+fn a_vex_document_has_its_vulnerabilities_by_status() {
+    let ci = SigningKey::generate(Kind::P256);
+    let image = Pack::image(IMAGE, "a");
+    let kind = "https://openvex.dev/ns";
+    let says = |id: &str, status: &str| json!({"vulnerability": {"name": id}, "status": status});
+    let mut later = says("CVE-4", "fixed");
+    later["timestamp"] = json!("2027-01-11T00:00:00Z");
+    let mut elsewhere = says("CVE-5", "affected");
+    elsewhere["products"] = json!(["pkg:oci/other"]);
+    let mut justified = says("CVE-2", "not_affected");
+    justified["justification"] = json!("component_not_present");
+    let document = json!({"timestamp": "2027-01-10T00:00:00Z", "statements": [
+        says("CVE-1", "affected"), says("CVE-1", "fixed"), justified, says("CVE-3", "not_affected"),
+        later, says("CVE-4", "affected"), elsewhere,
+    ]});
+    let statement = sign::statement(&image.digest(), kind, &document);
+    let pack = image.with_bundle(&sign::bundle(&ci, &statement));
+    let condition = "facts.statements == {'affected': ['CVE-1'], 'fixed': ['CVE-4'], 'notAffected': \
+                     ['CVE-2'], 'underInvestigation': ['CVE-3']}";
+    let rule = json!({"name": "vex", "predicateType": kind, "conditions": [condition]});
+    let more = format!("  require: attestationsOnly\n  attestations: [{rule}]\n");
+    let verdict = judge(&pack, &policies(&[("ci", &ci)], &more));
+    assert!(verdict.verified, "{:?}", verdict.reasons);
+}

@@ -5,6 +5,7 @@
 mod authorities;
 mod cluster_image_policy;
 mod conditions;
+mod excuses;
 mod rules;
 mod statics;
 

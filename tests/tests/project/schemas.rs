@@ -195,7 +195,7 @@ fn the_schema_of_policies_takes_and_refuses_what_the_reader_does() {
     let schema = schema("trust-policy");
     let schema = Schema::new(&schema);
     let policies = policies();
-    assert_eq!(policies.len(), 10);
+    assert_eq!(policies.len(), 11);
     assert!(compare(&schema, &policies, &policy_is_read) > 500);
     for sample in [
         "manifests/base/policies/production.yaml",

@@ -218,6 +218,8 @@ fn rule(listed: &Listed, name: String, place: usize) -> AttestationRule {
         from: NonEmpty::of(place),
         conditions: Vec::new(),
         max_age: None,
+        vex: None,
+        exceptions: Vec::new(),
     }
 }
 

@@ -36,7 +36,7 @@ use compile::Compiled;
 use meter::Meter;
 pub(crate) use variables::Reads;
 use view::Unmade;
-pub(crate) use view::{Circumstances, Other, Others, View};
+pub(crate) use view::{Circumstances, Other, Others, READ, View};
 
 /// A condition on an attestation, in the Common Expression Language.
 #[derive(Clone, Debug)]

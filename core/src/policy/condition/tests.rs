@@ -6,6 +6,7 @@ use super::*;
 use crate::budget::Work;
 use crate::digest::Digest;
 use crate::evidence::{Blob, Request, Subject};
+use crate::facts;
 use crate::limits;
 
 /// As a verdict asks, after this many of its steps were taken by others.
@@ -46,11 +47,13 @@ fn checked_of(predicate_type: &str, conditions: &[Condition], predicate: &Value)
         statement_type: "https://in-toto.io/Statement/v1",
         subject: &raw(&json!([{"name": "app", "digest": {"sha256": digest.hex()}}])),
         signer: r#"{"kind":"keyless","issuer":"https://issuer.example","subject":"ci@acme.example","claims":{"buildTrigger":"push"}}"#,
+        excuses: &facts::Excuses::default(),
         others: &Others::new(),
         asked: &Circumstances {
             subject: &subject,
             request: &request,
             now: UnixTime::from_seconds(NOW),
+            digest,
         },
     };
     check(conditions, &view)

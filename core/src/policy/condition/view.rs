@@ -16,12 +16,12 @@ use super::variables::{
 };
 use crate::digest::Digest;
 use crate::evidence::{Request, Subject};
-use crate::facts;
+use crate::facts::{self, About, Excuses};
 use crate::json;
 use crate::time::UnixTime;
 
 /// Bytes of JSON that are read in one step.
-const READ: usize = 128;
+pub(crate) const READ: usize = 128;
 
 /// What a condition looks at.
 pub(crate) struct View<'a> {
@@ -35,6 +35,8 @@ pub(crate) struct View<'a> {
     pub(crate) subject: &'a RawValue,
     /// Who signed it, in JSON.
     pub(crate) signer: &'a str,
+    /// Which vulnerabilities do not count.
+    pub(crate) excuses: &'a Excuses,
     /// The attestations that met other rules, by the rule's name.
     pub(crate) others: &'a Others<'a>,
     /// What was asked, and when.
@@ -53,6 +55,8 @@ pub(crate) struct Other<'a> {
     pub(crate) predicate_type: &'a str,
     /// Who signed it, in JSON.
     pub(crate) signer: &'a str,
+    /// Which of its vulnerabilities do not count.
+    pub(crate) excuses: &'a Excuses,
     /// The memory that it takes at most, as conditions see it.
     pub(crate) tree_bytes: u64,
 }
@@ -65,6 +69,8 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) request: &'a Request,
     /// The time.
     pub(crate) now: UnixTime,
+    /// The digest of the image.
+    pub(crate) digest: Digest,
 }
 
 impl<'a> View<'a> {
@@ -100,7 +106,8 @@ impl<'a> View<'a> {
         }
         if reads.names(FACTS) {
             pay(meter, self.predicate.get())?;
-            if let Some(facts) = facts::of(self.predicate_type, self.predicate) {
+            let about = self.asked.about(self.excuses);
+            if let Some(facts) = facts::of(self.predicate_type, self.predicate, &about) {
                 context.add_variable_as_val(FACTS, values::owned(&facts));
             }
         }
@@ -112,7 +119,7 @@ impl<'a> View<'a> {
         for (name, read) in reads.rules() {
             // Of a rule that is not met there is nothing: the rule that reads it is not judged.
             if let Some((name, other)) = self.others.get_key_value(name) {
-                others.push((*name, other.value(read, meter)?));
+                others.push((*name, other.value(read, self.asked, meter)?));
             }
         }
         context.add_variable_as_val(ATTESTATIONS, values::map(others));
@@ -122,7 +129,12 @@ impl<'a> View<'a> {
 
 impl<'a> Other<'a> {
     /// Those of its fields that are read.
-    fn value(self, read: &RuleReads, meter: &Meter) -> Result<Box<dyn Val + 'a>, Unmade> {
+    fn value(
+        self,
+        read: &RuleReads,
+        asked: &Circumstances<'_>,
+        meter: &Meter,
+    ) -> Result<Box<dyn Val + 'a>, Unmade> {
         let mut fields = vec![(PREDICATE_TYPE, text(self.predicate_type))];
         if read.names(PREDICATE) {
             pay(meter, self.predicate.get())?;
@@ -136,7 +148,8 @@ impl<'a> Other<'a> {
         }
         if read.names(FACTS) {
             pay(meter, self.predicate.get())?;
-            let facts = facts::of(self.predicate_type, self.predicate);
+            let about = asked.about(self.excuses);
+            let facts = facts::of(self.predicate_type, self.predicate, &about);
             fields.extend(facts.map(|facts| (FACTS, values::owned(&facts))));
         }
         Ok(values::map(fields))
@@ -167,13 +180,22 @@ fn pay(meter: &Meter, json: &str) -> Result<(), ExecutionError> {
     meter.pay(1 + json.len() / READ)
 }
 
+impl Circumstances<'_> {
+    /// The image, of whose vulnerabilities these do not count.
+    fn about<'e>(&'e self, excuses: &'e Excuses) -> About<'e> {
+        About {
+            image: &self.digest,
+            excuses,
+        }
+    }
+}
+
 impl<'a> Circumstances<'a> {
     /// The image as conditions see it.
     fn image(&self) -> Box<dyn Val + 'a> {
         let repository = self.subject.reference.repository();
-        let digest: Digest = self.subject.digest();
         let mut fields: Vec<(&str, Box<dyn Val + 'a>)> = vec![
-            ("digest", Box::new(CelString::from(digest.to_string()))),
+            ("digest", Box::new(CelString::from(self.digest.to_string()))),
             ("registry", text(repository.host())),
             ("repository", text(repository.path())),
         ];
