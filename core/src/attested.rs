@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::budget;
 use crate::demanded::{Demanded, Part, few, parts};
 use crate::digest::Digest;
-use crate::facts::{Documents, Excuses, VEX_TYPES, Why};
+use crate::facts::{About, Documents, Excuses, VEX_TYPES, Why};
 use crate::findings::Findings;
 use crate::judgement::Says;
 use crate::policy::condition::{Circumstances, Others};
@@ -175,6 +175,10 @@ fn find(
         until: None,
         looked: true,
     })?;
+    let about = About {
+        image: &asked.digest,
+        excuses: &excuses.all,
+    };
     let by_signer = rule.conditions.iter().any(|one| one.reads().signer());
     let mut reasons = Vec::new();
     // What was found of others may be another thing then.
@@ -220,7 +224,7 @@ fn find(
             let checked = statement.meets(&rule.conditions, &signer, &excuses.all, &others, asked);
             changes = earliest(changes, checked.until);
             checked.met?;
-            let attestation = statement.report(name, verified.signer().clone())?;
+            let attestation = statement.report(name, verified.signer().clone(), &about)?;
             Ok::<_, Reason>((attestation, excused))
         });
         match met {

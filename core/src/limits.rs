@@ -155,6 +155,9 @@ pub(crate) const REASONS: usize = 16;
 /// Bytes of a verified predicate that a verdict still shows whole.
 pub(crate) const PREDICATE_BYTES: usize = 256 << 10;
 
+/// Bytes of one fact of a predicate that a verdict shows: a text, or a list.
+pub(crate) const FACT_BYTES: usize = 4096;
+
 /// Bytes of one condition.
 pub(crate) const CONDITION_BYTES: usize = 4096;
 

@@ -267,11 +267,22 @@ impl Statement {
         self.said.predicate.as_deref().unwrap_or(RawValue::NULL)
     }
 
+    /// What the predicate says as a verdict shows it, as far as there is room to read it.
+    fn shown_facts(&self, about: &About<'_>) -> Option<Value> {
+        let _tree = budget::hold(self.said.tree_bytes).ok()?;
+        facts::shown(&self.said.predicate_type, self.predicate(), about)
+    }
+
     /// The attestation as a verdict shows it.
     ///
     /// # Errors
     /// If there is no room for its predicate.
-    pub(crate) fn report(&self, rule: String, signer: Signer) -> Result<Attestation, Reason> {
+    pub(crate) fn report(
+        &self,
+        rule: String,
+        signer: Signer,
+        about: &About<'_>,
+    ) -> Result<Attestation, Reason> {
         let unread = |error: JsonError| Reason::new(Code::StatementMalformed, error.to_string());
         let predicate = self.predicate();
         let length = u64::try_from(predicate.get().len()).unwrap_or(u64::MAX);
@@ -291,6 +302,7 @@ impl Statement {
             signer,
             statement_digest: self.digest,
             predicate_digest: Digest::sha256(&canonical),
+            facts: self.shown_facts(about),
             predicate: tree,
             predicate_omitted: (!shown).then(|| {
                 format!(

@@ -19,6 +19,7 @@ use serde_json::{Map, Value};
 
 use crate::digest::Digest;
 use crate::json;
+use crate::limits;
 
 pub(crate) use excuses::{Excuses, Why};
 pub(crate) use vex::{Documents, TYPES as VEX_TYPES};
@@ -157,6 +158,30 @@ pub(crate) fn excused<'e>(
         true => vulnerabilities::excused(Part(Some(predicate)), excuses),
         false => BTreeMap::new(),
     }
+}
+
+/// The same as a verdict shows them: without texts and lists of more than
+/// [`FACT_BYTES`](limits::FACT_BYTES). None if none is left.
+pub(crate) fn shown(
+    predicate_type: &str,
+    predicate: &RawValue,
+    about: &About<'_>,
+) -> Option<Value> {
+    let Value::Object(mut facts) = of(predicate_type, predicate, about)? else {
+        return None;
+    };
+    leave_out_long(&mut facts);
+    (!facts.is_empty()).then_some(Value::Object(facts))
+}
+
+fn leave_out_long(facts: &mut Facts) {
+    facts.retain(|_, fact| match fact {
+        Value::Object(fields) => {
+            leave_out_long(fields);
+            !fields.is_empty()
+        }
+        other => json::printed_length(other) <= limits::FACT_BYTES,
+    });
 }
 
 /// A part of a predicate, or nothing.

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{About, Digest, Excuses};
+use super::{About, Digest};
 
 const SLSA_V1: &str = "https://slsa.dev/provenance/v1";
 const SLSA_V0_2: &str = "https://slsa.dev/provenance/v0.2";
@@ -11,11 +11,8 @@ const CYCLONEDX: &str = "https://cyclonedx.org/bom";
 #[track_caller]
 fn facts(predicate_type: &str, predicate: &Value) -> Value {
     let raw = serde_json::value::to_raw_value(predicate).unwrap();
-    let about = About {
-        image: &Digest::sha256(b"manifest"),
-        excuses: &Excuses::default(),
-    };
-    super::of(predicate_type, &raw, &about).unwrap()
+    let image = Digest::sha256(b"manifest");
+    super::of(predicate_type, &raw, &About::alone(&image)).unwrap()
 }
 
 /// What GitHub's action writes.
@@ -259,4 +256,37 @@ fn types_are_known_letter_by_letter() {
         super::names(SPDX),
         super::names("https://spdx.dev/Document")
     );
+}
+
+/// What a verdict shows is bounded, and no fact that is left out turns into an empty one.
+#[test]
+fn a_verdict_shows_no_fact_that_is_too_long() {
+    let scan = |count: usize| {
+        let found: Vec<_> = (0..count)
+            .map(|n| json!({"VulnerabilityID": format!("CVE-2026-{n:05}"), "Severity": "LOW"}))
+            .collect();
+        let report =
+            json!({"SchemaVersion": 2, "Results": [{"Target": "app", "Vulnerabilities": found}]});
+        json!({"scanner": {"result": report}, "metadata": {"scanFinishedOn": "2026-11-30T00:00:00Z"}})
+    };
+    let shown = |predicate_type: &str, predicate: &Value| {
+        let raw = serde_json::value::to_raw_value(predicate).unwrap();
+        let image = Digest::sha256(b"manifest");
+        super::shown(predicate_type, &raw, &About::alone(&image))
+    };
+    // A list of 240 identifiers has 4081 bytes, one of 241 has 4098.
+    let few = shown(VULN, &scan(240)).unwrap();
+    assert_eq!(few["vulnerabilities"]["ids"].as_array().unwrap().len(), 240);
+    let many = shown(VULN, &scan(241)).unwrap();
+    assert_eq!(many["vulnerabilities"].get("ids"), None);
+    assert_eq!(many["vulnerabilities"]["low"], 241);
+    let builder = |length: usize| json!({"runDetails": {"builder": {"id": "x".repeat(length)}}});
+    assert_eq!(
+        shown(SLSA_V1, &builder(4094)).unwrap()["builder"],
+        "x".repeat(4094)
+    );
+    assert_eq!(shown(SLSA_V1, &builder(4095)), None);
+    let source = json!({"buildDefinition": {"externalParameters": {"source": format!("git+https://e.example/{}", "x".repeat(4096))}}});
+    assert_eq!(shown(SLSA_V1, &source), None);
+    assert_eq!(shown("https://example.com/other", &json!({})), None);
 }

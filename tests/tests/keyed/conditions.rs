@@ -93,6 +93,32 @@ fn facts_are_of_verified_statements_about_the_image() {
     }
 }
 
+/// Facts are shown of what conditions do not ask about, and of what is not shown whole.
+#[test]
+fn a_verdict_shows_facts_of_predicates_that_it_leaves_out() {
+    let ci = SigningKey::generate(Kind::P256);
+    let policies = policies(&[("ci", &ci)], &rule(&[]).replace("conditions: []", ""));
+    let report = |noise: usize| {
+        scan(
+            &json!({"SchemaVersion": 2, "noise": "x".repeat(noise), "Results": [{"Target": "os", "Vulnerabilities": [
+                {"VulnerabilityID": "CVE-1", "Severity": "HIGH"},
+            ]}]}),
+        )
+    };
+    for (noise, shown) in [(0, true), (256 << 10, false)] {
+        let pack = attested(&Pack::image(IMAGE, "a"), &ci, &report(noise));
+        let verdict = judge(&pack, &policies);
+        let attestation = &verdict.attestations[0];
+        assert_eq!(attestation.predicate.is_some(), shown);
+        let facts = attestation.facts.as_ref().unwrap();
+        let expected = json!({
+            "critical": 0, "high": 1, "medium": 0, "low": 0, "unknown": 0,
+            "ids": ["CVE-1"], "scannedAt": "2027-01-15T07:00:00Z",
+        });
+        assert_eq!(facts["vulnerabilities"], expected);
+    }
+}
+
 /// The verdict ends with what it says of the time.
 #[test]
 fn verdicts_that_depend_on_the_time_end() {
