@@ -169,6 +169,26 @@ situations := {
 		"what": "could not be decided on: the provider's verdict does not prove anything about it",
 		"todo": "Tell the platform team: provider and constraint template do not fit",
 	},
+	"without_proof": {
+		"what": "was let in by the policy without proof, and this constraint demands one",
+		"todo": "Sign it for a policy that demands a signature, or ask the platform team",
+	},
+	"no_provenance": {
+		"what": "has no provenance that the constraint allows",
+		"todo": "Build it where the constraint says, and deploy again",
+	},
+	"vulnerable": {
+		"what": "has no scan that the constraint takes",
+		"todo": "Mend what was found, or scan it anew, and deploy again",
+	},
+	"no_sbom": {
+		"what": "has no bill of materials that the constraint takes",
+		"todo": "Attest one where it is built, and deploy again",
+	},
+	"not_allowed": {
+		"what": "is signed by nobody whom the constraint allows",
+		"todo": "Deploy one from a pipeline that it names, or ask the platform team",
+	},
 	"no_provider": {
 		"what": "could not be decided on: Gatekeeper does not have, or does not accept, the Provider",
 		"todo": "Tell the platform team: `kubectl get providers` must list it, with an https url and a caBundle",

@@ -297,7 +297,7 @@ test_what_is_undecided_is_said_once_and_of_the_images_it_is_about if {
 		"responses": null, "errors": null, "status_code": 200,
 		"system_error": sprintf(`1 of 2 images could not be decided: %s: registry_throttled: too many requests; "another": x`, [quoted]),
 	}
-	{violation.msg | some violation in sealgate.violations(review, {}, reply); violation.details.situation == "undecided"} == {concat("", [
+	{one.msg | some one in sealgate.violations(review, {}, reply); one.details.situation == "undecided"} == {concat("", [
 		`initContainer "init": image "registry.example.com/prod/slow:v1" could not be decided on, which says nothing `,
 		"against the image (registry_throttled: too many requests). ",
 		"Retry in a moment; if it stays so, tell the platform team.",
@@ -305,7 +305,7 @@ test_what_is_undecided_is_said_once_and_of_the_images_it_is_about if {
 	count(sealgate.violations(review, {}, reply)) == 2
 
 	# An answer about no image in particular is one about all.
-	[all] := [violation | some violation in sealgate.violations(review, {}, object.union(reply, {"system_error": "down"})); violation.details.situation == "undecided"]
+	[all] := [one | some one in sealgate.violations(review, {}, object.union(reply, {"system_error": "down"})); one.details.situation == "undecided"]
 	all.details.images == [app, slow]
 	all.details.places == [`container "app"`, `initContainer "init"`]
 	contains(all.msg, `image "registry.example.com/prod/app:v1", "registry.example.com/prod/slow:v1" could not be decided on`)
@@ -314,7 +314,7 @@ test_what_is_undecided_is_said_once_and_of_the_images_it_is_about if {
 test_messages_are_bounded if {
 	long := {"code": "no_signatures", "message": sprintf("%09999d", [1])}
 	reply := answer([[key, object.union(verified, {"verified": false, "outcome": "unsigned", "reasons": [long, long, long]})]])
-	[violation] := [violation | some violation in sealgate.violations(pod(app), {}, reply)]
+	[violation] := [one | some one in sealgate.violations(pod(app), {}, reply)]
 	count(violation.msg) < 1024
 }
 

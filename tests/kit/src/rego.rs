@@ -18,11 +18,13 @@ mod external_data;
 mod gate;
 mod review;
 mod template;
+mod units;
 
 pub use external_data::{ExternalData, ProviderAnswer, provider_request};
 pub use gate::{GateError, RegoGate, Violation};
 pub use review::Review;
 pub use template::{Dialect, Template, TemplateError};
+pub use units::{TestOutcome, run_tests};
 
 /// The ConstraintTemplate `SealgateVerifiedImages`, as applied to clusters.
 pub const VERIFIED_IMAGES: &str = include_str!("../templates/template.yaml");

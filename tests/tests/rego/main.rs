@@ -11,6 +11,9 @@
 )]
 
 mod admission;
+mod capabilities;
+mod catalog;
+mod demands;
 mod failures;
 mod harness;
 mod messages;
@@ -18,6 +21,8 @@ mod opa;
 mod readme;
 mod sources;
 mod suite;
+mod templates;
 mod traps;
+mod units;
 mod verdicts;
 mod words;

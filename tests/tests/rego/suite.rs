@@ -4,16 +4,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use sealgate_testkit::rego::{
-    ExternalData, ProviderAnswer, Review, Template, VERIFIED_IMAGES, VERIFIED_IMAGES_V1, Violation,
-};
+use sealgate_core::UnixTime;
+use sealgate_testkit::rego::{ExternalData, ProviderAnswer, RegoGate, Review, Template, Violation};
 use sealgate_tests::e2e::Scenario;
 use sealgate_tests::tools;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::harness::{answer, image_of, item, review_with};
+use crate::harness::{answer, image_of, item};
+use crate::templates;
 
 #[derive(Deserialize)]
 struct Suite {
@@ -43,20 +43,28 @@ struct Assertion {
 }
 
 #[test]
-fn every_case_of_the_suite_holds() {
-    let suite: Suite = read("suite.yaml");
-    for test in &suite.tests {
-        let constraint: Value = read(&test.constraint);
-        let parameters = constraint.pointer("/spec/parameters").cloned();
-        for case in &test.cases {
-            let object: Value = read(&case.object);
-            let review = Review::create(object).parameters(parameters.clone().unwrap_or(json!({})));
-            for template in [VERIFIED_IMAGES, VERIFIED_IMAGES_V1] {
-                let client = ExternalData::new().provider("sealgate", from_samples);
-                let violations = review_with(template, &review, &client);
-                for assertion in &case.assertions {
-                    let name = format!("{}/{}: {violations:#?}", test.name, case.name);
-                    assert!(assertion.holds(&violations), "{name}");
+fn every_case_of_the_suites_holds() {
+    let now: UnixTime = "2026-12-01T12:00:00Z".parse().unwrap();
+    for folder in templates::folders() {
+        let gates = templates::applied(&folder).map(|text| RegoGate::new(&text).unwrap().at(now));
+        let answers: Value = read(&folder, "samples/answers.json");
+        let suite: Suite = read(&folder, "suite.yaml");
+        for test in &suite.tests {
+            let constraint: Value = read(&folder, &test.constraint);
+            let parameters = constraint.pointer("/spec/parameters").cloned();
+            for case in &test.cases {
+                let object: Value = read(&folder, &case.object);
+                let review =
+                    Review::create(object).parameters(parameters.clone().unwrap_or(json!({})));
+                for gate in &gates {
+                    let answers = answers.clone();
+                    let client = ExternalData::new()
+                        .provider("sealgate", move |keys| from_samples(&answers, keys));
+                    let violations = gate.review(&review, &client).unwrap();
+                    for assertion in &case.assertions {
+                        let name = format!("{}/{}: {violations:#?}", test.name, case.name);
+                        assert!(assertion.holds(&violations), "{name}");
+                    }
                 }
             }
         }
@@ -64,15 +72,17 @@ fn every_case_of_the_suite_holds() {
 }
 
 #[test]
-fn every_sample_is_part_of_the_suite() {
-    let suite = fs::read_to_string(folder().join("suite.yaml")).unwrap();
-    for case in fs::read_dir(folder().join("samples")).unwrap() {
-        let case = case.unwrap().path();
-        if case.is_dir() {
-            for sample in fs::read_dir(&case).unwrap() {
-                let sample = sample.unwrap().path();
-                let name = sample.strip_prefix(folder()).unwrap().display().to_string();
-                assert!(suite.contains(&name), "{name} is used nowhere");
+fn every_sample_is_part_of_its_suite() {
+    for folder in templates::folders() {
+        let suite = templates::text(&folder.join("suite.yaml"));
+        for case in fs::read_dir(folder.join("samples")).unwrap() {
+            let case = case.unwrap().path();
+            if case.is_dir() {
+                for sample in fs::read_dir(&case).unwrap() {
+                    let sample = sample.unwrap().path();
+                    let name = sample.strip_prefix(&folder).unwrap().display().to_string();
+                    assert!(suite.contains(&name), "{name} is used nowhere");
+                }
             }
         }
     }
@@ -82,33 +92,36 @@ fn every_sample_is_part_of_the_suite() {
 /// does not have: a function of that name answers from the samples.
 #[test]
 #[ignore = "needs gator: just tools gator"]
-fn gator_agrees_with_the_suite_in_both_dialects() {
+fn gator_agrees_with_the_suites_in_both_dialects() {
     let gator = tools::find("gator").unwrap_or_else(|missing| panic!("{missing}"));
-    let suite: Suite = read("suite.yaml");
-    let passes: usize = suite.tests.iter().map(|test| 1 + test.cases.len()).sum();
-    for template in [VERIFIED_IMAGES, VERIFIED_IMAGES_V1] {
-        let dialect = Template::parse(template).unwrap().dialect;
-        let scenario = format!("gator verify suite.yaml, Rego {dialect:?}");
-        let row = Scenario::begin(&scenario, &format!("{passes} pass"));
-        let copy = tempfile::tempdir().unwrap();
-        copy_tree(&folder(), copy.path());
-        fs::write(copy.path().join("template.yaml"), with_stub(template)).unwrap();
-        let mut command = Command::new(&gator);
-        let printed = tools::run(
-            command
-                .arg("verify")
-                .arg("-v")
-                .arg(copy.path().join("suite.yaml")),
-        );
-        let printed = printed.unwrap_or_else(|failed| panic!("{failed}"));
-        assert_eq!(printed.matches("--- PASS").count(), passes, "{printed}");
-        row.seen(format!("{passes} pass"));
+    for folder in templates::folders() {
+        let suite: Suite = read(&folder, "suite.yaml");
+        let passes: usize = suite.tests.iter().map(|test| 1 + test.cases.len()).sum();
+        for template in templates::applied(&folder) {
+            let parsed = Template::parse(&template).unwrap();
+            let scenario = format!("gator verify {}, Rego {:?}", parsed.kind, parsed.dialect);
+            let row = Scenario::begin(&scenario, &format!("{passes} pass"));
+            let copy = tempfile::tempdir().unwrap();
+            copy_tree(&folder, copy.path());
+            let stubbed = with_stub(&folder, &template);
+            fs::write(copy.path().join("template.yaml"), stubbed).unwrap();
+            let mut command = Command::new(&gator);
+            let printed = tools::run(
+                command
+                    .arg("verify")
+                    .arg("-v")
+                    .arg(copy.path().join("suite.yaml")),
+            );
+            let printed = printed.unwrap_or_else(|failed| panic!("{failed}"));
+            assert_eq!(printed.matches("--- PASS").count(), passes, "{printed}");
+            row.seen(format!("{passes} pass"));
+        }
     }
 }
 
-fn with_stub(template: &str) -> String {
+fn with_stub(folder: &Path, template: &str) -> String {
     let parsed = Template::parse(template).unwrap();
-    let answers = fs::read_to_string(folder().join("samples/answers.json")).unwrap();
+    let answers = templates::text(&folder.join("samples/answers.json"));
     let rego = format!("{}\nanswers := {answers}\n{STUB}", parsed.rego);
     let head = template.split_once("  targets:\n").unwrap().0;
     let libs: Vec<_> = parsed.libs.iter().map(String::as_str).collect();
@@ -135,8 +148,7 @@ image(key) := json.unmarshal(key).image
 "#;
 
 /// A provider that answers what `samples/answers.json` says.
-fn from_samples(keys: &[String]) -> ProviderAnswer {
-    let answers: Value = read("samples/answers.json");
+fn from_samples(answers: &Value, keys: &[String]) -> ProviderAnswer {
     let said = |about: &str, key: &String| answers[about].get(image_of(key)).cloned();
     let failures: Vec<_> = keys
         .iter()
@@ -180,8 +192,8 @@ impl Assertion {
     }
 }
 
-fn read<T: DeserializeOwned>(path: impl AsRef<Path>) -> T {
-    let path = folder().join(path);
+fn read<T: DeserializeOwned>(folder: &Path, path: impl AsRef<Path>) -> T {
+    let path = folder.join(path);
     let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     serde_norway::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
@@ -197,8 +209,4 @@ fn copy_tree(from: &Path, to: &Path) {
             fs::copy(entry.path(), target).unwrap();
         }
     }
-}
-
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../rego/verified-images")
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use sealgate_core::UnixTime;
 use serde::Deserialize;
 use serde_json::Value;
 use thiserror::Error;
@@ -14,7 +15,11 @@ use super::{Dialect, ExternalData, Review, Template, TemplateError};
 pub struct RegoGate {
     engine: regorus::Engine,
     rule: String,
+    clock: Clock,
 }
+
+/// What time it is for `time.now_ns`: without one, no call of it is defined.
+pub(super) type Clock = Option<UnixTime>;
 
 /// One violation: an object with any is not admitted.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
@@ -70,7 +75,15 @@ impl RegoGate {
         Ok(Self {
             engine,
             rule: format!("{package}.violation"),
+            clock: None,
         })
+    }
+
+    /// The same at this time. Templates that ask for the time otherwise find it undefined.
+    #[must_use]
+    pub fn at(mut self, now: UnixTime) -> Self {
+        self.clock = Some(now);
+        self
     }
 
     /// Reviews one object: no violation means that it is admitted.
@@ -88,6 +101,7 @@ impl RegoGate {
                 memoized(external_data.clone()),
             )
             .map_err(|e| failed(&e))?;
+        with_clock(&mut engine, self.clock)?;
         engine.set_input(regorus::Value::from(review.input()));
         let violations = engine
             .eval_rule(self.rule.clone())
@@ -114,4 +128,26 @@ fn memoized(external_data: ExternalData) -> Box<dyn regorus::Extension> {
         });
         Ok(answer.clone())
     })
+}
+
+/// Adds what of OPA's `time` the templates use: now, and RFC 3339 to the second.
+pub(super) fn with_clock(engine: &mut regorus::Engine, clock: Clock) -> Result<(), GateError> {
+    let failed = |e: &dyn std::fmt::Display| GateError::Evaluate(e.to_string());
+    let now =
+        move |_: Vec<regorus::Value>| Ok(clock.map_or(regorus::Value::Undefined, nanoseconds));
+    let parse = |arguments: Vec<regorus::Value>| {
+        let text = arguments.first().and_then(|text| text.as_string().ok());
+        let time = text.and_then(|text| text.parse().ok());
+        Ok(time.map_or(regorus::Value::Undefined, nanoseconds))
+    };
+    engine
+        .add_extension("time.now_ns".to_owned(), 0, Box::new(now))
+        .map_err(|e| failed(&e))?;
+    engine
+        .add_extension("time.parse_rfc3339_ns".to_owned(), 1, Box::new(parse))
+        .map_err(|e| failed(&e))
+}
+
+fn nanoseconds(time: UnixTime) -> regorus::Value {
+    regorus::Value::from(time.seconds().saturating_mul(1_000_000_000))
 }
