@@ -270,7 +270,8 @@ impl Statement {
     /// What the predicate says as a verdict shows it, as far as there is room to read it.
     fn shown_facts(&self, about: &About<'_>) -> Option<Value> {
         let _tree = budget::hold(self.said.tree_bytes).ok()?;
-        facts::shown(&self.said.predicate_type, self.predicate(), about)
+        let facts = facts::shown(&self.said.predicate_type, self.predicate(), about);
+        facts.map(numbers_as_strings)
     }
 
     /// The attestation as a verdict shows it.

@@ -538,7 +538,8 @@ pub struct Attestation {
     /// predicates that differ in integers beyond 2^53 alone share it. `statement_digest` tells them
     /// apart.
     pub predicate_digest: Digest,
-    /// What the predicate says, in the same words for all types that have them. They are shown of
+    /// What the predicate says, in the same words for all types that have them; of vulnerabilities,
+    /// those that count after the policy's exceptions and VEX documents. They are shown of
     /// predicates that are not, too; without what is longer than a verdict shows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub facts: Option<Value>,

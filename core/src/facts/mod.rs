@@ -161,7 +161,8 @@ pub(crate) fn excused<'e>(
 }
 
 /// The same as a verdict shows them: without texts and lists of more than
-/// [`FACT_BYTES`](limits::FACT_BYTES). None if none is left.
+/// [`FACT_BYTES`](limits::FACT_BYTES), and objects of more than eight times as much. None if none is
+/// left.
 pub(crate) fn shown(
     predicate_type: &str,
     predicate: &RawValue,
@@ -175,12 +176,15 @@ pub(crate) fn shown(
 }
 
 fn leave_out_long(facts: &mut Facts) {
-    facts.retain(|_, fact| match fact {
-        Value::Object(fields) => {
-            leave_out_long(fields);
-            !fields.is_empty()
-        }
-        other => json::printed_length(other) <= limits::FACT_BYTES,
+    facts.retain(|_, fact| {
+        let most = match fact {
+            Value::Object(fields) => {
+                leave_out_long(fields);
+                8 * limits::FACT_BYTES
+            }
+            _ => limits::FACT_BYTES,
+        };
+        *fact != Value::Object(Facts::new()) && json::printed_length(fact) <= most
     });
 }
 

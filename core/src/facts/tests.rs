@@ -288,5 +288,15 @@ fn a_verdict_shows_no_fact_that_is_too_long() {
     assert_eq!(shown(SLSA_V1, &builder(4095)), None);
     let source = json!({"buildDefinition": {"externalParameters": {"source": format!("git+https://e.example/{}", "x".repeat(4096))}}});
     assert_eq!(shown(SLSA_V1, &source), None);
+    // An object of many short ones is left out as a whole.
+    let parameters = |count: usize| {
+        let fields: serde_json::Map<_, _> =
+            (0..count).map(|n| (format!("{n:06}"), json!(1))).collect();
+        json!({"buildDefinition": {"buildType": "t", "externalParameters": fields}})
+    };
+    let few = shown(SLSA_V1, &parameters(2978)).unwrap();
+    assert_eq!(few["parameters"].as_object().unwrap().len(), 2978);
+    let many = shown(SLSA_V1, &parameters(2979)).unwrap();
+    assert_eq!(many, json!({"buildType": "t"}));
     assert_eq!(shown("https://example.com/other", &json!({})), None);
 }

@@ -119,6 +119,27 @@ fn a_verdict_shows_facts_of_predicates_that_it_leaves_out() {
     }
 }
 
+/// Gatekeeper reads numbers as floating point: those beyond 2^53 are texts, in facts as well.
+#[test]
+fn facts_have_no_number_that_is_read_as_another() {
+    const PROVENANCE: &str = "https://slsa.dev/provenance/v1";
+    let ci = SigningKey::generate(Kind::P256);
+    let rule = rule(&[])
+        .replace("conditions: []", "")
+        .replace(SCAN, PROVENANCE);
+    let image = Pack::image(IMAGE, "a");
+    let parameters = json!({"run": 9_007_199_254_740_993_u64, "attempt": 1});
+    let predicate = json!({"buildDefinition": {"externalParameters": parameters}});
+    let statement = sign::statement(&image.digest(), PROVENANCE, &predicate);
+    let pack = image.with_bundle(&sign::bundle(&ci, &statement));
+    let verdict = judge(&pack, &policies(&[("ci", &ci)], &rule));
+    let facts = verdict.attestations[0].facts.as_ref().unwrap();
+    assert_eq!(
+        facts["parameters"],
+        json!({"run": "9007199254740993", "attempt": 1})
+    );
+}
+
 /// The verdict ends with what it says of the time.
 #[test]
 fn verdicts_that_depend_on_the_time_end() {

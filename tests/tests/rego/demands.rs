@@ -66,6 +66,43 @@ fn facts_of_real_verdicts_meet_demands_or_do_not() {
     }
 }
 
+/// What the policy's exceptions and VEX documents excuse is no vulnerability here.
+#[test]
+fn vulnerabilities_are_those_that_the_policy_counts() {
+    let key = SigningKey::generate(Kind::P256);
+    let image = attested(&key);
+    let openvex = json!({
+        "@context": "https://openvex.dev/ns/v0.2.0",
+        "@id": "https://acme.example/vex/1",
+        "author": "acme", "timestamp": "2026-11-30T00:00:00Z", "version": 1,
+        "statements": [{
+            "vulnerability": {"name": "CVE-2026-2"}, "status": "not_affected",
+            "justification": "vulnerable_code_not_present",
+        }],
+    });
+    let statement = sign::statement(&image.digest(), "https://openvex.dev/ns/v0.2.0", &openvex);
+    let image = image.with_bundle(&sign::bundle(&key, &statement));
+    let found = |more: Value, rule: Value, maximum: &str| {
+        let verdict = judged_by(&key, &image, &more, &rule);
+        let violations = reviewed(
+            "maximum-severity",
+            &json!({"maximum": maximum}),
+            says(&verdict),
+        );
+        violations.len()
+    };
+    let none = json!({});
+    assert_eq!(found(none.clone(), none.clone(), "low"), 1);
+    let vex = json!({"vex": {"from": ["release"]}});
+    assert_eq!(found(none.clone(), vex.clone(), "low"), 0);
+    assert_eq!(found(none, vex.clone(), "none"), 1);
+    let exceptions = json!({"exceptions": [{
+        "rule": "scan", "vulnerabilities": ["CVE-2026-1"],
+        "until": "2026-12-31T00:00:00Z", "reason": "vendor fix due",
+    }]});
+    assert_eq!(found(exceptions, vex, "none"), 0);
+}
+
 /// Where the policy passes without proof, and in warn mode, the same evidence meets no demand.
 #[test]
 fn what_is_let_in_without_proof_meets_no_demand() {
@@ -215,8 +252,13 @@ fn attested(key: &SigningKey) -> Pack {
 
 /// The verdict of a policy that trusts this key.
 fn judged(key: &SigningKey, pack: &Pack) -> Value {
+    judged_by(key, pack, &json!({}), &json!({}))
+}
+
+/// The same, with more fields of the policy and of its rule for scans.
+fn judged_by(key: &SigningKey, pack: &Pack, more: &Value, scan: &Value) -> Value {
     let rule = |name: &str, kind: &str| json!({"name": name, "predicateType": kind});
-    let document = json!({
+    let mut document = json!({
         "apiVersion": "sealgate.dev/v1alpha1", "kind": "TrustPolicy",
         "metadata": {"name": "production"},
         "spec": {
@@ -225,6 +267,13 @@ fn judged(key: &SigningKey, pack: &Pack) -> Value {
             "attestations": [rule("provenance", SLSA), rule("scan", VULN), rule("sbom", SPDX)],
         },
     });
+    let mut add = |place: &str, fields: &Value| {
+        let fields = fields.as_object().unwrap().clone();
+        let place = document.pointer_mut(place).unwrap();
+        place.as_object_mut().unwrap().extend(fields);
+    };
+    add("/spec", more);
+    add("/spec/attestations/1", scan);
     let file = PolicyFile {
         name: "production.yaml".to_owned(),
         text: document.to_string(),
