@@ -280,6 +280,15 @@ pub(crate) fn hold(bytes: u64) -> Result<Room, Exceeded> {
     Ok(Room(bytes))
 }
 
+/// Makes room for bytes of what can be left out: without room nothing is held, and no limit is met.
+pub(crate) fn spare(bytes: u64) -> Option<Room> {
+    let fits = with(|meter| meter.held.saturating_add(bytes) <= limits::HELD_BYTES);
+    match fits.unwrap_or(true) {
+        true => hold(bytes).ok(),
+        false => None,
+    }
+}
+
 /// Whether a limit was met, so that what was found meanwhile says nothing.
 pub(crate) fn is_exceeded() -> bool {
     exceeded().is_some()
@@ -515,6 +524,20 @@ mod tests {
             assert_eq!(greedy, Err(expected));
             assert_eq!(share(|| charge(Work::PathSteps, each)), Ok(Ok(())));
         });
+    }
+
+    #[test]
+    fn what_can_be_left_out_meets_no_limit() {
+        let most = limits::HELD_BYTES;
+        let ((), costs) = metered_at_cost(|| {
+            let first = spare(most - 1).unwrap();
+            assert!(spare(2).is_none());
+            assert!(!is_exceeded());
+            assert!(spare(1).is_some());
+            drop(first);
+            assert!(spare(most).is_some());
+        });
+        assert!(!costs.limit_met);
     }
 
     #[test]

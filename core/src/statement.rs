@@ -269,7 +269,7 @@ impl Statement {
 
     /// What the predicate says as a verdict shows it, as far as there is room to read it.
     fn shown_facts(&self, about: &About<'_>) -> Option<Value> {
-        let _tree = budget::hold(self.said.tree_bytes).ok()?;
+        let _tree = budget::spare(self.said.tree_bytes)?;
         let facts = facts::shown(&self.said.predicate_type, self.predicate(), about);
         facts.map(numbers_as_strings)
     }
@@ -286,6 +286,8 @@ impl Statement {
     ) -> Result<Attestation, Reason> {
         let unread = |error: JsonError| Reason::new(Code::StatementMalformed, error.to_string());
         let predicate = self.predicate();
+        // First, while there is room.
+        let facts = self.shown_facts(about);
         let length = u64::try_from(predicate.get().len()).unwrap_or(u64::MAX);
         // The canonical form, and its parts while they are sorted.
         let _room = budget::hold(length.saturating_mul(3))?;
@@ -303,7 +305,7 @@ impl Statement {
             signer,
             statement_digest: self.digest,
             predicate_digest: Digest::sha256(&canonical),
-            facts: self.shown_facts(about),
+            facts,
             predicate: tree,
             predicate_omitted: (!shown).then(|| {
                 format!(
